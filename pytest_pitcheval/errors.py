@@ -1,4 +1,4 @@
-"""The one exception of the plugin, so that callers can tell our complaints from anybody else's."""
+"""The plugin's own exceptions, so that callers can tell our complaints from anybody else's."""
 
 from __future__ import annotations
 
@@ -8,3 +8,31 @@ class PitchevalError(Exception):
 
     It names the option, marker or fixture, the value it was given, and what was expected.
     """
+
+
+class PitchevalWarning(UserWarning):
+    """Something that makes a result mean less than it seems to, such as a test example in the trainset."""
+
+
+class MarkerError(PitchevalError):
+    """A wrong marker, or a dataset that cannot be read: fails the test it stands on, in one line."""
+
+
+class LMCallFailed(PitchevalError):
+    """An LM call of the rollout failed for good: the example has no score, and the test is an error."""
+
+
+class MetricFailed(PitchevalError):
+    """The metric could not score a prediction: the example has no score, and the test is an error."""
+
+
+class CompileFailed(PitchevalError):
+    """The optimizer raised; reported by one test, the other tests of that program are skipped."""
+
+
+class StaleAnswer(PitchevalError):
+    """A rollout was answered from a cache entry that it did not make itself."""
+
+
+class ReplayMiss(PitchevalError):
+    """A replayed rollout asked for an LM call that its first run did not leave in DSPy's cache."""

@@ -1,0 +1,62 @@
+"""The compiled program of a test: its ingredients from fixtures, its progress onto the terminal."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import pytest
+
+from pytest_pitcheval import timeouts
+from pytest_pitcheval.compilation import save_program
+from pytest_pitcheval.errors import PitchevalWarning
+from pytest_pitcheval.fixtures import FixtureNotDefined
+from pytest_pitcheval.methods import BASELINE, Optimization
+from pytest_pitcheval.optimization import Ingredients
+from pytest_pitcheval.progress import Progress
+from pytest_pitcheval.session import RUNNING, get_session
+
+
+def compiled_for(request: pytest.FixtureRequest, optimization: Optimization, program: Any) -> Any:
+    """The program that the test of ``request`` evaluates; compiled if no one has done so."""
+    __tracebackhide__ = True
+    session = get_session(request.config)
+    compiled, stored = program, None
+    if optimization.method != BASELINE:
+        ingredients = _ingredients(request, optimization, program)
+        with timeouts.stopped(request.node), session.rollouts.outside():
+            compiled, stored = session.compiler.get(
+                optimization, ingredients, request.node.nodeid, Progress(request.config).say
+            )
+    if session.settings.save_program is not None:
+        path = session.settings.save_program
+        if len(session.settings.methods.over(None, ())) > 1:
+            path = path.with_name(f"{path.stem}-{optimization.method.replace(':', '.')}{path.suffix}")
+        save_program(path, compiled, stored, optimization, session.run_id)
+    return compiled
+
+
+def _ingredients(request: pytest.FixtureRequest, optimization: Optimization, program: Any) -> Ingredients:
+    session = get_session(request.config)
+    trainset = session.trainsets.get(request.getfixturevalue("trainset"))
+    example = request.node.stash[RUNNING].example
+    if example is not None and trainset.has_inputs_of(example):
+        warnings.warn(
+            PitchevalWarning(f"{request.node.nodeid}: this example is in the trainset as well, so its score flatters"),
+            stacklevel=1,
+        )
+    return Ingredients(
+        program=program,
+        metric=request.getfixturevalue("metric") if optimization.definition.needs_metric else None,
+        trainset=trainset.examples,
+        valset=_optional(request, "valset"),
+        generator_lm=request.getfixturevalue("generator_lm"),
+        evaluator_lm=request.getfixturevalue("evaluator_lm"),
+    )
+
+
+def _optional(request: pytest.FixtureRequest, name: str) -> Any:
+    try:
+        return request.getfixturevalue(name)
+    except FixtureNotDefined:
+        return None

@@ -1,0 +1,112 @@
+"""Fingerprints: whether something that decides a result has changed since the last time."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pytest_pitcheval.records import plain
+
+_DEPTH = 4
+
+
+def fingerprint(value: Any) -> str:
+    """32 hexadecimal digits that change when `describe` says something else of ``value``."""
+    text = json.dumps(describe(value), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def describe(value: Any, depth: int = _DEPTH) -> Any:
+    """What decides how ``value`` behaves, as plain values: contents, state, and the source of its code.
+
+    Code counts by whole files: a helper that stands beside a metric decides its scores as well. What it imports
+    from elsewhere does not count.
+    """
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): describe(item, depth) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [describe(item, depth) for item in value]
+    if isinstance(value, functools.partial):
+        return [describe(part, depth) for part in (value.func, value.args, value.keywords)]
+    if inspect.isroutine(value) or isinstance(value, type):
+        return _describe_code(value, depth)
+    return _describe_object(value, depth)
+
+
+def _describe_code(code: Any, depth: int) -> dict[str, Any]:
+    cells = [cell.cell_contents for cell in getattr(code, "__closure__", None) or () if _is_filled(cell)]
+    bound = getattr(code, "__self__", None)
+    return {
+        "name": f"{code.__module__}.{code.__qualname__}",
+        "source": source_digest(code),
+        "closure": [describe(cell, depth - 1) for cell in cells] if depth else [],
+        "self": describe(bound, depth - 1) if depth and bound is not None and not inspect.ismodule(bound) else None,
+    }
+
+
+def _is_filled(cell: Any) -> bool:
+    try:
+        return cell.cell_contents is not cell
+    except ValueError:  # an empty cell
+        return False
+
+
+def _describe_object(value: Any, depth: int) -> Any:
+    if callable(getattr(value, "toDict", None)):  # dspy.Example and dspy.Prediction
+        return describe(value.toDict(), depth)
+    kinds = [kind for kind in type(value).__mro__ if not _is_library(kind)]
+    described: dict[str, Any] = {
+        "type": f"{type(value).__module__}.{type(value).__qualname__}",
+        "source": [source_digest(kind) for kind in kinds],
+    }
+    if callable(getattr(value, "named_sub_modules", None)):
+        described |= _describe_program(value)
+    elif hasattr(value, "model") and hasattr(value, "kwargs"):
+        from pytest_pitcheval.language_models import describe_lm
+
+        described["lm"] = plain(describe_lm(value))
+    elif depth:
+        described["state"] = {name: describe(item, depth - 1) for name, item in sorted(_attributes(value).items())}
+    return described
+
+
+def _describe_program(program: Any) -> dict[str, Any]:
+    kinds = {type(module) for _, module in program.named_sub_modules()}
+    sources = {source_digest(kind) for kind in kinds if not _is_library(kind)}
+    lms = {name: describe(predictor.lm) for name, predictor in program.named_predictors()}
+    state = plain(program.dump_state())
+    for name in lms:  # the state has the LM's address too
+        if isinstance(state.get(name), dict):
+            state[name].pop("lm", None)
+    return {"state": state, "sources": sorted(sources), "lms": lms}
+
+
+def _attributes(value: Any) -> dict[str, Any]:
+    return dict(getattr(value, "__dict__", {}))
+
+
+def _is_library(kind: type) -> bool:
+    return kind.__module__.partition(".")[0] in {"dspy", "builtins", "abc", "typing", "pydantic"}
+
+
+def source_digest(code: Callable[..., Any] | type) -> str:
+    """The SHA-256 of the file that ``code`` is from; its name where that has no file."""
+    try:
+        path = inspect.getsourcefile(inspect.unwrap(code) if not isinstance(code, type) else code)
+    except TypeError:
+        path = None
+    if path is None or not Path(path).is_file():
+        return f"{code.__module__}.{code.__qualname__}"
+    return _file_digest(path)
+
+
+@functools.lru_cache(maxsize=256)
+def _file_digest(path: str) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()

@@ -1,0 +1,164 @@
+"""The fixtures: thin, because what they do is elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pytest
+
+from pytest_pitcheval.errors import MarkerError, PitchevalError
+
+if TYPE_CHECKING:
+    from pytest_pitcheval.methods import Optimization
+    from pytest_pitcheval.rollouts import RolloutId
+    from pytest_pitcheval.running_test import RunningTest
+    from pytest_pitcheval.scores import Score
+
+
+class FixtureNotDefined(PitchevalError):
+    """A fixture that the user writes was asked for, and is not there."""
+
+
+def _undefined(name: str, returns: str) -> NoReturn:
+    raise FixtureNotDefined(
+        f"no fixture {name!r}; expected one in conftest.py: "
+        f'@pytest.fixture(scope="session") def {name}(): return {returns}'
+    )
+
+
+@pytest.fixture(scope="session")
+def program() -> Any:
+    """The DSPy module under test; define it in your conftest.py."""
+    _undefined("program", "MyProgram()")
+
+
+@pytest.fixture(scope="session")
+def metric() -> Any:
+    """DSPy's metric(example, pred, trace=None); define it in your conftest.py."""
+    _undefined("metric", "my_metric")
+
+
+@pytest.fixture(scope="session")
+def trainset() -> Any:
+    """The examples that optimizers learn from; define it in your conftest.py."""
+    _undefined("trainset", '[dspy.Example(...).with_inputs("question"), ...]')
+
+
+@pytest.fixture(scope="session")
+def valset() -> Any:
+    """The examples that some optimizers validate on; optional, define it in your conftest.py."""
+    _undefined("valset", '[dspy.Example(...).with_inputs("question"), ...]')
+
+
+@pytest.fixture(scope="session")
+def generator_lm(pytestconfig: pytest.Config) -> Any:
+    """The dspy.LM of the program, from --generator-model; may be overridden with any dspy.LM."""
+    from pytest_pitcheval.session import get_session
+
+    return get_session(pytestconfig).make_lm("generator")
+
+
+@pytest.fixture(scope="session")
+def evaluator_lm(pytestconfig: pytest.Config, request: pytest.FixtureRequest) -> Any:
+    """The dspy.LM of the metric's judge, from --evaluator-model or else the generator's model."""
+    from pytest_pitcheval.session import get_session
+
+    session = get_session(pytestconfig)
+    if session.settings.evaluator.model is None:  # the user's own generator_lm, and no model named
+        return request.getfixturevalue("generator_lm").copy(temperature=session.settings.evaluator.temperature)
+    return session.make_lm("evaluator")
+
+
+@pytest.fixture
+def _pitcheval_test(request: pytest.FixtureRequest) -> RunningTest:
+    from pytest_pitcheval.session import RUNNING
+
+    running: RunningTest = request.node.stash[RUNNING]
+    return running
+
+
+@pytest.fixture
+def rollout_id(_pitcheval_test: RunningTest) -> RolloutId:
+    """Session timestamp and node ID, the number of which is in the cache key of every LM call of the test."""
+    return _pitcheval_test.rollout_id
+
+
+@pytest.fixture
+def example(request: pytest.FixtureRequest, _pitcheval_test: RunningTest) -> Any:
+    """The dspy.Example of this test."""
+    row = getattr(request, "param", None)
+    if isinstance(row, MarkerError):
+        raise row
+    if row is None:
+        raise PitchevalError("example: expected an evaluation marker on the test, which says where examples are")
+    from pytest_pitcheval.dspy_examples import as_example
+
+    _pitcheval_test.example = as_example(row)
+    return _pitcheval_test.example
+
+
+@pytest.fixture
+def optimization(request: pytest.FixtureRequest, _pitcheval_test: RunningTest) -> Optimization:
+    """The optimization method of this test: its name and settings."""
+    wrong = getattr(request, "param", None)
+    if isinstance(wrong, MarkerError):
+        raise wrong
+    return _pitcheval_test.optimization
+
+
+@pytest.fixture
+def _dspy_settings(_pitcheval_test: RunningTest, pytestconfig: pytest.Config, generator_lm: Any) -> Iterator[None]:
+    from pytest_pitcheval.language_models import dspy_settings
+    from pytest_pitcheval.session import get_session
+
+    with get_session(pytestconfig).rollouts.entered(_pitcheval_test.scope, **dspy_settings(generator_lm)):
+        yield
+
+
+@pytest.fixture
+def compiled_program(
+    request: pytest.FixtureRequest, optimization: Optimization, program: Any, _dspy_settings: None
+) -> Any:
+    """The program, compiled with this test's optimization method once for the whole session."""
+    __tracebackhide__ = True
+    from pytest_pitcheval.compiled_programs import compiled_for
+
+    return compiled_for(request, optimization, program)
+
+
+@pytest.fixture
+def prediction(
+    request: pytest.FixtureRequest, _pitcheval_test: RunningTest, compiled_program: Any, example: Any
+) -> Any:
+    """What the compiled program answers to the example, freshly asked."""
+    __tracebackhide__ = True
+    from pytest_pitcheval.scoring import predict_example
+
+    return predict_example(request, _pitcheval_test, compiled_program, example)
+
+
+@pytest.fixture
+def score(
+    request: pytest.FixtureRequest,
+    _pitcheval_test: RunningTest,
+    prediction: Any,
+    metric: Any,
+    evaluator_lm: Any,
+    example: Any,
+) -> Score:
+    """The metric's score of the prediction: a float with threshold, passed, feedback, samples and metrics."""
+    __tracebackhide__ = True
+    from pytest_pitcheval.scoring import score_example
+
+    return score_example(request, _pitcheval_test, example, prediction, metric, evaluator_lm)
+
+
+@pytest.fixture
+def record_score(
+    _pitcheval_test: RunningTest, pytestconfig: pytest.Config, _dspy_settings: None
+) -> Callable[..., Score]:
+    """record_score(value, threshold=None, feedback=None, name=None): the score of a free-form test."""
+    from pytest_pitcheval.scoring import score_recorder
+
+    return score_recorder(_pitcheval_test, pytestconfig)

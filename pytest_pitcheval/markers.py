@@ -1,0 +1,106 @@
+"""The ``evaluation`` and ``optimization`` markers, parsed into frozen values."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from pytest_pitcheval.errors import MarkerError
+from pytest_pitcheval.methods import Optimization, check_method
+
+EVALUATION = (
+    "evaluation(dataset, *, inputs, threshold=None, rollouts=None, limit=None, min_mean=None, min_pass_rate=None): "
+    "run the test once for each example of dataset, a path relative to the test file (.jsonl, .json, .csv, "
+    ".parquet), a list of dspy.Example, or a callable that returns one"
+)
+OPTIMIZATION = (
+    "optimization(method, **settings): optimize the program with method (the command line's --optimization wins); "
+    "settings go to the DSPy optimizer; stackable"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """One ``evaluation`` marker.
+
+    Attributes:
+        dataset: a path, a sequence of examples, or a callable that returns one.
+        inputs: the names of the input fields; empty where the examples themselves know them.
+        threshold: the lowest score that passes, or None.
+        rollouts: rollouts of each example, or None for the option's.
+        limit: only the first so many examples.
+        min_mean, min_pass_rate: what the examples together must reach, 0 to 1, or None.
+    """
+
+    dataset: str | os.PathLike[str] | Sequence[Any] | Callable[[], Sequence[Any]]
+    inputs: tuple[str, ...] = ()
+    threshold: float | None = None
+    rollouts: int | None = None
+    limit: int | None = None
+    min_mean: float | None = None
+    min_pass_rate: float | None = None
+
+    @property
+    def gates(self) -> dict[str, float]:
+        """The gates that are set, by name."""
+        gates = {"min_mean": self.min_mean, "min_pass_rate": self.min_pass_rate}
+        return {name: limit for name, limit in gates.items() if limit is not None}
+
+
+def parse_evaluation(mark: pytest.Mark) -> Evaluation:
+    """The marker's value; a MarkerError names the wrong argument."""
+    try:
+        parsed = Evaluation(*mark.args[:1], **mark.kwargs)
+        if len(mark.args) != 1:
+            raise TypeError(f"takes one positional argument, the dataset, but {len(mark.args)} were given")
+    except TypeError as error:
+        reason = str(error).replace("Evaluation.__init__()", "").strip()
+        raise MarkerError(f"evaluation marker: {reason}; expected {EVALUATION.partition(':')[0]}") from None
+    _check_number("threshold", parsed.threshold, float)
+    _check_number("min_mean", parsed.min_mean, float)
+    _check_number("min_pass_rate", parsed.min_pass_rate, float)
+    _check_number("rollouts", parsed.rollouts, int)
+    _check_number("limit", parsed.limit, int)
+    return dataclasses.replace(parsed, inputs=_names(parsed.inputs))
+
+
+def _names(inputs: object) -> tuple[str, ...]:
+    names = [inputs] if isinstance(inputs, str) else inputs
+    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
+        raise MarkerError(f"evaluation marker: inputs={inputs!r}: expected a list of field names")
+    return tuple(names)
+
+
+def _check_number(name: str, value: object, kind: type) -> None:
+    if value is None:
+        return
+    numeric = isinstance(value, (int, kind)) and not isinstance(value, bool)
+    if not numeric or value < (1 if kind is int else 0):  # type: ignore[operator]
+        expected = "a whole number, 1 or more" if kind is int else "a number, 0 or more"
+        raise MarkerError(f"evaluation marker: {name}={value!r}: expected {expected}")
+
+
+def parse_optimization(mark: pytest.Mark) -> Optimization:
+    """The marker's method and settings; a MarkerError names what is wrong."""
+    if len(mark.args) != 1 or not isinstance(mark.args[0], str):
+        raise MarkerError(f"optimization marker: {mark.args!r}: expected one method name")
+    try:
+        return Optimization(check_method(mark.args[0]), dict(mark.kwargs))
+    except ValueError as error:
+        raise MarkerError(f"optimization marker: {mark.args[0]!r}: {error}") from None
+
+
+def choose_optimizations(
+    marked: Sequence[Optimization], command_line: tuple[str, ...] | None, ini: tuple[str, ...] | None
+) -> list[Optimization]:
+    """The methods a test runs with: the command line's, else its markers', else the ini file's, else none.
+
+    A marker's settings for a method also hold when the command line or the ini file names that method.
+    """
+    settings: dict[str, Mapping[str, Any]] = {one.method: one.settings for one in marked}
+    names = command_line or tuple(settings) or ini or (Optimization().method,)
+    return [Optimization(name, settings.get(name, {})) for name in names]

@@ -1,0 +1,83 @@
+"""The pytest hooks of every session, each a few lines that call an object.
+
+What happens to single tests is in `running_hooks`, which is registered only where there are evaluation tests: a
+suite that does not use the plugin pays for an option parser and a look at its fixtures' names.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pytest_pitcheval import options
+from pytest_pitcheval.fixtures import (  # noqa: F401  # pytest looks for fixtures in the plugin's own module
+    _dspy_settings,
+    _pitcheval_test,
+    compiled_program,
+    evaluator_lm,
+    example,
+    generator_lm,
+    metric,
+    optimization,
+    prediction,
+    program,
+    record_score,
+    rollout_id,
+    score,
+    trainset,
+    valset,
+)
+from pytest_pitcheval.markers import EVALUATION, OPTIMIZATION
+from pytest_pitcheval.session import SESSION, Session, get_session
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    options.add_options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", EVALUATION)
+    config.addinivalue_line("markers", OPTIMIZATION)
+    config.stash[SESSION] = Session(config)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if SESSION in config.stash:  # not after a usage error
+        get_session(config).close()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    session = get_session(node.config)
+    node.workerinput["pitcheval"] = session.for_worker()
+    session.watch_tests()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    session = get_session(metafunc.config)
+    if session.is_ours(metafunc.definition):
+        from pytest_pitcheval.parametrization import parametrize
+
+        parametrize(metafunc, session.settings)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    get_session(session.config).collect(session.items)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    results = get_session(session.config).conclude()
+    if results is not None and results.bad and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    results = get_session(config).results
+    if results is None or config.get_verbosity() < -1:
+        return
+    from pytest_pitcheval import terminal
+
+    terminalreporter.section("pitcheval")
+    for line, bad in terminal.lines(results, config.invocation_params.dir):
+        terminalreporter.write_line(line, red=bad)

@@ -1,0 +1,169 @@
+"""Records: what a test leaves behind, as plain values that survive JSON, xdist and JUnit."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+Status = str
+"""``passed``, ``failed`` (a low score, or the program raised), ``error`` (no verdict) or ``skipped``."""
+
+PARTS = ("generator", "judge")
+"""Whose LM calls are counted: the program's, and the metric's."""
+
+
+def plain(value: Any) -> Any:
+    """``value`` as JSON types only; what has no such form becomes its ``str()``, and NaN and infinities None."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return str(value).encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {plain(str(key)): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [plain(item) for item in value]
+    return _plain_object(value)
+
+
+def _plain_object(value: Any) -> Any:
+    for method in ("model_dump", "toDict", "tolist"):  # pydantic, dspy.Example, numpy
+        if callable(convert := getattr(value, method, None)):
+            return plain(convert())
+    return plain(str(value))
+
+
+def redact(value: Any, secrets: Iterable[str]) -> Any:
+    """``value`` (plain types) with every secret in its strings replaced by ``***``."""
+    if isinstance(value, str):
+        for secret in secrets:
+            value = value.replace(secret, "***")
+        return value
+    if isinstance(value, dict):
+        return {redact(key, secrets): redact(item, secrets) for key, item in value.items()}
+    if isinstance(value, list):
+        return [redact(item, secrets) for item in value]
+    return value
+
+
+@dataclasses.dataclass(frozen=True)
+class Usage:
+    """LM calls and what they took.
+
+    Attributes:
+        fresh: calls that went to the provider.
+        cached: calls answered from DSPy's cache.
+        failed: those of the fresh calls that ended in an error, after DSPy's retries.
+        prompt_tokens, completion_tokens: of the fresh calls.
+        cost: US dollars of the fresh calls; None where the price of one is not known.
+    """
+
+    fresh: int = 0
+    cached: int = 0
+    failed: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost: float | None = 0.0
+
+    def __add__(self, other: Usage) -> Usage:
+        known = self.cost is not None and other.cost is not None
+        return Usage(
+            self.fresh + other.fresh,
+            self.cached + other.cached,
+            self.failed + other.failed,
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            (self.cost or 0.0) + (other.cost or 0.0) if known else None,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "lm_calls": {"fresh": self.fresh, "cached": self.cached, "failed": self.failed},
+            "tokens": {"prompt": self.prompt_tokens, "completion": self.completion_tokens},
+            "cost": self.cost,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Usage:
+        calls, tokens = data["lm_calls"], data["tokens"]
+        return cls(
+            calls["fresh"],
+            calls["cached"],
+            calls["failed"],
+            tokens["prompt"],
+            tokens["completion"],
+            data["cost"],
+        )
+
+
+def total(usages: Iterable[Usage]) -> Usage:
+    """The sum of ``usages``; nothing at all costs nothing."""
+    return sum(usages, Usage())
+
+
+@dataclasses.dataclass(frozen=True)
+class Collected:
+    """An evaluation test as it was collected: what the controller must know to name a lost record."""
+
+    nodeid: str
+    test: str
+    example_id: str | None
+    optimization: str
+    gates: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Collected:
+        return cls(**data)
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """The one record of one test; `to_dict` is its form in the run file.
+
+    ``seconds`` is the time the rollouts took, without compiling. ``score`` is None for an unscored example.
+    """
+
+    nodeid: str
+    test: str
+    example_id: str | None
+    optimization: str
+    status: Status
+    score: float | None = None
+    threshold: float | None = None
+    samples: tuple[float, ...] = ()
+    metrics: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    feedback: str | None = None
+    error: str | None = None
+    rollout_id: str = ""
+    rollout_key: int = 0
+    generator: Usage = Usage()
+    judge: Usage = Usage()
+    seconds: float = 0.0
+    inputs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    prediction: Mapping[str, Any] | None = None
+
+    @property
+    def usage(self) -> Usage:
+        return self.generator + self.judge
+
+    def to_dict(self) -> dict[str, Any]:
+        data = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        data["samples"] = list(self.samples)
+        data |= self.usage.to_dict()
+        data |= {part: getattr(self, part).to_dict() for part in PARTS}
+        return data
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Record:
+        fields = {field.name: data[field.name] for field in dataclasses.fields(cls)}
+        fields["samples"] = tuple(data["samples"])
+        fields |= {part: Usage.from_dict(data[part]) for part in PARTS}
+        return cls(**fields)

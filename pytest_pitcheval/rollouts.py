@@ -1,0 +1,51 @@
+"""Rollout IDs: what makes an LM call of this session fresh, and the same call of a replay equal."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from datetime import datetime, timezone
+
+KEY_BITS = 53
+"""Every JSON reader holds an integer of this size exactly; DSPy's cache key fails above 64 bits."""
+
+
+def session_timestamp() -> str:
+    """The current time as ``20261122T234903.123456Z``: UTC, sorts as text, valid in a file name."""
+    return datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ")
+
+
+@dataclasses.dataclass(frozen=True)
+class RolloutId:
+    """One rollout of one test.
+
+    ``str()`` is ``<session timestamp>/<node ID>``, with ``#<sample>`` for the second and later rollouts of an
+    example and ``~<attempt>`` for a test that is run again within its session. ``int()`` is the number that
+    DSPy's cache key gets: the first 53 bits of that text's SHA-256.
+    """
+
+    timestamp: str
+    nodeid: str
+    sample: int = 0
+    attempt: int = 1
+
+    def __str__(self) -> str:
+        again = f"~{self.attempt}" if self.attempt > 1 else ""
+        sample = f"#{self.sample}" if self.sample else ""
+        return f"{self.timestamp}/{self.nodeid}{again}{sample}"
+
+    def __int__(self) -> int:
+        return self.key()
+
+    def key(self, explicit: object = None) -> int:
+        """The cache key's ``rollout_id`` for a call that itself asked for rollout ``explicit`` (None: for none).
+
+        ``dspy.BestOfN``, ``dspy.Refine`` and SIMBA number their attempts that way; mixing keeps these apart
+        within the rollout.
+        """
+        text = str(self) if explicit is None else f"{self}/{explicit}"
+        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> (64 - KEY_BITS)
+
+    def with_sample(self, sample: int) -> RolloutId:
+        """The ``sample``-th rollout (from 0) of the same test."""
+        return dataclasses.replace(self, sample=sample)

@@ -1,0 +1,116 @@
+"""Scopes: whose LM calls are being made, and what becomes of them. Knows nothing of DSPy."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from pytest_pitcheval.errors import PitchevalError, ReplayMiss, StaleAnswer
+from pytest_pitcheval.records import PARTS, Usage, total
+from pytest_pitcheval.rollouts import RolloutId
+
+GENERATOR, JUDGE = PARTS
+
+
+class Scope:
+    """The LM calls of one phase of work, counted; the base is the compile phase, which uses the cache as usual.
+
+    Thread-safe: a program may call its LM from many threads.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._usage = dict.fromkeys(PARTS, Usage())
+        self.failure: BaseException | None = None
+        """The error of the last LM call, or None if a later call went well."""
+
+    def keyed(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The request whose fields make up the cache key."""
+        return request
+
+    def answered_from_cache(self, key: str | None, part: str) -> None:
+        """An answer with this key came from the cache."""
+        self.count(part, Usage(cached=1))
+
+    def asks_provider(self, part: str) -> None:
+        """The cache has no answer: the call goes to the provider."""
+        self.count(part, Usage(fresh=1))
+
+    def stored(self, key: str | None, part: str, usage: Usage) -> None:
+        """The provider's answer was put into the cache; ``usage`` has its tokens and cost."""
+        self.count(part, usage)
+
+    def bypassed_cache(self, part: str, usage: Usage) -> None:
+        """A call was made by an LM that does not use the cache; ``usage`` counts it."""
+        self.count(part, usage)
+
+    def ended(self, part: str, error: BaseException | None) -> None:
+        """An LM call ended, with its error after DSPy's retries or None."""
+        self.failure = error
+        if error is not None:
+            self.count(part, Usage(failed=1))
+
+    def count(self, part: str, usage: Usage) -> None:
+        with self._lock:
+            self._usage[part] += usage
+
+    def usage(self, part: str) -> Usage:
+        """What the calls of ``part`` took so far."""
+        with self._lock:
+            return self._usage[part]
+
+    @property
+    def total(self) -> Usage:
+        return total(self.usage(part) for part in PARTS)
+
+
+class RolloutScope(Scope):
+    """The LM calls of one rollout: none may be answered by what another rollout left in the cache.
+
+    With ``replay``, the other way round: every call must be answered from the cache.
+    """
+
+    def __init__(self, rollout_id: RolloutId, replay: bool = False) -> None:
+        super().__init__()
+        self.rollout_id = rollout_id
+        self._replay = replay
+        self._own_keys: set[str] = set()
+        self._problem: PitchevalError | None = None
+
+    def keyed(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        kept = {name: value for name, value in request.items() if name != "timeout"}  # that decides no answer
+        return {**kept, "rollout_id": self.rollout_id.key(request.get("rollout_id"))}
+
+    def answered_from_cache(self, key: str | None, part: str) -> None:
+        super().answered_from_cache(key, part)
+        if not self._replay and key not in self._own_keys:
+            self.report(
+                StaleAnswer(f"rollout {self.rollout_id}: an LM call was answered from the cache of another rollout")
+            )
+
+    def asks_provider(self, part: str) -> None:
+        if self._replay:
+            miss = ReplayMiss(f"rollout {self.rollout_id}: an LM call of this replay is not in DSPy's cache")
+            self.report(miss)
+            raise miss
+        super().asks_provider(part)
+
+    def stored(self, key: str | None, part: str, usage: Usage) -> None:
+        super().stored(key, part, usage)
+        if key is not None:
+            self._own_keys.add(key)
+
+    def bypassed_cache(self, part: str, usage: Usage) -> None:
+        super().bypassed_cache(part, usage)
+        if self._replay:
+            self.report(ReplayMiss(f"rollout {self.rollout_id}: an LM with cache=False cannot be replayed"))
+
+    def report(self, problem: PitchevalError) -> None:
+        """Remember the first problem: a program may swallow the exception, the test must not."""
+        self._problem = self._problem or problem
+
+    def check(self) -> None:
+        """Raise the problem of this rollout, if it has one."""
+        if self._problem is not None:
+            raise self._problem

@@ -1,0 +1,254 @@
+"""The state of one pytest process, reached through `get_session`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_pitcheval.options import Settings, read_settings
+from pytest_pitcheval.rollouts import session_timestamp
+
+if TYPE_CHECKING:
+    from pytest_pitcheval.compilation import Compiler
+    from pytest_pitcheval.dspy_examples import Trainsets
+    from pytest_pitcheval.records import Collected, Record
+    from pytest_pitcheval.results import Results
+    from pytest_pitcheval.rollout_cache import Rollouts
+    from pytest_pitcheval.running_test import RunningTest
+
+SESSION = pytest.StashKey["Session"]()
+RUNNING = pytest.StashKey["RunningTest"]()
+
+ANCHOR = "_pitcheval_test"
+"""The fixture that all function fixtures of the plugin ask for: what has it in its closure is ours."""
+
+_LMS = ("generator_lm", "evaluator_lm")
+
+
+def get_session(config: pytest.Config) -> Session:
+    """The plugin's state for this process."""
+    return config.stash[SESSION]
+
+
+class Session:
+    """One process of one session: the controller, one of its xdist workers, or pytest on its own.
+
+    Attributes:
+        run_id: this run's own; its time stamp.
+        timestamp: that of the rollouts: the run's, or in a replay that of the replayed one.
+        owner_pid: the controller's process.
+        runtime_dir: what the processes of this session share; made by whoever needs it first.
+        collected: the evaluation tests of this process.
+        records, crashed: by node ID, what came of them; not in workers.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.settings: Settings = read_settings(config)
+        shared: Mapping[str, Any] | None = getattr(config, "workerinput", {}).get("pitcheval")
+        self.is_worker = shared is not None
+        shared = shared or self._new_session()
+        self.run_id: str = shared["run_id"]
+        self.timestamp: str = shared["timestamp"]
+        self.owner_pid: int = shared["owner_pid"]
+        self.runtime_dir = Path(shared["runtime_dir"])
+        self.collected: list[Collected] = []
+        self.records: dict[str, Record] = {}
+        self.crashed: dict[str, str] = {}
+        self.results: Results | None = None
+        self._watching = False
+        self._attempts: Counter[str] = Counter()
+        self._running: RunningTest | None = None
+        self._rollouts: Rollouts | None = None
+        self._compiler: Compiler | None = None
+        self._trainsets: Trainsets | None = None
+
+    def _new_session(self) -> dict[str, Any]:
+        run_id = session_timestamp()
+        # The folder is made only when it is needed, so the name has to be one that nobody can guess.
+        import secrets
+        import tempfile
+
+        name = f"pitcheval-{os.getpid()}-{secrets.token_hex(8)}"
+        return {
+            "run_id": run_id,
+            "timestamp": self._replayed_timestamp() or run_id,
+            "owner_pid": os.getpid(),
+            "runtime_dir": os.path.join(tempfile.gettempdir(), name),
+        }
+
+    def _replayed_timestamp(self) -> str | None:
+        reference = self.settings.replay
+        if reference is None:
+            return None
+        from pytest_pitcheval import storage
+        from pytest_pitcheval.errors import PitchevalError
+
+        try:
+            run = storage.read_run(storage.find_run(self.settings.directory, reference))["run"]
+            return str(run["timestamp"])
+        except PitchevalError as error:
+            raise pytest.UsageError(f"--eval-replay: {reference!r}: {error}") from None
+
+    def for_worker(self) -> dict[str, Any]:
+        """What an xdist worker of this session must know."""
+        return {
+            "run_id": self.run_id,
+            "timestamp": self.timestamp,
+            "owner_pid": self.owner_pid,
+            "runtime_dir": str(self.runtime_dir),
+        }
+
+    # Collection
+
+    @staticmethod
+    def is_ours(node: pytest.Item) -> bool:
+        """Whether a test uses the plugin, and not just fixtures of its own with the same names."""
+        return ANCHOR in getattr(node, "fixturenames", ()) or node.get_closest_marker("evaluation") is not None
+
+    def collect(self, items: Sequence[pytest.Item]) -> None:
+        """Remember the evaluation tests; a worker leaves them where the controller finds them."""
+        ours = [item for item in items if self.is_ours(item)]
+        if not ours:
+            return
+        from pytest_pitcheval import storage, timeouts
+        from pytest_pitcheval.running_test import collected
+
+        self.watch_tests()
+        for item in ours:
+            timeouts.add_default(item, self.settings.timeout)
+        self.collected = [collected(item, self.settings) for item in ours]
+        path = self.runtime_dir / "collected.json"
+        if self.is_worker and not path.exists():
+            self.make_runtime_dir()
+            storage.write_json(path, [one.to_dict() for one in self.collected], indent=None)
+
+    def watch_tests(self) -> None:
+        """From now on see single tests run."""
+        if not self._watching:
+            from pytest_pitcheval.running_hooks import RunningHooks
+
+            self._watching = True
+            self.config.pluginmanager.register(RunningHooks(self), "pitcheval-running")
+
+    # What tests use
+
+    @property
+    def rollouts(self) -> Rollouts:
+        """This process's rollouts; the first use imports DSPy."""
+        if self._rollouts is None:
+            os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "true")  # else LiteLLM fetches a price list
+            from pytest_pitcheval.rollout_cache import Rollouts
+
+            self._rollouts = Rollouts()
+        return self._rollouts
+
+    @property
+    def compiler(self) -> Compiler:
+        """This process's compiler of programs."""
+        if self._compiler is None:
+            from pytest_pitcheval.compilation import Compiler
+
+            self._compiler = Compiler(self)
+        return self._compiler
+
+    @property
+    def trainsets(self) -> Trainsets:
+        """The trainsets that optimizers get in this process."""
+        if self._trainsets is None:
+            from pytest_pitcheval.dspy_examples import Trainsets
+
+            self._trainsets = Trainsets(self.settings.train_size, self.settings.seed)
+        return self._trainsets
+
+    def make_lm(self, role: str) -> Any:
+        """The LM that the options name for the ``generator`` or the ``evaluator``."""
+        from pytest_pitcheval import language_models
+
+        settings = self.settings.generator if role == "generator" else self.settings.evaluator
+        return language_models.make_lm(settings, role, self)
+
+    def make_runtime_dir(self) -> Path:
+        """The session's shared folder, for this user only."""
+        self.runtime_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return self.runtime_dir
+
+    # Running one test after the other
+
+    def start(self, item: pytest.Item) -> None:
+        """A new attempt at ``item``: a test that is run again gets new rollouts."""
+        from pytest_pitcheval.running_test import RunningTest, check_placed
+
+        self._running = None
+        ours = self.is_ours(item)
+        if not ours and not any(name in getattr(item, "fixturenames", ()) for name in _LMS):
+            return
+        self._attempts[item.nodeid] += 1
+        self._running = RunningTest(item, self.settings, self.timestamp, self._attempts[item.nodeid])
+        if ours:
+            item.stash[RUNNING] = self._running
+            check_placed(item)
+
+    @contextlib.contextmanager
+    def fixture_scope(self, fixture_scope: str) -> Iterator[None]:
+        """LM calls of a function-scoped fixture are the test's; those of wider ones belong to no rollout."""
+        running = self._running
+        if running is None or "dspy" not in sys.modules:
+            yield
+        elif fixture_scope == "function":
+            self.rollouts.begin(running.scope)
+            yield
+        else:
+            with self.rollouts.outside():
+                yield
+
+    @contextlib.contextmanager
+    def call_scope(self, item: pytest.Item) -> Iterator[None]:
+        """LM calls of the test's body are the test's, and none may have had an old answer."""
+        running = self._running
+        if running is None or "dspy" not in sys.modules:
+            yield
+            return
+        self.rollouts.begin(running.scope)
+        try:
+            yield
+        finally:
+            self.rollouts.check_installed(running.scope)
+            for scope in running.scopes:
+                scope.check()
+
+    def end(self) -> None:
+        """The running test is over."""
+        self._running = None
+        if self._rollouts is not None:
+            self._rollouts.begin(None)
+
+    # The end
+
+    def conclude(self) -> Results | None:
+        """Sum the session up and write its run file; None in a worker, and where no evaluation test was run."""
+        if self.is_worker or not (self.records or self.crashed):
+            return None
+        from pytest_pitcheval.results import conclude
+
+        self.results = conclude(self)
+        return self.results
+
+    def close(self) -> None:
+        """Give back what this process took; the controller also ends the session's servers."""
+        if self._rollouts is not None:
+            self._rollouts.uninstall()
+        if not self.is_worker and self.runtime_dir.exists():
+            import shutil
+
+            from pytest_pitcheval import local_lm
+
+            local_lm.stop(self.runtime_dir)
+            shutil.rmtree(self.runtime_dir, ignore_errors=True)

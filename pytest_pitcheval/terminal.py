@@ -1,0 +1,108 @@
+"""The section at the end of pytest's output: results in, lines of at most 80 columns out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pytest_pitcheval.records import Usage
+from pytest_pitcheval.results import Results
+from pytest_pitcheval.summaries import Missing, Summary
+
+_HEAD = ("method", "scored", "mean", "95 % interval", "passed", "fresh", "cached", "tokens", "cost", "time")
+_SHOWN_MISSING = 10
+
+
+def lines(results: Results, folder: Path) -> Iterator[tuple[str, bool]]:
+    """The lines of the section, and whether each is bad news; paths are shown relative to ``folder``."""
+    for test in dict.fromkeys(summary.test for summary in results.summaries):
+        group = [summary for summary in results.summaries if summary.test == test]
+        yield test, False
+        yield from ((line, False) for line in table(group))
+        for summary in group:
+            yield from ((line, True) for line in _missing(summary))
+    for gate in results.gates:
+        word = "FAIL" if gate.status == "failed" else "ok  "
+        yield (
+            f"{word} {gate.gate}={gate.limit:g} {gate.test} [{gate.optimization}]: {gate.reason}",
+            word == "FAIL",
+        )
+    yield from ((problem, True) for problem in results.problems)
+    for path in results.paths:
+        yield f"run file: {os.path.relpath(path, folder)}", False
+
+
+def table(group: Sequence[Summary]) -> list[str]:
+    """The summaries of one test as aligned rows, a row a method."""
+    rows = [_HEAD, *(_row(summary) for summary in group)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
+    widths[0] = min(widths[0], 17)
+    return ["  " + _align(row, widths) for row in rows]
+
+
+def _align(row: Sequence[str], widths: Sequence[int]) -> str:
+    cells = [
+        row[0].ljust(widths[0]),
+        *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)),
+    ]
+    return " ".join(cells).rstrip()
+
+
+def _row(summary: Summary) -> tuple[str, ...]:
+    usage = summary.usage
+    return (
+        summary.optimization,
+        f"{summary.scored}/{summary.examples}",
+        _number(summary.mean),
+        f"{summary.ci95[0]:.3f}-{summary.ci95[1]:.3f}" if summary.ci95 else "-",
+        "-" if summary.pass_rate is None else f"{100 * summary.pass_rate:.0f} %",
+        str(usage.fresh),
+        str(usage.cached),
+        tokens(usage.prompt_tokens + usage.completion_tokens),
+        cost(usage),
+        duration(summary.seconds),
+    )
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def tokens(count: int) -> str:
+    """A number of tokens in at most five characters: ``950``, ``12.3k``, ``1.2M``."""
+    for size, unit in ((1_000_000, "M"), (1_000, "k")):
+        if count >= size:
+            return f"{count / size:.1f}{unit}" if count < 100 * size else f"{count // size}{unit}"
+    return str(count)
+
+
+def cost(usage: Usage) -> str:
+    """US dollars, ``-`` where a price is not known."""
+    if usage.cost is None or not usage.fresh:
+        return "-"
+    return f"${usage.cost:.4f}" if usage.cost < 1 else f"${usage.cost:.2f}"
+
+
+def duration(seconds: float) -> str:
+    """``41 s``, ``3 min`` or ``2.5 h``."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def _missing(summary: Summary) -> Iterator[str]:
+    """Nothing is left out silently: how many have no score, then each with its reason."""
+    if not summary.unscored:
+        return
+    count = len(summary.unscored)
+    has = "examples have" if summary.examples > 1 else "example has"
+    mean = f": the mean is of {summary.scored} of {summary.examples}" if summary.scored else ""
+    yield f"  {count} of {summary.examples} {has} no score [{summary.optimization}]{mean}"
+    yield from (f"    {_name(one)}: {one.reason}" for one in summary.unscored[:_SHOWN_MISSING])
+    if count > _SHOWN_MISSING:
+        yield f"    ... and {count - _SHOWN_MISSING} more, all in the run file"
+
+
+def _name(one: Missing) -> str:
+    return one.nodeid.rpartition("::")[2]
