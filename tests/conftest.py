@@ -166,15 +166,23 @@ def server() -> Iterator[OpenAIServer]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def _imported() -> None:
+    """What pytester would forget with each test, because it was not the first to import it; numpy allows it once."""
+    import dspy  # noqa: F401
+    import scipy.stats  # noqa: F401
+
+
 @pytest.fixture
 def suite(
+    _imported: None,
     pytester: pytest.Pytester,
     server: OpenAIServer,
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Suite]:
     """A suite that uses the plugin, with a DSPy cache of its own that its runs share."""
-    import dspy  # here, because a run inside this process forgets the modules that it was the first to import
+    import dspy
 
     cache = str(tmp_path_factory.mktemp("dspy-cache"))
     monkeypatch.setenv("DSPY_CACHEDIR", cache)
