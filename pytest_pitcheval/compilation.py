@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,8 +18,9 @@ from pytest_pitcheval.errors import CompileFailed, PitchevalError
 from pytest_pitcheval.evaluation import one_line
 from pytest_pitcheval.fingerprints import fingerprint
 from pytest_pitcheval.language_models import describe_lm
-from pytest_pitcheval.methods import BASELINE, Optimization
+from pytest_pitcheval.methods import Optimization
 from pytest_pitcheval.optimization import Ingredients, compile_program
+from pytest_pitcheval.program_files import is_storable, load_program, program_state
 from pytest_pitcheval.records import plain
 from pytest_pitcheval.scopes import Scope
 
@@ -65,7 +64,7 @@ class Compiler:
         if key not in self._fingerprints:
             if len(self._fingerprints) >= 64:  # a function-scoped program is a new object for every test
                 self._fingerprints.clear()
-            mark = fingerprint({**vars(ingredients), "optimization": vars(optimization), "dspy": version("dspy")})
+            mark = fingerprint({**vars(ingredients), "optimization": optimization._asdict(), "dspy": version("dspy")})
             self._fingerprints[key] = (mark, parts)  # holding the parts keeps their ids taken
         return self._fingerprints[key][0]
 
@@ -94,7 +93,8 @@ class Compiler:
             provenance = state["metadata"]["pitcheval"]
         except (PitchevalError, KeyError, TypeError):
             return None  # a file that is not ours is written anew
-        if self._session.settings.recompile and provenance["run_id"] != self._session.run_id:
+        incomplete = provenance["lm_calls"]["failed"] > 0  # good for the session that has paid for it
+        if (self._session.settings.recompile or incomplete) and provenance["run_id"] != self._session.run_id:
             return None
         return load_program(ingredients.program, state)
 
@@ -109,30 +109,26 @@ class Compiler:
         scope, start = Scope(), time.monotonic()
         name = f"{type(ingredients.program).__name__} with {optimization}"
         say(f"compiling {name} on {len(ingredients.trainset)} examples")
-        with _ticking(scope, lambda text: say(f"compiling {name}: {text}")):
-            try:
+        try:
+            with _ticking(scope, lambda text: say(f"compiling {name}: {text}")):
                 program = compile_program(optimization, ingredients, self._session.rollouts, scope)
-            except Exception as error:
-                self._session.make_runtime_dir()
-                storage.write_json(self._failure_path(mark), {"nodeid": nodeid, "error": one_line(error)})
-                reason = str(error) if isinstance(error, PitchevalError) else one_line(error)
-                raise CompileFailed(f"compiling {name} failed: {reason}") from error
+            _check_calls(scope)
+        except Exception as error:
+            self._session.make_runtime_dir()
+            storage.write_json(self._failure_path(mark), {"nodeid": nodeid, "error": one_line(error)})
+            reason = str(error) if isinstance(error, PitchevalError) else one_line(error)
+            raise CompileFailed(f"compiling {name} failed: {reason}") from error
         seconds = time.monotonic() - start
         say(f"compiled {name} in {seconds:.0f} s, {_calls(scope)}")
         if is_storable(program, ingredients.program):
-            storage.write_json(self._path(mark), self._state(program, mark, optimization, ingredients, scope, seconds))
+            provenance = self._provenance(mark, optimization, ingredients, scope, seconds)
+            storage.write_json(self._path(mark), program_state(program, provenance))
         return program
 
-    def _state(
-        self,
-        program: Any,
-        mark: str,
-        optimization: Optimization,
-        ingredients: Ingredients,
-        scope: Scope,
-        seconds: float,
+    def _provenance(
+        self, mark: str, optimization: Optimization, ingredients: Ingredients, scope: Scope, seconds: float
     ) -> dict[str, Any]:
-        provenance = {
+        return {
             "fingerprint": mark,
             "run_id": self._session.run_id,
             "optimization": optimization.method,
@@ -144,49 +140,13 @@ class Compiler:
             "seconds": seconds,
             **scope.total.to_dict(),
         }
-        return program_state(program, provenance)
 
 
-def save_program(path: Path, program: Any, stored: Path | None, optimization: Optimization, run_id: str) -> None:
-    """Write a program to ``path`` as DSPy JSON with its provenance; a ``stored`` one as it was stored."""
-    if stored is not None and stored.exists():
-        storage.write_atomically(path, stored.read_text(encoding="utf-8"))
-    elif optimization.method == BASELINE:
-        storage.write_json(path, program_state(program, {"run_id": run_id, "optimization": BASELINE}))
-    else:
-        raise PitchevalError(
-            f"--save-program: DSPy's JSON cannot hold a program compiled with {optimization.method!r}; "
-            "expected a method that changes demos or instructions"
-        )
-
-
-def is_storable(compiled: Any, student: Any) -> bool:
-    """Whether the compiled program is the student with another state; KNNFewShot's has another ``forward``."""
-    names = [[name for name, _ in program.named_parameters()] for program in (compiled, student)]
-    return type(compiled) is type(student) and "forward" not in vars(compiled) and names[0] == names[1]
-
-
-def program_state(program: Any, provenance: dict[str, Any]) -> dict[str, Any]:
-    """What ``dspy.Module.load`` reads: the state of every predictor, and metadata with our provenance in it."""
-    state: dict[str, Any] = plain(program.dump_state())
-    versions = {name: version(name) for name in ("dspy", "cloudpickle")}
-    python = ".".join(map(str, sys.version_info[:2]))
-    state["metadata"] = {"dependency_versions": {"python": python, **versions}, "pitcheval": provenance}
-    return state
-
-
-def load_program(student: Any, state: dict[str, Any]) -> Any:
-    """A copy of ``student`` with ``state``; its predictors keep LMs of their own, which a file cannot hold."""
-    program = student.deepcopy()
-    lms = {name: predictor.lm for name, predictor in program.named_predictors()}
-    parameters = {name: dict(value) for name, value in json.loads(json.dumps(state)).items() if name != "metadata"}
-    for name in lms:
-        parameters[name]["lm"] = None
-    program.load_state(parameters)
-    for name, predictor in program.named_predictors():
-        predictor.lm = lms[name]
-    program._compiled = True
-    return program
+def _check_calls(scope: Scope) -> None:
+    """Optimizers go on when calls fail; a program that no call has shaped is not an optimized one."""
+    usage = scope.total
+    if usage.failed and usage.failed == usage.fresh + usage.cached:
+        raise PitchevalError(f"each of its {usage.failed} LM calls failed, the last with {one_line(scope.failure)}")
 
 
 @contextlib.contextmanager
@@ -209,4 +169,5 @@ def _ticking(scope: Scope, say: Callable[[str], None]) -> Iterator[None]:
 
 def _calls(scope: Scope) -> str:
     usage = scope.total
-    return f"{usage.fresh} LM calls ({usage.cached} from the cache)"
+    failed = f", {usage.failed} failed" if usage.failed else ""
+    return f"{usage.fresh + usage.cached} LM calls ({usage.cached} from the cache{failed})"

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_pitcheval import timeouts
-from pytest_pitcheval.compilation import save_program
 from pytest_pitcheval.errors import PitchevalWarning
 from pytest_pitcheval.fixtures import FixtureNotDefined
 from pytest_pitcheval.methods import BASELINE, Optimization
 from pytest_pitcheval.optimization import Ingredients
+from pytest_pitcheval.parametrization import optimizations_of
+from pytest_pitcheval.program_files import save_program
 from pytest_pitcheval.progress import Progress
 from pytest_pitcheval.session import RUNNING, get_session
 
@@ -29,11 +31,16 @@ def compiled_for(request: pytest.FixtureRequest, optimization: Optimization, pro
                 optimization, ingredients, request.node.nodeid, Progress(request.config).say
             )
     if session.settings.save_program is not None:
-        path = session.settings.save_program
-        if len(session.settings.methods.over(None, ())) > 1:
-            path = path.with_name(f"{path.stem}-{optimization.method.replace(':', '.')}{path.suffix}")
+        path = _save_path(session.settings.save_program, request, optimization)
         save_program(path, compiled, stored, optimization, session.run_id)
     return compiled
+
+
+def _save_path(path: Path, request: pytest.FixtureRequest, optimization: Optimization) -> Path:
+    """With several methods, each has its name in the file's."""
+    if len(optimizations_of(request.node, get_session(request.config).settings)) == 1:
+        return path
+    return path.with_name(f"{path.stem}-{optimization.method.replace(':', '.')}{path.suffix}")
 
 
 def _ingredients(request: pytest.FixtureRequest, optimization: Optimization, program: Any) -> Ingredients:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import io
 import json
 import os
 import random
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pytest_pitcheval.errors import MarkerError
+from pytest_pitcheval.evaluation import one_line
 
 T = TypeVar("T")
 Place = str
@@ -26,7 +28,7 @@ class Row:
     Attributes:
         id: its test ID: the row's ``id``, else its position from 0.
         values: its fields.
-        inputs: the names of the input fields; empty where ``source`` knows them itself.
+        inputs: the names of the input fields.
         source: the ``dspy.Example`` it came from, or None.
     """
 
@@ -71,7 +73,7 @@ def _rows(found: Iterable[tuple[Place, Any]], inputs: tuple[str, ...], name: str
         if row_id in places:
             raise MarkerError(f"{place}: the id {row_id!r} stands at {places[row_id]} already")
         places[row_id] = place
-        yield Row(row_id, values, inputs, source)
+        yield Row(row_id, values, wanted, source)
 
 
 def _fields(item: Any, place: Place) -> tuple[Mapping[str, Any], Any]:
@@ -90,13 +92,14 @@ def _own_inputs(source: Any, place: Place) -> tuple[str, ...]:
 
 
 def _read_sequence(dataset: object) -> Iterator[tuple[Place, Any]]:
-    examples = dataset() if callable(dataset) else dataset
-    if not isinstance(examples, Iterable) or isinstance(examples, Mapping):
-        raise MarkerError(
-            f"evaluation marker: dataset={dataset!r}: expected a path, a list of dspy.Example or a callable"
-        )
-    for position, item in enumerate(examples):
-        yield f"dataset[{position}]", item
+    try:
+        examples = dataset() if callable(dataset) else dataset
+        if isinstance(examples, Iterable) and not isinstance(examples, Mapping):
+            yield from ((f"dataset[{position}]", item) for position, item in enumerate(examples))
+            return
+    except Exception as error:
+        raise MarkerError(f"evaluation marker: dataset={dataset!r}: it raised {one_line(error)}") from error
+    raise MarkerError(f"evaluation marker: dataset={dataset!r}: expected a path, a list of dspy.Example or a callable")
 
 
 def _read_file(path: Path) -> Iterator[tuple[Place, Any]]:
@@ -108,21 +111,29 @@ def _read_file(path: Path) -> Iterator[tuple[Place, Any]]:
     try:
         for line, item in reader(path):
             yield f"{_relative(path)}:{line}", item
+    except OSError as error:
+        raise MarkerError(f"{_relative(path)}: {error.strerror or error}") from None
+
+
+def _text(path: Path) -> str:
+    content = path.read_bytes()
+    try:
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise MarkerError(f"{_relative(path)}: not UTF-8 text: {error.reason} at byte {error.start}") from None
+        line = content.count(b"\n", 0, error.start) + 1
+        raise MarkerError(f"{_relative(path)}:{line}: not UTF-8 text: {error.reason}") from None
 
 
 def _read_jsonl(path: Path) -> Iterator[tuple[int, Any]]:
-    with path.open(encoding="utf-8-sig") as lines:
-        for number, line in enumerate(lines, 1):
-            if line.strip():
-                yield number, _decode(line, path, number)
+    for number, line in enumerate(io.StringIO(_text(path), newline=None), 1):
+        if line.strip():
+            yield number, _decode(line.rstrip(), path, number)  # else an unfinished one is an error on the next line
 
 
 def _decode(text: str, path: Path, first_line: int = 1) -> Any:
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         line = first_line + getattr(error, "lineno", 1) - 1
         raise MarkerError(f"{_relative(path)}:{line}: not JSON: {getattr(error, 'msg', error)}") from None
 
@@ -131,7 +142,7 @@ _BETWEEN_ITEMS = re.compile(r"[ \t\r\n,]*")
 
 
 def _read_json(path: Path) -> Iterator[tuple[int, Any]]:
-    text = path.read_text(encoding="utf-8-sig")
+    text = _text(path)
     if not isinstance(_decode(text, path), list):
         raise MarkerError(f"{_relative(path)}:1: expected a JSON array of examples")
     decoder, position = json.JSONDecoder(), text.index("[") + 1
@@ -147,17 +158,16 @@ def _read_json(path: Path) -> Iterator[tuple[int, Any]]:
 
 
 def _read_csv(path: Path) -> Iterator[tuple[int, Any]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file, strict=True)
-        try:
-            for row in reader:
-                if None in row or None in row.values():
-                    raise MarkerError(
-                        f"{_relative(path)}:{reader.line_num}: expected {len(reader.fieldnames or ())} columns"
-                    )
-                yield reader.line_num, row
-        except csv.Error as error:
-            raise MarkerError(f"{_relative(path)}:{reader.line_num}: not CSV: {error}") from None
+    reader = csv.DictReader(io.StringIO(_text(path), newline=""), strict=True)
+    try:
+        for row in reader:
+            if None in row or None in row.values():
+                raise MarkerError(
+                    f"{_relative(path)}:{reader.line_num}: expected {len(reader.fieldnames or ())} columns"
+                )
+            yield reader.line_num, row
+    except csv.Error as error:
+        raise MarkerError(f"{_relative(path)}:{reader.line_num}: not CSV: {error}") from None
 
 
 def _read_parquet(path: Path) -> Iterator[tuple[int, Any]]:

@@ -104,9 +104,9 @@ def source_digest(code: Callable[..., Any] | type) -> str:
         path = None
     if path is None or not Path(path).is_file():
         return f"{code.__module__}.{code.__qualname__}"
-    return _file_digest(path)
+    return _file_digest(path, Path(path).stat().st_mtime_ns)
 
 
 @functools.lru_cache(maxsize=256)
-def _file_digest(path: str) -> str:
+def _file_digest(path: str, changed: int) -> str:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_pitcheval import local_lm
@@ -81,9 +82,13 @@ def is_secret_name(name: str) -> bool:
     return bool(_SECRET_NAME.search(name))
 
 
-def secrets(*settings: ModelSettings) -> tuple[str, ...]:
-    """The credentials this process knows of, longest first: from the environment and from the models' settings."""
-    known = {value for name, value in os.environ.items() if is_secret_name(name)}
-    for one in settings:
-        known |= {str(value) for name, value in one.arguments.items() if is_secret_name(name)}
+def secret_values(values: Mapping[str, Any]) -> set[str]:
+    """Those of ``values`` that are credentials by their name."""
+    return {str(value) for name, value in values.items() if is_secret_name(name) and value}
+
+
+def secrets(generator: ModelSettings, evaluator: ModelSettings, seen: Iterable[str]) -> tuple[str, ...]:
+    """The credentials of the environment, of the models' settings, and those ``seen`` in use, longest first."""
+    known = {*seen, *secret_values(os.environ)}
+    known |= secret_values(generator.arguments) | secret_values(evaluator.arguments)
     return tuple(sorted((value for value in known if len(value) >= _SHORTEST_SECRET), key=len, reverse=True))

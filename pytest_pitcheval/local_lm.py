@@ -163,8 +163,11 @@ def start(model: str, spec: ServerSpec, log: Path, deadline: float) -> RunningSe
 def launch(spec: ServerSpec, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", MODULE, json.dumps(asdict(spec))],
-        # The folder of this package: there the child finds this very copy, and nothing that hides other modules.
+        # The folder of this package: there the child finds this very copy, and nothing hides other modules.
         cwd=Path(__file__).parent.parent,
+        # By default llama.cpp's threads wait for one another busily. On a machine that is also running tests,
+        # they then take the CPU from each other, and answers can take a hundred times longer.
+        env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=stderr,
@@ -193,7 +196,7 @@ def tail(log: Path) -> str:
 
 
 def stop(runtime_dir: Path) -> None:
-    """Ends all servers of this folder, by force if they are not gone within 2 s; one already gone is no error."""
+    """Ends all servers of this folder, by force after 2 s; one that is already gone is no error."""
     for file in sorted(runtime_dir.glob("local-*.json")):
         server = RunningServer.read(file)
         if server is not None and server.is_alive():
@@ -280,8 +283,8 @@ def serve(spec: ServerSpec) -> None:
 def main(argument: str) -> None:
     # The log ends up in an error message of one line, where a traceback would hide what llama.cpp said.
     sys.tracebacklimit = 0
-    # A second process, which the first does not wait for: so no process of the session is its parent, and none
-    # is left with a zombie or a ResourceWarning.
+    # A second process, which the first does not wait for: so no process of the session is its parent, and
+    # none is left with a zombie or a ResourceWarning.
     if os.fork() == 0:
         serve(ServerSpec(**json.loads(argument)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -11,16 +12,6 @@ import pytest
 
 from pytest_pitcheval.errors import MarkerError
 from pytest_pitcheval.methods import Optimization, check_method
-
-EVALUATION = (
-    "evaluation(dataset, *, inputs, threshold=None, rollouts=None, limit=None, min_mean=None, min_pass_rate=None): "
-    "run the test once for each example of dataset, a path relative to the test file (.jsonl, .json, .csv, "
-    ".parquet), a list of dspy.Example, or a callable that returns one"
-)
-OPTIMIZATION = (
-    "optimization(method, **settings): optimize the program with method (the command line's --optimization wins); "
-    "settings go to the DSPy optimizer; stackable"
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +50,7 @@ def parse_evaluation(mark: pytest.Mark) -> Evaluation:
             raise TypeError(f"takes one positional argument, the dataset, but {len(mark.args)} were given")
     except TypeError as error:
         reason = str(error).replace("Evaluation.__init__()", "").strip()
-        raise MarkerError(f"evaluation marker: {reason}; expected {EVALUATION.partition(':')[0]}") from None
+        raise MarkerError(f"evaluation marker: {reason}; expected evaluation(dataset, *, inputs, ...)") from None
     _check_number("threshold", parsed.threshold, float)
     _check_number("min_mean", parsed.min_mean, float)
     _check_number("min_pass_rate", parsed.min_pass_rate, float)
@@ -79,7 +70,7 @@ def _check_number(name: str, value: object, kind: type) -> None:
     if value is None:
         return
     numeric = isinstance(value, (int, kind)) and not isinstance(value, bool)
-    if not numeric or value < (1 if kind is int else 0):  # type: ignore[operator]
+    if not numeric or not (1 if kind is int else 0) <= value < math.inf:  # type: ignore[operator]
         expected = "a whole number, 1 or more" if kind is int else "a number, 0 or more"
         raise MarkerError(f"evaluation marker: {name}={value!r}: expected {expected}")
 

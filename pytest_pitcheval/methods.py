@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 BASELINE = "none"
 """The method that leaves the program as it is."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Method:
+class Method(NamedTuple):
     """A named optimization method.
 
     Attributes:
@@ -21,7 +20,7 @@ class Method:
     """
 
     optimizer: str | None
-    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    settings: Mapping[str, Any] = MappingProxyType({})
     needs_metric: bool = True
 
 
@@ -39,8 +38,7 @@ METHODS: dict[str, Method] = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
-class Optimization:
+class Optimization(NamedTuple):
     """The method of one test, as the ``optimization`` fixture gives it.
 
     Attributes:
@@ -49,7 +47,7 @@ class Optimization:
     """
 
     method: str = BASELINE
-    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    settings: Mapping[str, Any] = MappingProxyType({})
 
     def __str__(self) -> str:
         return self.method

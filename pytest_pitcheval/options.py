@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import json
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 import pytest
 
@@ -18,7 +20,7 @@ PREFIX = "pitcheval_"
 """Of every ``dest`` of ours: a second plugin with the same one would stop every pytest start."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)  # every pytest start pays for what is generated here
 class Choice(Generic[T]):
     """A setting that a marker can make too; None where it was not made."""
 
@@ -36,8 +38,7 @@ class Choice(Generic[T]):
         return default if value is None else value
 
 
-@dataclasses.dataclass(frozen=True)
-class ModelSettings:
+class ModelSettings(NamedTuple):
     """How one of the two LMs is made: a DSPy model name and keyword arguments for ``dspy.LM``."""
 
     model: str | None
@@ -45,8 +46,7 @@ class ModelSettings:
     arguments: Mapping[str, Any]
 
 
-@dataclasses.dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """What the command line and the ini file ask for, checked.
 
     Sizes are numbers of examples, ``timeout`` is in seconds, paths are absolute.
@@ -84,7 +84,7 @@ def _number(kind: type, least: float, what: str, below: bool = False) -> Callabl
             value = kind(text)
         except ValueError:
             raise ValueError(f"expected {what}") from None
-        if value != value or value < least or (below and value == least):
+        if not least <= value < math.inf or (below and value == least):
             raise ValueError(f"expected {what}")
         return value
 
@@ -101,8 +101,7 @@ def _text(text: str) -> str:
     return text
 
 
-@dataclasses.dataclass(frozen=True)
-class Option:
+class Option(NamedTuple):
     """One command-line option and its ini key; ``name`` is the key, the option is ``--name`` with dashes."""
 
     name: str
@@ -181,7 +180,7 @@ def add_options(parser: pytest.Parser) -> None:
         arguments |= {"metavar": option.metavar} if option.metavar else {"action": "store_true"}
         try:
             group.addoption(option.flag, **arguments)
-        except ValueError as clash:
+        except (ValueError, argparse.ArgumentError) as clash:
             raise pytest.UsageError(
                 f"pytest-pitcheval cannot register {option.flag}: another plugin has done so ({clash}); "
                 "load only one of them (-p no:pitcheval or -p no:THE_OTHER)"
@@ -267,9 +266,8 @@ def read_settings(config: pytest.Config) -> Settings:
     read = _Reader(config)
     generator, evaluator = read.model("generator"), read.model("evaluator")
     if evaluator.model is None:  # the evaluator is the generator's model unless another is named
-        evaluator = dataclasses.replace(
-            evaluator, model=generator.model, arguments={**generator.arguments, **evaluator.arguments}
-        )
+        arguments = {**generator.arguments, **evaluator.arguments}
+        evaluator = evaluator._replace(model=generator.model, arguments=arguments)
     directory = read.path("eval_dir")
     assert directory is not None  # it has a default
     return Settings(

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 class PlainAdapter(dspy.Adapter):  # type: ignore[misc]
     """Instructions, inputs and answers in plain words; constrained JSON where the outputs need it.
 
-    It uses no native features of the LM (tools, citations, reasoning). Demos, and the turns of a `dspy.History`,
-    become user and assistant messages that show the fields they have; a demo without any input, or without any
-    output, is left out.
+    It uses no native features of the LM (tools, citations, reasoning). Demos, and the turns of a
+    `dspy.History`, become user and assistant messages that show the fields they have; a demo without any input,
+    or without any output, is left out.
     """
 
     def __init__(self, callbacks: list[Any] | None = None) -> None:
@@ -100,7 +100,7 @@ def answers_in_text(signature: Signature) -> bool:
 
 
 def constrained(lm_kwargs: dict[str, Any], signature: Signature) -> dict[str, Any]:
-    """`lm_kwargs` with the schema of a JSON answer, where there is one; the caller's `response_format` wins."""
+    """`lm_kwargs` with the schema of a JSON answer, if it is one; the caller's `response_format` wins."""
     if answers_in_text(signature):
         return lm_kwargs
     schema = {"name": "answer", "schema": answer_model(signature).model_json_schema(), "strict": True}

@@ -28,8 +28,17 @@ from pytest_pitcheval.fixtures import (  # noqa: F401  # pytest looks for fixtur
     trainset,
     valset,
 )
-from pytest_pitcheval.markers import EVALUATION, OPTIMIZATION
 from pytest_pitcheval.session import SESSION, Session, get_session
+
+_EVALUATION = (
+    "evaluation(dataset, *, inputs, threshold=None, rollouts=None, limit=None, min_mean=None, min_pass_rate=None): "
+    "run the test once for each example of dataset, a path relative to the test file (.jsonl, .json, .csv, "
+    ".parquet), a list of dspy.Example, or a callable that returns one"
+)
+_OPTIMIZATION = (
+    "optimization(method, **settings): optimize the program with method (the command line's --optimization wins); "
+    "settings go to the DSPy optimizer; stackable"
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -37,8 +46,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", EVALUATION)
-    config.addinivalue_line("markers", OPTIMIZATION)
+    config.addinivalue_line("markers", _EVALUATION)
+    config.addinivalue_line("markers", _OPTIMIZATION)
     config.stash[SESSION] = Session(config)
 
 

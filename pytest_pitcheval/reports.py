@@ -12,7 +12,6 @@ import pytest
 
 from pytest_pitcheval.errors import CompileFailed, MarkerError, MetricFailed, PitchevalError
 from pytest_pitcheval.evaluation import is_lm_error
-from pytest_pitcheval.language_models import secrets
 from pytest_pitcheval.records import Record, plain, redact
 from pytest_pitcheval.running_test import RunningTest
 from pytest_pitcheval.session import Session
@@ -38,7 +37,7 @@ def finish(session: Session, item: pytest.Item, call: pytest.CallInfo[None], rep
     running.note(report, error)
     if report.failed and report.when != "teardown":
         report.sections.append(("pitcheval", explain(running.record(), repeat_command(item))))
-    hidden = secrets(session.settings.generator, session.settings.evaluator)
+    hidden = session.secrets
     if hidden:
         _redact(report, hidden)
     if call.when == "teardown":

@@ -11,7 +11,6 @@ from typing import Any
 
 from pytest_pitcheval import gates, storage, summaries
 from pytest_pitcheval.gates import GateResult
-from pytest_pitcheval.language_models import secrets
 from pytest_pitcheval.records import Collected, plain, redact
 from pytest_pitcheval.session import Session
 from pytest_pitcheval.summaries import Missing, Summary
@@ -82,9 +81,7 @@ def _document(session: Session, results: Results, collected: list[Collected]) ->
         "gates": [gate.to_dict() for gate in results.gates],
         "missing": [dataclasses.asdict(one) for one in results.missing.values()],
     }
-    plain_document: dict[str, Any] = redact(
-        plain(document), secrets(session.settings.generator, session.settings.evaluator)
-    )
+    plain_document: dict[str, Any] = redact(plain(document), session.secrets)
     return plain_document
 
 

@@ -16,6 +16,7 @@ import dspy
 from dspy.utils.callback import ACTIVE_CALL_ID, BaseCallback
 
 from pytest_pitcheval.errors import StaleAnswer
+from pytest_pitcheval.language_models import secret_values
 from pytest_pitcheval.records import Usage
 from pytest_pitcheval.scopes import GENERATOR, RolloutScope, Scope
 
@@ -151,10 +152,13 @@ class _LMCallback(BaseCallback):  # type: ignore[misc]  # DSPy has no types
     def __init__(self, rollouts: Rollouts) -> None:
         self._rollouts = rollouts
         self._calls: dict[str, _Call] = {}
+        self.keys: set[str] = set()
+        """The credentials of all LMs that were called, to be kept out of reports."""
 
     def on_lm_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
         part = dspy.settings.get(_PART) or getattr(instance, "pitcheval_part", GENERATOR)
         self._calls[call_id] = _Call(instance, part)
+        self.keys |= secret_values(getattr(instance, "kwargs", None) or {})
 
     def on_lm_end(self, call_id: str, outputs: Any, exception: BaseException | None = None) -> None:
         call, scope = self._calls.pop(call_id, None), self._rollouts.current()

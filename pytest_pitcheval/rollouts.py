@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from datetime import datetime, timezone
+from typing import NamedTuple
 
 KEY_BITS = 53
 """Every JSON reader holds an integer of this size exactly; DSPy's cache key fails above 64 bits."""
@@ -15,8 +15,7 @@ def session_timestamp() -> str:
     return datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ")
 
 
-@dataclasses.dataclass(frozen=True)
-class RolloutId:
+class RolloutId(NamedTuple):
     """One rollout of one test.
 
     ``str()`` is ``<session timestamp>/<node ID>``, with ``#<sample>`` for the second and later rollouts of an
@@ -48,4 +47,4 @@ class RolloutId:
 
     def with_sample(self, sample: int) -> RolloutId:
         """The ``sample``-th rollout (from 0) of the same test."""
-        return dataclasses.replace(self, sample=sample)
+        return self._replace(sample=sample)

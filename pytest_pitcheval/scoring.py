@@ -107,7 +107,7 @@ def make_score(verdicts: Sequence[Verdict], threshold: float | None, prediction:
     names = dict.fromkeys(name for verdict in verdicts for name in verdict.metrics)
     metrics = {n: statistics.fmean(v.metrics[n] for v in verdicts if n in v.metrics) for n in names}
     return Score(
-        statistics.fmean(verdict.score for verdict in verdicts),
+        statistics.mean(verdict.score for verdict in verdicts),  # rounded once: equal scores have that mean
         threshold=threshold,
         feedback=verdicts[0].feedback,
         samples=tuple(verdict.score for verdict in verdicts),

@@ -175,6 +175,14 @@ class Session:
         settings = self.settings.generator if role == "generator" else self.settings.evaluator
         return language_models.make_lm(settings, role, self)
 
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The credentials that must appear in no report and no file, longest first."""
+        from pytest_pitcheval.language_models import secrets
+
+        seen = self._rollouts.callback.keys if self._rollouts else ()
+        return secrets(self.settings.generator, self.settings.evaluator, seen)
+
     def make_runtime_dir(self) -> Path:
         """The session's shared folder, for this user only."""
         self.runtime_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -186,7 +194,7 @@ class Session:
         """A new attempt at ``item``: a test that is run again gets new rollouts."""
         from pytest_pitcheval.running_test import RunningTest, check_placed
 
-        self._running = None
+        self.end()
         ours = self.is_ours(item)
         if not ours and not any(name in getattr(item, "fixturenames", ()) for name in _LMS):
             return

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 
 
 def mean(values: Sequence[float]) -> float | None:
-    """The arithmetic mean; None of nothing."""
-    return math.fsum(values) / len(values) if values else None
+    """The arithmetic mean; None of nothing.
+
+    Rounded once: a sum divided by n can end below the n equal values it is of, and so fail a gate that all reach.
+    """
+    return statistics.mean(map(float, values)) if values else None
 
 
 def interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float] | None:
@@ -23,7 +27,7 @@ def interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, 
         return None
     from scipy import stats
 
-    centre = math.fsum(values) / n
+    centre = statistics.mean(map(float, values))
     spread = math.sqrt(math.fsum((value - centre) ** 2 for value in values) / (n - 1))
     half = float(stats.t.ppf((1 + confidence) / 2, n - 1)) * spread / math.sqrt(n)
     low, high = centre - half, centre + half

@@ -73,7 +73,7 @@ def tokens(count: int) -> str:
     """A number of tokens in at most five characters: ``950``, ``12.3k``, ``1.2M``."""
     for size, unit in ((1_000_000, "M"), (1_000, "k")):
         if count >= size:
-            return f"{count / size:.1f}{unit}" if count < 100 * size else f"{count // size}{unit}"
+            return f"{count * 10 // size / 10}{unit}" if count < 100 * size else f"{count // size}{unit}"
     return str(count)
 
 
