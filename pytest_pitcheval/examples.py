@@ -98,7 +98,8 @@ def _read_sequence(dataset: object) -> Iterator[tuple[Place, Any]]:
             yield from ((f"dataset[{position}]", item) for position, item in enumerate(examples))
             return
     except Exception as error:
-        raise MarkerError(f"evaluation marker: dataset={dataset!r}: it raised {one_line(error)}") from error
+        name = getattr(dataset, "__qualname__", repr(dataset))
+        raise MarkerError(f"evaluation marker: dataset={name}: it raised {one_line(error)}") from error
     raise MarkerError(f"evaluation marker: dataset={dataset!r}: expected a path, a list of dspy.Example or a callable")
 
 

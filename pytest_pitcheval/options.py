@@ -205,7 +205,10 @@ class _Reader:
 
     def ini(self, name: str) -> Any:
         option = _BY_NAME[name]
-        value = self.config.getini(name)
+        try:
+            value = self.config.getini(name)
+        except (ValueError, pytest.UsageError) as error:  # pytest's own, of a bool; it does not name the key
+            raise pytest.UsageError(f"ini key {name}: {error}") from None
         return None if value in (None, "") else self._parse(option, value, f"ini key {name}")
 
     def choice(self, name: str) -> Choice[Any]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     Message = dict[str, Any]
 
 
-class PlainAdapter(dspy.Adapter):  # type: ignore[misc]
+class PlainAdapter(dspy.Adapter):
     """Instructions, inputs and answers in plain words; constrained JSON where the outputs need it.
 
     It uses no native features of the LM (tools, citations, reasoning). Demos, and the turns of a

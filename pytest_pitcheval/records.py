@@ -19,7 +19,7 @@ def plain(value: Any) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return str(value).encode("utf-8", "replace").decode("utf-8")
+        return str.__str__(value).encode("utf-8", "replace").decode("utf-8")  # of an enum its value
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
@@ -33,7 +33,7 @@ def plain(value: Any) -> Any:
 
 def _plain_object(value: Any) -> Any:
     for method in ("model_dump", "toDict", "tolist"):  # pydantic, dspy.Example, numpy
-        if callable(convert := getattr(value, method, None)):
+        if callable(convert := getattr(value, method, None)) and not isinstance(value, type):
             return plain(convert())
     return plain(str(value))
 

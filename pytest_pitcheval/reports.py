@@ -57,12 +57,16 @@ def _set_outcome(report: pytest.TestReport, error: BaseException, running: Runni
         report.when = "setup"
 
 
+_FROM_USERS = (MarkerError, MetricFailed, CompileFailed)
+"""What is raised from an exception of the user's own code."""
+
+
 def _set_text(report: pytest.TestReport, error: BaseException) -> None:
     """What the user can mend is one line; where code of theirs raised, its traceback follows."""
     if not isinstance(error, PitchevalError):
         return
     text, cause = str(error), error.__cause__
-    if cause is not None and isinstance(error, (MetricFailed, CompileFailed)) and not isinstance(cause, PitchevalError):
+    if cause is not None and isinstance(error, _FROM_USERS) and not isinstance(cause, PitchevalError):
         frames = [frame for frame in traceback.extract_tb(cause.__traceback__) if not _is_ours(frame.filename)]
         text += "\n\n" + "".join(traceback.format_list(frames)) + f"{type(cause).__name__}: {cause}"
     report.longrepr = text

@@ -111,7 +111,10 @@ class Session:
     @staticmethod
     def is_ours(node: pytest.Item) -> bool:
         """Whether a test uses the plugin, and not just fixtures of its own with the same names."""
-        return ANCHOR in getattr(node, "fixturenames", ()) or node.get_closest_marker("evaluation") is not None
+        if ANCHOR in getattr(node, "fixturenames", ()):
+            return True
+        # The keywords are looked at first because every test of every suite is asked.
+        return "evaluation" in node.keywords and node.get_closest_marker("evaluation") is not None
 
     def collect(self, items: Sequence[pytest.Item]) -> None:
         """Remember the evaluation tests; a worker leaves them where the controller finds them."""

@@ -1,0 +1,22 @@
+"""Runs the benchmarks named on the command line, or all of them."""
+
+from __future__ import annotations
+
+import sys
+
+from benchmarks import startup
+
+BENCHMARKS = {"startup": startup.main}
+
+
+def main(names: list[str]) -> None:
+    """Run the benchmarks ``names``; all without any."""
+    for name in names or BENCHMARKS:
+        if name not in BENCHMARKS:
+            raise SystemExit(f"{name!r}: expected one of {', '.join(BENCHMARKS)}")
+        print(f"== {name}")
+        BENCHMARKS[name]()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
