@@ -19,7 +19,7 @@ from pytest_pitcheval.evaluation import one_line
 from pytest_pitcheval.fingerprints import fingerprint
 from pytest_pitcheval.language_models import describe_lm
 from pytest_pitcheval.methods import Optimization
-from pytest_pitcheval.optimization import Ingredients, compile_program
+from pytest_pitcheval.optimization import Ingredients, compile_program, import_optimizer
 from pytest_pitcheval.program_files import is_storable, load_program, program_state
 from pytest_pitcheval.records import plain
 from pytest_pitcheval.scopes import Scope
@@ -64,7 +64,8 @@ class Compiler:
         if key not in self._fingerprints:
             if len(self._fingerprints) >= 64:  # a function-scoped program is a new object for every test
                 self._fingerprints.clear()
-            mark = fingerprint({**vars(ingredients), "optimization": optimization._asdict(), "dspy": version("dspy")})
+            decisive = [optimization.method, optimization.all_settings, _optimizer(optimization), version("dspy")]
+            mark = fingerprint({**vars(ingredients), "optimization": decisive})
             self._fingerprints[key] = (mark, parts)  # holding the parts keeps their ids taken
         return self._fingerprints[key][0]
 
@@ -117,13 +118,18 @@ class Compiler:
             self._session.make_runtime_dir()
             storage.write_json(self._failure_path(mark), {"nodeid": nodeid, "error": one_line(error)})
             reason = str(error) if isinstance(error, PitchevalError) else one_line(error)
+            if scope.failure is not None and one_line(scope.failure) not in reason:
+                reason += f" (its last LM call failed with {one_line(scope.failure)})"
             raise CompileFailed(f"compiling {name} failed: {reason}") from error
         seconds = time.monotonic() - start
         say(f"compiled {name} in {seconds:.0f} s, {_calls(scope)}")
-        if is_storable(program, ingredients.program):
-            provenance = self._provenance(mark, optimization, ingredients, scope, seconds)
-            storage.write_json(self._path(mark), program_state(program, provenance))
-        return program
+        if not is_storable(program, ingredients.program):
+            return program
+        state = program_state(program, self._provenance(mark, optimization, ingredients, scope, seconds))
+        storage.write_json(self._path(mark), state)
+        return load_program(
+            ingredients.program, state
+        )  # what every other process gets; optimizers drop LMs set by hand
 
     def _provenance(
         self, mark: str, optimization: Optimization, ingredients: Ingredients, scope: Scope, seconds: float
@@ -140,6 +146,13 @@ class Compiler:
             "seconds": seconds,
             **scope.total.to_dict(),
         }
+
+
+def _optimizer(optimization: Optimization) -> Any:
+    """The optimizer's class, whose code decides the program too; None if it cannot be had, as compiling will tell."""
+    with contextlib.suppress(PitchevalError):
+        return import_optimizer(optimization.definition.optimizer or "")
+    return None
 
 
 def _check_calls(scope: Scope) -> None:

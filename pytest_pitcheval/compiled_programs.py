@@ -46,6 +46,8 @@ def _save_path(path: Path, request: pytest.FixtureRequest, optimization: Optimiz
 def _ingredients(request: pytest.FixtureRequest, optimization: Optimization, program: Any) -> Ingredients:
     session = get_session(request.config)
     trainset = session.trainsets.get(request.getfixturevalue("trainset"))
+    if "example" in request.fixturenames:
+        request.getfixturevalue("example")  # else it is made after the program
     example = request.node.stash[RUNNING].example
     if example is not None and trainset.has_inputs_of(example):
         warnings.warn(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import inspect
 import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -67,9 +68,9 @@ def predict(program: Callable[..., Any], inputs: Mapping[str, Any], scope: Scope
 
 def _call(program: Callable[..., Any], inputs: Mapping[str, Any]) -> Any:
     kind = type(program)  # DSPy warns of whoever looks at an instance's forward
-    if hasattr(kind, "aforward") and not hasattr(kind, "forward"):
-        return asyncio.run(program.acall(**inputs))  # type: ignore[attr-defined]
-    return program(**inputs)
+    only_async = hasattr(kind, "aforward") and not hasattr(kind, "forward")
+    result = program.acall(**inputs) if only_async else program(**inputs)  # type: ignore[attr-defined]
+    return asyncio.run(result) if inspect.iscoroutine(result) else result  # as dspy.asyncify's programs give
 
 
 def judge(metric: Callable[..., Any], example: Any, prediction: Any, scope: Scope) -> Verdict:

@@ -160,15 +160,16 @@ def _read_json(path: Path) -> Iterator[tuple[int, Any]]:
 
 def _read_csv(path: Path) -> Iterator[tuple[int, Any]]:
     reader = csv.DictReader(io.StringIO(_text(path), newline=""), strict=True)
+    lines = reader.reader  # whose line_num, other than the DictReader's own, counts blank lines and broken ones
     try:
         for row in reader:
             if None in row or None in row.values():
                 raise MarkerError(
-                    f"{_relative(path)}:{reader.line_num}: expected {len(reader.fieldnames or ())} columns"
+                    f"{_relative(path)}:{lines.line_num}: expected {len(reader.fieldnames or ())} columns"
                 )
-            yield reader.line_num, row
+            yield lines.line_num, row
     except csv.Error as error:
-        raise MarkerError(f"{_relative(path)}:{reader.line_num}: not CSV: {error}") from None
+        raise MarkerError(f"{_relative(path)}:{lines.line_num}: not CSV: {error}") from None
 
 
 def _read_parquet(path: Path) -> Iterator[tuple[int, Any]]:

@@ -33,6 +33,10 @@ def describe(value: Any, depth: int = _DEPTH) -> Any:
         return {str(key): describe(item, depth) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [describe(item, depth) for item in value]
+    if isinstance(value, (set, frozenset)):
+        return sorted((describe(item, depth) for item in value), key=lambda item: json.dumps(item, sort_keys=True))
+    if isinstance(value, (bytes, bytearray)):
+        return {"bytes": value.hex()}
     if isinstance(value, functools.partial):
         return [describe(part, depth) for part in (value.func, value.args, value.keywords)]
     if inspect.isroutine(value) or isinstance(value, type):
@@ -89,7 +93,13 @@ def _describe_program(program: Any) -> dict[str, Any]:
 
 
 def _attributes(value: Any) -> dict[str, Any]:
-    return dict(getattr(value, "__dict__", {}))
+    """Its ``__dict__``; where it has none (a date, a Path, an array, slots), what pickling keeps of it."""
+    if hasattr(value, "__dict__"):
+        return dict(value.__dict__)
+    try:
+        return {"kept": value.__reduce_ex__(2)[1:3]}
+    except Exception:  # it cannot be pickled, and says so in its own way
+        return {}
 
 
 def _is_library(kind: type) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
-from pytest_pitcheval.errors import MarkerError, PitchevalError
+from pytest_pitcheval.errors import PitchevalError
 
 if TYPE_CHECKING:
     from pytest_pitcheval.methods import Optimization
@@ -74,9 +74,6 @@ def evaluator_lm(pytestconfig: pytest.Config, request: pytest.FixtureRequest) ->
 def _pitcheval_test(request: pytest.FixtureRequest) -> RunningTest:
     from pytest_pitcheval.session import RUNNING
 
-    for parameter in getattr(getattr(request.node, "callspec", None), "params", {}).values():
-        if isinstance(parameter, MarkerError):  # told here, before a program is compiled for nothing
-            raise parameter
     running: RunningTest = request.node.stash[RUNNING]
     return running
 

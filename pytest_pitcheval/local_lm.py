@@ -159,7 +159,7 @@ def start(model: str, spec: ServerSpec, log: Path, deadline: float) -> RunningSe
         return RunningServer(**json.loads(answer or b""))
     except ValueError:
         problem = "ended" if answer is not None else f"was not up after {START_SECONDS:g} s"
-        raise PitchevalError(f"model {model!r}: its server {problem}: {tail(log)}") from None
+        raise PitchevalError(f"model {model!r}: its server {problem}: {tail(log, spec.path)}") from None
 
 
 def launch(spec: ServerSpec, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
@@ -192,11 +192,11 @@ def read_line(stream: IO[bytes], deadline: float) -> bytes | None:
     return line
 
 
-def tail(log: Path) -> str:
+def tail(log: Path, path: str) -> str:
     """The end of a log as one line; llama.cpp names the cause first, then one line for each caller that failed."""
-    text = log.read_text(encoding="utf-8", errors="replace")
+    text = log.read_text(encoding="utf-8", errors="replace").replace(path, Path(path).name)
     lines = [LOG_PREFIX.sub("", " ".join(line.split())) for line in text.splitlines()]
-    return " | ".join([line for line in lines if line][-8:])[-600:] or "it said nothing"
+    return " | ".join([line for line in lines if line][-8:])[-800:] or "it said nothing"
 
 
 def stop(runtime_dir: Path) -> None:

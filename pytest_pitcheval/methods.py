@@ -17,11 +17,13 @@ class Method(NamedTuple):
         optimizer: the class as ``module:Name``; None for `BASELINE`.
         settings: what we pass where DSPy has no default; an ``optimization`` marker's settings win.
         needs_metric: whether the optimizer asks the metric; those that only label do not.
+        one_of: settings of which the optimizer takes exactly one: a marker's replaces ours.
     """
 
     optimizer: str | None
     settings: Mapping[str, Any] = MappingProxyType({})
     needs_metric: bool = True
+    one_of: frozenset[str] = frozenset()
 
 
 METHODS: dict[str, Method] = {
@@ -33,7 +35,7 @@ METHODS: dict[str, Method] = {
     "copro": Method("dspy:COPRO", {"eval_kwargs": {"display_progress": False}}),
     "mipro": Method("dspy:MIPROv2"),
     "simba": Method("dspy:SIMBA"),
-    "gepa": Method("dspy:GEPA", {"auto": "light"}),
+    "gepa": Method("dspy:GEPA", {"auto": "light"}, one_of=frozenset({"auto", "max_full_evals", "max_metric_calls"})),
     "infer_rules": Method("dspy:InferRules"),
 }
 
@@ -60,7 +62,10 @@ class Optimization(NamedTuple):
     @property
     def all_settings(self) -> dict[str, Any]:
         """Our settings for the method, with the marker's own over them."""
-        return {**self.definition.settings, **self.settings}
+        definition = self.definition
+        replaced = definition.one_of if definition.one_of & self.settings.keys() else frozenset()
+        ours = {name: value for name, value in definition.settings.items() if name not in replaced}
+        return {**ours, **self.settings}
 
 
 def check_method(name: str) -> str:

@@ -99,9 +99,13 @@ def _split_settings(optimizer_class: type[Any], optimization: Optimization) -> t
     """The settings for the constructor, and those for ``compile``; a PitchevalError for one that fits neither."""
     constructor, compiling = _parameters(optimizer_class), _parameters(optimizer_class.compile)
     settings = optimization.all_settings
+    further = _takes_further(constructor)
+    if further and optimizer_class.__module__.startswith("dspy."):  # handed on to BootstrapFewShot, which takes no more
+        constructor, further = {**constructor, **_parameters(dspy.BootstrapFewShot)}, False
     for name in settings:
-        if name not in constructor and name not in compiling and not _takes_further(constructor):
-            known = sorted({*constructor, *compiling} - {"self", "student", "_kwargs"})
+        if name not in constructor and name not in compiling and not further:
+            named = {key for key, one in {**constructor, **compiling}.items() if one.kind is not one.VAR_KEYWORD}
+            known = sorted(named - {"self", "student"})
             raise PitchevalError(
                 f"optimization marker: {optimization.method} has no setting {name!r}; "
                 f"expected one of {', '.join(known)}"

@@ -29,6 +29,8 @@ def finish(session: Session, item: pytest.Item, call: pytest.CallInfo[None], rep
 
     running = item.stash.get(RUNNING, None)
     if running is None:
+        if session.uses_lm(item):
+            _redact(report, session.secrets)
         return
     error = call.excinfo.value if call.excinfo else None
     if report.failed and error is not None:
@@ -129,10 +131,12 @@ _KEPT_OPTIONS = (
 
 
 def repeat_command(item: pytest.Item) -> str:
-    """The command that runs just this test again, with the options that decide how it comes out."""
+    """The command that, in the folder pytest was started in, runs just this test again with the options it ran with."""
     from pytest_pitcheval.options import PREFIX
 
-    parts = ["pytest", item.nodeid]
+    file, *rest = item.nodeid.split("::")
+    file = os.path.relpath(item.config.rootpath / file, item.config.invocation_params.dir)
+    parts = ["pytest", "::".join([file, *rest])]
     for name in _KEPT_OPTIONS:
         value: Any = item.config.getoption(PREFIX + name, None)
         if value is not None:

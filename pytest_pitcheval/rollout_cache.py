@@ -79,6 +79,7 @@ class Rollouts:
     def check_installed(self, scope: Scope) -> None:
         """Raise StaleAnswer if the cache was replaced during ``scope``: its answers may be old ones."""
         if isinstance(scope, RolloutScope) and not isinstance(dspy.cache, RolloutCache):
+            self.install()  # so that it is said once
             raise StaleAnswer(f"rollout {scope.rollout_id}: dspy.cache was replaced meanwhile; do that in conftest.py")
 
 

@@ -43,7 +43,8 @@ class RolloutId(NamedTuple):
         within the rollout.
         """
         text = str(self) if explicit is None else f"{self}/{explicit}"
-        return int.from_bytes(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:8], "big") >> (64 - KEY_BITS)
+        digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+        return int.from_bytes(digest[:8], "big") >> (64 - KEY_BITS)
 
     def with_sample(self, sample: int) -> RolloutId:
         """The ``sample``-th rollout (from 0) of the same test."""

@@ -9,7 +9,16 @@ import pytest
 
 from pytest_pitcheval import reports, timeouts
 from pytest_pitcheval.records import Record
-from pytest_pitcheval.session import Session
+from pytest_pitcheval.running_test import check_markers
+from pytest_pitcheval.session import RUNNING, Session
+
+
+class MarkerHooks:
+    """After ``skip`` and ``skipif``, other than `RunningHooks`, and before any fixture, which may cost LM calls."""
+
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        if RUNNING in item.stash:
+            check_markers(item)
 
 
 class RunningHooks:

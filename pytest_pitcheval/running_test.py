@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,8 +21,11 @@ from pytest_pitcheval.scopes import GENERATOR, JUDGE, RolloutScope
 from pytest_pitcheval.scores import Score
 
 
-def check_placed(item: pytest.Item) -> None:
-    """Raise MarkerError if ``item`` has an ``evaluation`` marker that it makes no use of."""
+def check_markers(item: pytest.Item) -> None:
+    """Raise MarkerError if a marker of ``item`` or its dataset is wrong, or ``evaluation`` not made use of."""
+    for parameter in getattr(getattr(item, "callspec", None), "params", {}).values():
+        if isinstance(parameter, MarkerError):
+            raise parameter
     if item.get_closest_marker("evaluation") and "example" not in getattr(item, "fixturenames", ()):
         raise MarkerError("evaluation marker: the test asks for none of example, prediction and score")
 
@@ -53,8 +57,16 @@ def collected(item: pytest.Item, settings: Settings) -> Collected:
 def _test_name(item: pytest.Item, params: Mapping[str, Any]) -> str:
     """The node ID of the function, with parameters of the user's own: each combination is a test of its own."""
     name = item.nodeid.partition("[")[0]
-    simple = {k: v if isinstance(v, (str, int, float)) else type(v).__name__ for k, v in params.items()}
-    return name + (f"[{','.join(f'{k}={v}' for k, v in simple.items())}]" if simple else "")
+    return name + (f"[{','.join(f'{k}={_as_text(v)}' for k, v in params.items())}]" if params else "")
+
+
+def _as_text(parameter: Any) -> str:
+    """The same in every worker and every run: no addresses."""
+    if parameter is None or isinstance(parameter, (str, int, float)):
+        return str(parameter)
+    if isinstance(parameter, (list, tuple, Mapping)):
+        return json.dumps(plain(parameter))
+    return str(getattr(parameter, "__name__", type(parameter).__name__))
 
 
 class RunningTest:

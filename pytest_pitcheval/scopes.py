@@ -91,7 +91,10 @@ class RolloutScope(Scope):
 
     def asks_provider(self, part: str) -> None:
         if self._replay:
-            miss = ReplayMiss(f"rollout {self.rollout_id}: an LM call of this replay is not in DSPy's cache; expected the options of the first run")
+            miss = ReplayMiss(
+                f"rollout {self.rollout_id}: an LM call of this replay is not in DSPy's cache; "
+                "expected the options of the first run"
+            )
             self.report(miss)
             raise miss
         super().asks_provider(part)

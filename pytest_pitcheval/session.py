@@ -116,8 +116,15 @@ class Session:
         # The keywords are looked at first because every test of every suite is asked.
         return "evaluation" in node.keywords and node.get_closest_marker("evaluation") is not None
 
+    @staticmethod
+    def uses_lm(node: pytest.Item) -> bool:
+        """Whether a test asks for one of the LMs by name: its calls are fresh too, and its reports show no key."""
+        return any(name in getattr(node, "fixturenames", ()) for name in _LMS)
+
     def collect(self, items: Sequence[pytest.Item]) -> None:
         """Remember the evaluation tests; a worker leaves them where the controller finds them."""
+        if any(map(self.uses_lm, items)):
+            self.watch_tests()
         ours = [item for item in items if self.is_ours(item)]
         if not ours:
             return
@@ -136,10 +143,11 @@ class Session:
     def watch_tests(self) -> None:
         """From now on see single tests run."""
         if not self._watching:
-            from pytest_pitcheval.running_hooks import RunningHooks
+            from pytest_pitcheval.running_hooks import MarkerHooks, RunningHooks
 
             self._watching = True
             self.config.pluginmanager.register(RunningHooks(self), "pitcheval-running")
+            self.config.pluginmanager.register(MarkerHooks(), "pitcheval-markers")
 
     # What tests use
 
@@ -195,17 +203,16 @@ class Session:
 
     def start(self, item: pytest.Item) -> None:
         """A new attempt at ``item``: a test that is run again gets new rollouts."""
-        from pytest_pitcheval.running_test import RunningTest, check_placed
+        from pytest_pitcheval.running_test import RunningTest
 
         self.end()
         ours = self.is_ours(item)
-        if not ours and not any(name in getattr(item, "fixturenames", ()) for name in _LMS):
+        if not ours and not self.uses_lm(item):
             return
         self._attempts[item.nodeid] += 1
         self._running = RunningTest(item, self.settings, self.timestamp, self._attempts[item.nodeid])
         if ours:
             item.stash[RUNNING] = self._running
-            check_placed(item)
 
     @contextlib.contextmanager
     def fixture_scope(self, fixture_scope: str) -> Iterator[None]:

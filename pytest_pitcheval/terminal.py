@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,33 +13,38 @@ from pytest_pitcheval.summaries import Missing, Summary
 
 _HEAD = ("method", "scored", "mean", "95 % interval", "passed", "fresh", "cached", "tokens", "cost", "time")
 _SHOWN_MISSING = 10
+_WIDTH = 80
 
 
 def lines(results: Results, folder: Path) -> Iterator[tuple[str, bool]]:
     """The lines of the section, and whether each is bad news; paths are shown relative to ``folder``."""
     for test in dict.fromkeys(summary.test for summary in results.summaries):
         group = [summary for summary in results.summaries if summary.test == test]
-        yield test, False
+        yield test if len(test) <= _WIDTH else "…" + test[1 - _WIDTH :], False
         yield from ((line, False) for line in table(group))
         for summary in group:
-            yield from ((line, True) for line in _missing(summary))
+            yield from ((_cut(line), True) for line in _missing(summary))
     for gate in results.gates:
         word = "FAIL" if gate.status == "failed" else "ok  "
-        yield (
-            f"{word} {gate.gate}={gate.limit:g} {gate.test} [{gate.optimization}]: {gate.reason}",
-            word == "FAIL",
-        )
+        text = f"{word} {gate.gate}={gate.limit:g} {gate.test} [{gate.optimization}]: {gate.reason}"
+        yield from ((line, word == "FAIL") for line in textwrap.wrap(text, _WIDTH, subsequent_indent="     "))
     yield from ((problem, True) for problem in results.problems)
-    for path in results.paths:
+    for path in results.paths:  # whole, however long: they are there to be opened
         yield f"run file: {os.path.relpath(path, folder)}", False
 
 
+def _cut(line: str) -> str:
+    return line if len(line) <= _WIDTH else line[: _WIDTH - 1] + "…"
+
+
 def table(group: Sequence[Summary]) -> list[str]:
-    """The summaries of one test as aligned rows, a row a method."""
+    """The summaries of one test as aligned rows, a row a method; the method above its row where both are too wide."""
     rows = [_HEAD, *(_row(summary) for summary in group)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
-    widths[0] = min(widths[0], 17)
-    return ["  " + _align(row, widths) for row in rows]
+    if 1 + len(widths) + sum(widths) <= _WIDTH:
+        return ["  " + _align(row, widths) for row in rows]
+    numbers = ["   " + _align(("", *row[1:]), [0, *widths[1:]]) for row in rows]
+    return [line for row, own in zip(rows, numbers, strict=True) for line in (_cut("  " + row[0]), own)]
 
 
 def _align(row: Sequence[str], widths: Sequence[int]) -> str:

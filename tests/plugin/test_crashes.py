@@ -1,0 +1,216 @@
+"""A worker dies, the whole run is killed or interrupted: what is finished survives, what is missing is named."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Suite
+from openai_server import Failure, Request
+
+DYING_PROGRAM = """
+import os
+
+class Dying(dspy.Module):
+    def __init__(self):
+        super().__init__()
+        self.ask = dspy.Predict("question -> answer")
+
+    def forward(self, question):
+        if question == "question 2?":
+            os._exit(1)
+        return self.ask(question=question)
+
+
+@pytest.fixture(scope="session")
+def program():
+    return Dying()
+"""
+
+NOTES_PROCESSES = """
+
+def pytest_configure(config):
+    import os
+    from pathlib import Path
+    if folder := os.environ.get("NOTED_PROCESSES"):
+        Path(folder, f"{os.getpid()}.pid").touch()
+"""
+
+PATIENCE = 120
+"""Seconds until a test gives up waiting for what should have happened long ago."""
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not happened():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.02)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that ended and that nobody waited for does not."""
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
+    return bool(state.strip()) and not state.startswith("Z")
+
+
+class Background:
+    """A pytest run of a suite that goes on while the test does something to it."""
+
+    def __init__(self, suite: Suite, *arguments: str) -> None:
+        suite.add("conftest.py", NOTES_PROCESSES)
+        self.folder = suite.path
+        self.output = suite.path / "output.txt"
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
+        with self.output.open("w") as file:
+            self.process = subprocess.Popen(
+                command,
+                cwd=suite.path,
+                env={**os.environ, "PYTHONUNBUFFERED": "1", "NOTED_PROCESSES": str(suite.path)},
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def text(self) -> str:
+        """What it has printed so far."""
+        return self.output.read_text(encoding="utf-8")
+
+    @property
+    def processes(self) -> list[int]:
+        """The controller and its workers."""
+        return [int(path.stem) for path in self.folder.glob("*.pid")]
+
+    @property
+    def documents(self) -> list[dict[str, Any]]:
+        """Its run files."""
+        runs = (self.folder / ".pitcheval" / "runs").glob("*.json")
+        return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(runs)]
+
+    def wait(self) -> int:
+        return self.process.wait(PATIENCE)
+
+
+@pytest.fixture
+def background(suite: Suite) -> Iterator[Callable[..., Background]]:
+    """Starts runs in the background, and ends whatever is left of them."""
+    started: list[Background] = []
+
+    def start(*arguments: str) -> Background:
+        started.append(Background(suite, *arguments))
+        return started[-1]
+
+    yield start
+    for run in started:
+        for pid in {run.process.pid, *run.processes}:
+            if is_alive(pid):
+                os.kill(pid, signal.SIGKILL)
+        run.process.wait(PATIENCE)
+
+
+def hang_on_question(number: int) -> Callable[[Request], Failure | None]:
+    return lambda request: Failure(hang=True) if f"question {number}?" in request.prompt else None
+
+
+def hanging(suite: Suite) -> Callable[[], bool]:
+    """Whether the question that is never answered was asked, and everything asked before it was answered."""
+
+    def asked() -> bool:
+        open_questions = [request for request in suite.server.requests if request.finished is None]
+        return len(open_questions) == 1 and "question 2?" in open_questions[0].prompt
+
+    return asked
+
+
+@pytest.mark.parametrize("arguments", ["-n2", "-n1"])
+def test_a_worker_that_crashes_loses_one_record(suite: Suite, arguments: str) -> None:
+    suite.add("conftest.py", DYING_PROGRAM)
+    suite.rows(6)
+    run = suite.run(*arguments.split())
+    assert run.result.ret == pytest.ExitCode.TESTS_FAILED
+    run.result.assert_outcomes(passed=5, failed=1)
+    assert [(test["example_id"], test["score"]) for test in run.tests] == [(f"e{n}", 0.75) for n in (0, 1, 3, 4, 5)]
+    assert run.document is not None
+    [missing] = run.document["missing"]
+    assert missing["nodeid"] == "test_qa.py::test_qa[e2]"
+    assert re.fullmatch(r"worker gw\d crashed while it ran", missing["reason"])
+    [summary] = run.document["summary"]
+    assert (summary["examples"], summary["scored"], summary["passed"]) == (6, 5, 5)
+    run.result.stdout.fnmatch_lines(
+        ["  1 of 6 examples have no score *: the mean is of 5 of 6", "    test_qa?e2?: worker gw* crashed *"]
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kills with SIGKILL")
+@pytest.mark.parametrize("arguments", ["-p no:xdist", "-n2"])
+def test_a_run_that_is_killed_leaves_no_process(
+    suite: Suite, background: Callable[..., Background], arguments: str
+) -> None:
+    suite.server.fail = hang_on_question(2)
+    run = background(*arguments.split(), "--eval-timeout=3600")
+    wait_until(hanging(suite))
+    processes = run.processes
+    assert len(processes) == (3 if arguments == "-n2" else 1)
+    run.process.kill()
+    assert run.wait() == -signal.SIGKILL
+    wait_until(lambda: not any(is_alive(pid) for pid in processes))
+    suite.server.fail = lambda request: None
+    suite.run().result.assert_outcomes(passed=3)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="interrupts with SIGINT")
+def test_an_interrupted_run_keeps_what_is_finished(suite: Suite, background: Callable[..., Background]) -> None:
+    suite.rows(4)
+    suite.server.fail = hang_on_question(2)
+    run = background("-p", "no:xdist", "--eval-timeout=3600")
+    wait_until(hanging(suite))
+    run.process.send_signal(signal.SIGINT)
+    assert run.wait() == pytest.ExitCode.INTERRUPTED
+    [document] = run.documents
+    assert [(test["example_id"], test["score"]) for test in document["tests"]] == [("e0", 0.75), ("e1", 0.75)]
+    assert [missing["nodeid"] for missing in document["missing"]] == [f"test_qa.py::test_qa[e{n}]" for n in (2, 3)]
+    assert "test_qa[e3]: not run" in run.text
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="interrupts with SIGINT")
+def test_interrupted_workers_keep_what_is_finished(suite: Suite, background: Callable[..., Background]) -> None:
+    """As a terminal does it: Ctrl-C reaches every process of the group."""
+    suite.rows(4)
+    suite.server.fail = hang_on_question(2)
+    run = background("-n2", "-v", "--eval-timeout=3600")
+    wait_until(lambda: hanging(suite)() and "PASSED" in run.text)
+    processes = run.processes
+    os.killpg(run.process.pid, signal.SIGINT)
+    assert run.wait() == pytest.ExitCode.INTERRUPTED
+    wait_until(lambda: not any(is_alive(pid) for pid in processes))
+    [document] = run.documents
+    finished = {test["nodeid"] for test in document["tests"]}
+    named = {missing["nodeid"] for missing in document["missing"]}
+    assert finished | named == {f"test_qa.py::test_qa[e{n}]" for n in range(4)}
+    assert "test_qa.py::test_qa[e2]" in named
+    assert finished
+
+
+def test_a_run_file_that_cannot_be_written_is_said(suite: Suite) -> None:
+    (suite.path / ".pitcheval").write_text("in the way", encoding="utf-8")
+    run = suite.run()
+    run.result.assert_outcomes(passed=3)
+    assert run.result.ret == pytest.ExitCode.TESTS_FAILED
+    run.result.stdout.fnmatch_lines(["the run file could not be written: *"])
+
+
+def test_nothing_stays_in_the_temporary_folder(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    temporary: Path = suite.pytester.mkdir("temporary")
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    run = suite.run("-n2", "--optimization=labeled", subprocess=True)
+    run.result.assert_outcomes(passed=3)
+    assert [path.name for path in temporary.iterdir() if "pitcheval" in path.name] == []

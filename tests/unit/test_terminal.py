@@ -1,0 +1,163 @@
+"""The section at the end of pytest's output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from pytest_pitcheval import terminal
+from pytest_pitcheval.gates import GateResult
+from pytest_pitcheval.records import Usage
+from pytest_pitcheval.results import Results
+from pytest_pitcheval.summaries import Missing, Summary
+
+TEST = "test_qa.py::test_qa"
+
+
+def summary(
+    optimization: str = "none",
+    examples: int = 12,
+    mean: float | None = 0.7512,
+    ci95: tuple[float, float] | None = (0.7, 0.80251),
+    usage: Usage = Usage(fresh=24, cached=3, prompt_tokens=12_000, completion_tokens=345, cost=0.0123),  # noqa: B008
+    seconds: float = 41.0,
+    unscored: Iterable[Missing] = (),
+    test: str = TEST,
+) -> Summary:
+    missing = tuple(unscored)
+    scored = examples - len(missing)
+    return Summary(
+        test, optimization, examples, scored, scored, mean, ci95, usage, usage, Usage(), seconds, missing, {}
+    )
+
+
+def lines(*summaries: Summary, gates: Iterable[GateResult] = ()) -> list[tuple[str, bool]]:
+    return list(terminal.lines(Results(list(summaries), list(gates), {}), Path.cwd()))
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0"),
+        (999, "999"),
+        (1_000, "1.0k"),
+        (12_345, "12.3k"),
+        (99_949, "99.9k"),
+        (99_999, "99.9k"),
+        (100_000, "100k"),
+        (999_999, "999k"),
+        (1_000_000, "1.0M"),
+        (99_999_999, "99.9M"),
+        (123_456_789, "123M"),
+    ],
+)
+def test_tokens(count: int, text: str) -> None:
+    assert terminal.tokens(count) == text
+    assert len(text) <= 5
+
+
+@pytest.mark.parametrize(
+    ("fresh", "cost", "text"),
+    [
+        (0, 0.0, "-"),
+        (1, None, "-"),
+        (1, 0.0, "$0.0000"),
+        (1, 0.01234, "$0.0123"),
+        (1, 0.9999, "$0.9999"),
+        (1, 12.345, "$12.35"),
+        (1, 1234.5, "$1234.50"),
+    ],
+)
+def test_cost(fresh: int, cost: float | None, text: str) -> None:
+    assert terminal.cost(Usage(fresh=fresh, cost=cost)) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.0, "0 s"),
+        (0.4, "0 s"),
+        (41.2, "41 s"),
+        (99.4, "99 s"),
+        (100.0, "2 min"),
+        (180.0, "3 min"),
+        (5999.0, "100 min"),
+        (6000.0, "1.7 h"),
+        (9000.0, "2.5 h"),
+    ],
+)
+def test_duration(seconds: float, text: str) -> None:
+    assert terminal.duration(seconds) == text
+
+
+def test_one_test() -> None:
+    assert lines(summary()) == [
+        ("test_qa.py::test_qa", False),
+        ("  method scored  mean 95 % interval passed fresh cached tokens    cost time", False),
+        ("  none    12/12 0.751   0.700-0.803  100 %    24      3  12.3k $0.0123 41 s", False),
+    ]
+
+
+def test_what_is_not_known_is_a_dash() -> None:
+    _, _, (row, _), *_ = lines(summary(mean=None, ci95=None, usage=Usage(fresh=1, cost=None)))
+    assert row.split() == ["none", "12/12", "-", "-", "100", "%", "1", "0", "0", "-", "41", "s"]
+
+
+def test_methods_of_a_test_stand_in_one_table() -> None:
+    found = [line for line, _ in lines(summary("none"), summary("simba", mean=0.8), summary(test="b.py::t"))]
+    assert [line.split()[0] for line in found] == [TEST, "method", "none", "simba", "b.py::t", "method", "none"]
+    assert found[2].index("0.751") == found[3].index("0.800")
+
+
+def test_a_method_stands_above_its_numbers_where_both_are_too_wide_for_a_row() -> None:
+    method = "our_own.optimizers:PatientOptimizer"
+    found = [line for line, _ in lines(summary("none"), summary(method, mean=0.8))]
+    assert [line.split()[0] for line in found] == [TEST, "method", "scored", "none", "12/12", method, "12/12"]
+    assert found[4].index("0.751") == found[6].index("0.800") == found[2].index("mean") - 1
+
+
+def test_rows_fit_a_terminal_of_80_columns() -> None:
+    large = Usage(fresh=1234, cached=1234, prompt_tokens=99_999, cost=123.45)
+    found = lines(summary("bootstrap_random", examples=100, usage=large, seconds=5999), summary("none"))
+    assert max(len(line) for line, _ in found) <= 80
+
+
+def test_examples_without_a_score_are_named_as_bad_news() -> None:
+    unscored = [Missing(f"{TEST}[e0]", "error: down"), Missing(f"{TEST}[e1]", "not run")]
+    assert lines(summary(unscored=unscored))[3:] == [
+        ("  2 of 12 examples have no score [none]: the mean is of 10 of 12", True),
+        ("    test_qa[e0]: error: down", True),
+        ("    test_qa[e1]: not run", True),
+    ]
+
+
+def test_one_example_alone_without_a_score() -> None:
+    found = lines(summary(examples=1, mean=None, unscored=[Missing(f"{TEST}[e0]", "not run")]))
+    assert found[3][0] == "  1 of 1 example has no score [none]"
+
+
+def test_of_many_examples_without_a_score_ten_are_named() -> None:
+    found = lines(summary(unscored=[Missing(f"{TEST}[e{n}]", "not run") for n in range(12)]))
+    assert [line for line, _ in found if "not run" in line] == [f"    test_qa[e{n}]: not run" for n in range(10)]
+    assert found[-1] == ("    ... and 2 more, all in the run file", True)
+
+
+def test_gates() -> None:
+    gates = [
+        GateResult(TEST, "none", "min_mean", "failed", 0.5, 0.6, "mean 0.500 is below 0.6"),
+        GateResult(TEST, "none", "min_pass_rate", "passed", 1.0, 0.9, "pass rate 1.000 reaches 0.9"),
+    ]
+    assert lines(gates=gates) == [
+        ("FAIL min_mean=0.6 test_qa.py::test_qa [none]: mean 0.500 is below 0.6", True),
+        ("ok   min_pass_rate=0.9 test_qa.py::test_qa [none]: pass rate 1.000 reaches 0.9", False),
+    ]
+
+
+def test_files_are_shown_relative_and_problems_as_bad_news(tmp_path: Path) -> None:
+    results = Results([], [], {}, [tmp_path / "runs" / "a.json"], ["the run file could not be written: full"])
+    assert list(terminal.lines(results, tmp_path)) == [
+        ("the run file could not be written: full", True),
+        (f"run file: {Path('runs', 'a.json')}", False),
+    ]
