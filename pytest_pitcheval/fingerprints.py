@@ -6,6 +6,7 @@ import functools
 import hashlib
 import inspect
 import json
+import pickle
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -98,7 +99,7 @@ def _attributes(value: Any) -> dict[str, Any]:
         return dict(value.__dict__)
     try:
         return {"kept": value.__reduce_ex__(2)[1:3]}
-    except Exception:  # it cannot be pickled, and says so in its own way
+    except (TypeError, AttributeError, NotImplementedError, pickle.PicklingError):  # it cannot be pickled
         return {}
 
 

@@ -46,7 +46,7 @@ class Results:
 def conclude(session: Session) -> Results:
     """Sum the session up and write its run file."""
     collected = session.collected or _collected_by_workers(session)
-    missing = summaries.find_missing(collected, session.records, session.crashed)
+    missing = summaries.find_missing(collected, session.records, session.lost)
     found = summaries.summarize(collected, session.records, missing)
     results = Results(found, gates.decide(found), missing)
     _write(session, results, _document(session, results, collected))

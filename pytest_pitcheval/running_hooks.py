@@ -57,7 +57,7 @@ class RunningHooks:
             self._session.records[report.nodeid] = Record.from_dict(record)
         elif report.when not in ("setup", "call", "teardown"):  # xdist's own report of a worker's end
             worker = getattr(getattr(getattr(report, "node", None), "gateway", None), "id", "")
-            self._session.crashed[report.nodeid] = f"worker {worker} crashed while it ran"
+            self._session.lost[report.nodeid] = f"worker {worker} crashed while it ran"
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_timeout_set_timer(self, item: pytest.Item, settings: Any) -> None:

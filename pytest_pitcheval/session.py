@@ -46,7 +46,8 @@ class Session:
         owner_pid: the controller's process.
         runtime_dir: what the processes of this session share; made by whoever needs it first.
         collected: the evaluation tests of this process.
-        records, crashed: by node ID, what came of them; not in workers.
+        records: by node ID, what came of them; not in workers.
+        lost: by node ID, why one that was begun left no record.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -61,7 +62,7 @@ class Session:
         self.runtime_dir = Path(shared["runtime_dir"])
         self.collected: list[Collected] = []
         self.records: dict[str, Record] = {}
-        self.crashed: dict[str, str] = {}
+        self.lost: dict[str, str] = {}
         self.results: Results | None = None
         self._watching = False
         self._attempts: Counter[str] = Counter()
@@ -252,10 +253,12 @@ class Session:
 
     def conclude(self) -> Results | None:
         """Sum the session up and write its run file; None in a worker, and where no evaluation test was run."""
-        if self.is_worker or not (self.records or self.crashed):
+        if self.is_worker or not (self.records or self.lost):
             return None
         from pytest_pitcheval.results import conclude
 
+        if self._running is not None:
+            self.lost[self._running.about.nodeid] = "interrupted"
         self.results = conclude(self)
         return self.results
 

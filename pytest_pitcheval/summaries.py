@@ -67,11 +67,11 @@ class Summary:
 
 
 def find_missing(
-    collected: Iterable[Collected], records: Mapping[str, Record], crashed: Mapping[str, str]
+    collected: Iterable[Collected], records: Mapping[str, Record], lost: Mapping[str, str]
 ) -> dict[str, Missing]:
-    """The collected tests without a record, by node ID; ``crashed`` says which took their worker with them."""
+    """The collected tests without a record, by node ID; ``lost`` says of which it is known why."""
     return {
-        one.nodeid: Missing(one.nodeid, crashed.get(one.nodeid, "not run"))
+        one.nodeid: Missing(one.nodeid, lost.get(one.nodeid, "not run"))
         for one in collected
         if one.nodeid not in records
     }

@@ -29,9 +29,9 @@ def record(one: Collected, score: float | None, status: str = "passed", error: s
     )
 
 
-def summarized(tests: list[Collected], records: list[Record], crashed: dict[str, str] | None = None) -> list[Summary]:
+def summarized(tests: list[Collected], records: list[Record], lost: dict[str, str] | None = None) -> list[Summary]:
     by_nodeid = {one.nodeid: one for one in records}
-    return summarize(tests, by_nodeid, find_missing(tests, by_nodeid, crashed or {}))
+    return summarize(tests, by_nodeid, find_missing(tests, by_nodeid, lost or {}))
 
 
 def test_sums_up_one_test() -> None:
