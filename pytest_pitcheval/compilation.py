@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +15,7 @@ import filelock
 import pytest
 
 from pytest_pitcheval import storage
-from pytest_pitcheval.errors import CompileFailed, PitchevalError
+from pytest_pitcheval.errors import CompileFailed, PitchevalError, PitchevalWarning
 from pytest_pitcheval.evaluation import one_line
 from pytest_pitcheval.fingerprints import fingerprint
 from pytest_pitcheval.language_models import describe_lm
@@ -123,13 +124,15 @@ class Compiler:
             raise CompileFailed(f"compiling {name} failed: {reason}") from error
         seconds = time.monotonic() - start
         say(f"compiled {name} in {seconds:.0f} s, {_calls(scope)}")
+        if failed := scope.total.failed:
+            text = f"compiling {name}: {failed} LM calls failed, so the program may be a worse one; no later session gets it"
+            warnings.warn(PitchevalWarning(text), stacklevel=1)
         if not is_storable(program, ingredients.program):
             return program
         state = program_state(program, self._provenance(mark, optimization, ingredients, scope, seconds))
         storage.write_json(self._path(mark), state)
-        return load_program(
-            ingredients.program, state
-        )  # what every other process gets; optimizers drop LMs set by hand
+        # As every other process gets it: optimizers drop the LMs that predictors have of their own.
+        return load_program(ingredients.program, state)
 
     def _provenance(
         self, mark: str, optimization: Optimization, ingredients: Ingredients, scope: Scope, seconds: float

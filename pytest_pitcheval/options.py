@@ -224,7 +224,7 @@ class _Reader:
         if choice.command_line is not None:
             return Path(self.config.invocation_params.dir, choice.command_line)
         if choice.ini is not None and self.config.inipath is not None:
-            return self.config.inipath.parent / choice.ini
+            return Path(self.config.inipath.parent, choice.ini)
         text = choice.ini or _BY_NAME[name].default
         return Path(self.config.rootpath, text) if text else None
 

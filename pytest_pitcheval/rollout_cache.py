@@ -147,7 +147,7 @@ class _Call:
     asked: bool = False
 
 
-class _LMCallback(BaseCallback):  # type: ignore[misc]  # DSPy has no types
+class _LMCallback(BaseCallback):
     """Sees every LM call begin and end: who made it, whether it failed, whether it went past the cache."""
 
     def __init__(self, rollouts: Rollouts) -> None:

@@ -1,10 +1,69 @@
+"""A quick pass over what users see; it runs on every Python and on the lowest versions of what we depend on."""
+
 from __future__ import annotations
 
+import pytest
 from conftest import Suite
+from openai_server import Failure, Request
+
+pytestmark = pytest.mark.smoke
+
+BEST_OF_N = """
+class Best(dspy.Module):
+    def __init__(self):
+        super().__init__()
+        self.best = dspy.BestOfN(dspy.Predict("question -> answer"), N=3, reward_fn=lambda a, p: 0.0, threshold=1.0)
+
+    def forward(self, question):
+        return self.best(question=question)
+
+
+@pytest.fixture(scope="session")
+def program():
+    return Best()
+"""
 
 
 def test_scores_every_example(suite: Suite, plugin_args: tuple[str, ...]) -> None:
     run = suite.run(*plugin_args)
     run.result.assert_outcomes(passed=3)
     assert [test["score"] for test in run.tests] == [0.75] * 3
+    assert [test["lm_calls"] for test in run.tests] == [{"fresh": 2, "cached": 0, "failed": 0}] * 3
     assert len(run.by("generator")) == len(run.by("judge")) == 3
+
+
+def test_second_session_asks_as_much_and_a_replay_nothing(suite: Suite) -> None:
+    suite.add("conftest.py", BEST_OF_N)
+    first, second, replay = suite.run(), suite.run(), suite.run("--eval-replay=last")
+    assert len(first.requests) == len(second.requests) == 3 * (3 + 1)
+    assert len(replay.requests) == 0
+    assert [test["prediction"] for test in first.tests] != [test["prediction"] for test in second.tests]
+    assert [test["prediction"] for test in replay.tests] == [test["prediction"] for test in second.tests]
+
+
+def test_compiles_once_for_all_workers_and_sessions(suite: Suite) -> None:
+    first = suite.run("--optimization=none,bootstrap", "-n2")
+    assert sorted(test["nodeid"] for test in first.tests) == [
+        f"test_qa.py::test_qa[{method}-e{n}]" for method in ("bootstrap", "none") for n in range(3)
+    ]
+    evaluation = 2 * 3 * 2
+    compiling = 4 * 2  # four demos, each asked for and judged
+    assert len(first.requests) == evaluation + compiling
+    assert len(suite.run("--optimization=none,bootstrap").requests) == evaluation
+
+
+def test_an_error_is_not_a_failure(suite: Suite, plugin_args: tuple[str, ...]) -> None:
+    def fail(request: Request) -> Failure | None:
+        return Failure(status=400) if request.model == "judge" and "question 1?" in request.prompt else None
+
+    suite.server.fail = fail
+    run = suite.run(*plugin_args, "--eval-threshold=0.8")
+    run.result.assert_outcomes(failed=2, errors=1)
+    assert [test["status"] for test in run.tests] == ["failed", "error", "failed"]
+    assert "1 of 3 examples have no score" in run.text
+
+
+def test_wrong_option_is_one_line(suite: Suite) -> None:
+    run = suite.run("--optimization=nonsense")
+    assert run.result.ret == pytest.ExitCode.USAGE_ERROR
+    run.result.stderr.fnmatch_lines(["ERROR: --optimization: 'nonsense': expected one of none, labeled, *"])
