@@ -125,7 +125,9 @@ class Compiler:
         seconds = time.monotonic() - start
         say(f"compiled {name} in {seconds:.0f} s, {_calls(scope)}")
         if failed := scope.total.failed:
-            text = f"compiling {name}: {failed} LM calls failed, so the program may be a worse one; no later session gets it"
+            text = (
+                f"compiling {name}: {failed} LM calls failed: the program may be a worse one, no later session gets it"
+            )
             warnings.warn(PitchevalWarning(text), stacklevel=1)
         if not is_storable(program, ingredients.program):
             return program

@@ -335,3 +335,20 @@ def test_compiling_is_not_charged_to_a_test(counting: Suite, option: str) -> Non
     assert note["seconds"] > TIMEOUT
     assert [test["status"] for test in run.tests] == ["passed", "error", "passed"]
     assert "Timeout" in run.tests[1]["error"]
+
+
+def test_lm_calls_that_fail_while_compiling_are_a_warning_and_compiled_again_next_time(suite: Suite) -> None:
+    def asks_of_train_1(request: Request) -> bool:
+        return "train 1?" in str(request.messages[-1]["content"])  # not in the demos
+
+    def fail(request: Request) -> Failure | None:
+        return Failure(status=400) if asks_of_train_1(request) else None
+
+    suite.server.fail = fail
+    run = suite.run("-Wdefault", "--optimization=bootstrap", subprocess=True)
+    run.result.assert_outcomes(passed=3, warnings=1)
+    assert "1 LM calls failed: the program may be a worse one" in run.text
+    suite.server.fail = lambda request: None
+    again = suite.run("--optimization=bootstrap", subprocess=True)
+    again.result.assert_outcomes(passed=3)
+    assert any(asks_of_train_1(request) for request in again.requests)

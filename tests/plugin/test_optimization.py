@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections import Counter
 from pathlib import Path
@@ -80,15 +79,14 @@ def test_every_method_compiles_a_program_that_is_evaluated(suite: Suite, method:
     assert bool(run.requests[6:]) == (method not in ("none", "labeled"))
 
 
-@pytest.mark.skipif(importlib.util.find_spec("optuna") is not None, reason="what is shown where optuna is missing")
 def test_mipro_without_optuna_is_one_error_that_says_so(suite: Suite) -> None:
+    suite.add("conftest.py", "import sys\nsys.modules['optuna'] = None\n")
     mark(suite, f'"mipro", {SMALL["mipro"]}')
     run = suite.run()
     run.result.assert_outcomes(errors=1, skipped=2)
     assert "MIPROv2 requires optional dependency 'optuna'" in run.tests[0]["error"]
 
 
-@pytest.mark.skipif(importlib.util.find_spec("optuna") is None, reason="needs optuna")
 def test_mipro(suite: Suite) -> None:
     mark(suite, f'"mipro", {SMALL["mipro"]}')
     suite.run().result.assert_outcomes(passed=3)
