@@ -45,5 +45,5 @@ def _reason(summary: Summary, gate: str, value: float | None, limit: float) -> t
         return "failed", "nothing was scored"
     name = "mean" if gate == "min_mean" else "pass rate"
     if value < limit:
-        return "failed", f"{name} {value:.3f} is below {limit:g}"
-    return "passed", f"{name} {value:.3f} reaches {limit:g}"
+        return "failed", f"{name} {value:.6g} is below {limit:g}"
+    return "passed", f"{name} {value:.6g} reaches {limit:g}"

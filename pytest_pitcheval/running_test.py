@@ -26,7 +26,8 @@ def check_markers(item: pytest.Item) -> None:
     for parameter in getattr(getattr(item, "callspec", None), "params", {}).values():
         if isinstance(parameter, MarkerError):
             raise parameter
-    if item.get_closest_marker("evaluation") and "example" not in getattr(item, "fixturenames", ()):
+    marked = any(mark.name == "evaluation" for mark in item.own_markers)  # a class's or module's may be for others
+    if marked and "example" not in getattr(item, "fixturenames", ()):
         raise MarkerError("evaluation marker: the test asks for none of example, prediction and score")
 
 

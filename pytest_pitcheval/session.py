@@ -112,10 +112,9 @@ class Session:
     @staticmethod
     def is_ours(node: pytest.Item) -> bool:
         """Whether a test uses the plugin, and not just fixtures of its own with the same names."""
-        if ANCHOR in getattr(node, "fixturenames", ()):
-            return True
-        # The keywords are looked at first because every test of every suite is asked.
-        return "evaluation" in node.keywords and node.get_closest_marker("evaluation") is not None
+        return ANCHOR in getattr(node, "fixturenames", ()) or any(
+            mark.name == "evaluation" for mark in node.own_markers
+        )
 
     @staticmethod
     def uses_lm(node: pytest.Item) -> bool:

@@ -62,7 +62,7 @@ def _row(summary: Summary) -> tuple[str, ...]:
         f"{summary.scored}/{summary.examples}",
         _number(summary.mean),
         f"{summary.ci95[0]:.3f}-{summary.ci95[1]:.3f}" if summary.ci95 else "-",
-        "-" if summary.pass_rate is None else f"{100 * summary.pass_rate:.0f} %",
+        percent(summary.pass_rate),
         str(usage.fresh),
         str(usage.cached),
         tokens(usage.prompt_tokens + usage.completion_tokens),
@@ -73,6 +73,13 @@ def _row(summary: Summary) -> tuple[str, ...]:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
+
+
+def percent(share: float | None) -> str:
+    """A share as whole percent; 100 only for all, 0 only for none."""
+    if share is None:
+        return "-"
+    return f"{round(100 * share) if share in (0, 1) else min(max(round(100 * share), 1), 99)} %"
 
 
 def tokens(count: int) -> str:

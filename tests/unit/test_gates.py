@@ -23,14 +23,14 @@ def summary(scores: list[float | None], passed: int = 0, **gates: float) -> Summ
 @pytest.mark.parametrize(
     ("scores", "passed", "gates", "expected"),
     [
-        ([0.5, 1.0], 0, {"min_mean": 0.75}, ("passed", "mean 0.750 reaches 0.75")),
-        ([0.5, 1.0], 2, {"min_mean": 0.76}, ("failed", "mean 0.750 is below 0.76")),
-        ([0.03] * 11, 0, {"min_mean": 0.03}, ("passed", "mean 0.030 reaches 0.03")),
+        ([0.5, 1.0], 0, {"min_mean": 0.75}, ("passed", "mean 0.75 reaches 0.75")),
+        ([0.5, 1.0], 2, {"min_mean": 0.76}, ("failed", "mean 0.75 is below 0.76")),
+        ([0.03] * 11, 0, {"min_mean": 0.03}, ("passed", "mean 0.03 reaches 0.03")),
         ([0.5, None], 0, {"min_mean": 0.1}, ("failed", "1 of 2 examples have no score")),
         ([None], 0, {"min_mean": 0.0}, ("failed", "1 of 1 examples have no score")),
-        ([0.5, 0.5], 1, {"min_pass_rate": 0.5}, ("passed", "pass rate 0.500 reaches 0.5")),
-        ([0.5, 0.5, 0.5], 1, {"min_pass_rate": 0.5}, ("failed", "pass rate 0.333 is below 0.5")),
-        ([0.5, None], 1, {"min_pass_rate": 0.6}, ("failed", "pass rate 0.500 is below 0.6")),
+        ([0.5, 0.5], 1, {"min_pass_rate": 0.5}, ("passed", "pass rate 0.5 reaches 0.5")),
+        ([0.5, 0.5, 0.5], 1, {"min_pass_rate": 0.5}, ("failed", "pass rate 0.333333 is below 0.5")),
+        ([0.5, None], 1, {"min_pass_rate": 0.6}, ("failed", "pass rate 0.5 is below 0.6")),
     ],
 )
 def test_one_gate(scores: list[float | None], passed: int, gates: dict[str, float], expected: tuple[str, str]) -> None:

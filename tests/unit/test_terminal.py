@@ -146,12 +146,12 @@ def test_of_many_examples_without_a_score_ten_are_named() -> None:
 
 def test_gates() -> None:
     gates = [
-        GateResult(TEST, "none", "min_mean", "failed", 0.5, 0.6, "mean 0.500 is below 0.6"),
-        GateResult(TEST, "none", "min_pass_rate", "passed", 1.0, 0.9, "pass rate 1.000 reaches 0.9"),
+        GateResult(TEST, "none", "min_mean", "failed", 0.5, 0.6, "mean 0.5 is below 0.6"),
+        GateResult(TEST, "none", "min_pass_rate", "passed", 1.0, 0.9, "pass rate 1 reaches 0.9"),
     ]
     assert lines(gates=gates) == [
-        ("FAIL min_mean=0.6 test_qa.py::test_qa [none]: mean 0.500 is below 0.6", True),
-        ("ok   min_pass_rate=0.9 test_qa.py::test_qa [none]: pass rate 1.000 reaches 0.9", False),
+        ("FAIL min_mean=0.6 test_qa.py::test_qa [none]: mean 0.5 is below 0.6", True),
+        ("ok   min_pass_rate=0.9 test_qa.py::test_qa [none]: pass rate 1 reaches 0.9", False),
     ]
 
 
