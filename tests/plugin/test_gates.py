@@ -49,7 +49,7 @@ def test_a_gate_that_fails_is_one_line_and_exit_code_1(suite: Suite, plugin_args
     assert (gate["test"], gate["optimization"], gate["gate"]) == ("test_qa.py::test_qa", "none", "min_mean")
     assert (gate["status"], gate["value"], gate["limit"]) == ("failed", 0.75, 0.8)
     lines = [line for line in run.result.stdout.lines if line.startswith("FAIL ")]
-    assert lines == ["FAIL min_mean=0.8 test_qa.py::test_qa [none]: mean 0.750 is below 0.8"]
+    assert lines == ["FAIL min_mean=0.8 test_qa.py::test_qa [none]: mean 0.75 is below 0.8"]
     assert "Traceback" not in run.text
 
 

@@ -74,6 +74,7 @@ class Seen:
 @pytest.fixture
 def plain_suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
     """A suite with fixtures of its own that are called as the plugin's are."""
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # by which the suite's conftest tells its processes apart
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     monkeypatch.setenv("TMPDIR", str(pytester.mkdir("temporary")))
     pytester.makeini("[pytest]\naddopts = -p no:cacheprovider --strict-markers\n")
