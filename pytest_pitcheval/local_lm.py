@@ -168,9 +168,8 @@ def launch(spec: ServerSpec, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
         # The folder of this package: there the child finds this very copy, and nothing hides other modules.
         cwd=Path(__file__).parent.parent,
         # By default llama.cpp's threads wait for one another busily. On a machine that is also running tests,
-        # they then take the CPU from each other, and answers can take ten times as long and more; so they wait
-        # busily only for a moment.
-        env={"GOMP_SPINCOUNT": "10000", **os.environ},
+        # they then take the CPU from each other, and answers can take ten times as long and more.
+        env={"OMP_WAIT_POLICY": "PASSIVE", **os.environ},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=stderr,
