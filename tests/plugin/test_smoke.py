@@ -6,8 +6,6 @@ import pytest
 from conftest import Suite
 from openai_server import Failure, Request
 
-pytestmark = pytest.mark.smoke
-
 BEST_OF_N = """
 class Best(dspy.Module):
     def __init__(self):
