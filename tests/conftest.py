@@ -189,7 +189,9 @@ def suite(
     monkeypatch.setenv("DSPY_CACHEDIR", cache)
     previous = dspy.cache
     dspy.configure_cache(disk_cache_dir=cache)
+    configured = dspy.cache
     yield Suite(pytester, server)
+    configured.disk_cache.close()
     dspy.cache = previous
 
 
