@@ -1,4 +1,4 @@
-"""Fingerprints: whether something that decides a result has changed since the last time."""
+"""Whether something that decides a result has changed since last time."""
 
 from __future__ import annotations
 
@@ -14,46 +14,107 @@ from typing import Any
 from pytest_pitcheval.records import plain
 
 _DEPTH = 4
+Digest = Callable[[Any], str]
+"""Of the source of a function or class."""
 
 
 def fingerprint(value: Any) -> str:
     """32 hexadecimal digits that change when `describe` says something else of ``value``."""
-    text = json.dumps(describe(value), sort_keys=True)
+    return digest_of(describe(value))
+
+
+def digest_of(description: Any) -> str:
+    """32 hexadecimal digits of a description."""
+    text = json.dumps(description, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def describe(value: Any, depth: int = _DEPTH) -> Any:
+def describe(value: Any) -> Any:
     """What decides how ``value`` behaves, as plain values: contents, state, and the source of its code.
 
     Code counts by whole files: a helper that stands beside a metric decides its scores as well. What it imports
     from elsewhere does not count.
     """
-    if value is None or isinstance(value, (bool, int, float, str)):
-        return value
-    if isinstance(value, Mapping):
-        return {str(key): describe(item, depth) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [describe(item, depth) for item in value]
-    if isinstance(value, (set, frozenset)):
-        return sorted((describe(item, depth) for item in value), key=lambda item: json.dumps(item, sort_keys=True))
-    if isinstance(value, (bytes, bytearray)):
-        return {"bytes": value.hex()}
-    if isinstance(value, functools.partial):
-        return [describe(part, depth) for part in (value.func, value.args, value.keywords)]
-    if inspect.isroutine(value) or isinstance(value, type):
-        return _describe_code(value, depth)
-    return _describe_object(value, depth)
+    return Describer(source_digest).describe(value)
 
 
-def _describe_code(code: Any, depth: int) -> dict[str, Any]:
-    cells = [cell.cell_contents for cell in getattr(code, "__closure__", None) or () if _is_filled(cell)]
-    bound = getattr(code, "__self__", None)
-    return {
-        "name": f"{code.__module__}.{code.__qualname__}",
-        "source": source_digest(code),
-        "closure": [describe(cell, depth - 1) for cell in cells] if depth else [],
-        "self": describe(bound, depth - 1) if depth and bound is not None and not inspect.ismodule(bound) else None,
-    }
+class Describer:
+    """Describes values; ``digest`` says what of their code counts, ``with_lms`` whether the LMs in them do.
+
+    Attributes:
+        lms: descriptions of the LMs that were left out.
+    """
+
+    def __init__(self, digest: Digest, with_lms: bool = True) -> None:
+        self._digest = digest
+        self._with_lms = with_lms
+        self.lms: list[Any] = []
+
+    def describe(self, value: Any, depth: int = _DEPTH) -> Any:
+        """``value`` as plain values, ``depth`` levels of attributes deep."""
+        if value is None or isinstance(value, (bool, int, float, str)):
+            return value
+        if isinstance(value, Mapping):
+            return {str(key): self.describe(item, depth) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self.describe(item, depth) for item in value]
+        if isinstance(value, (set, frozenset)):
+            items = (self.describe(item, depth) for item in value)
+            return sorted(items, key=lambda item: json.dumps(item, sort_keys=True))
+        if isinstance(value, (bytes, bytearray)):
+            return {"bytes": value.hex()}
+        if isinstance(value, functools.partial):
+            return [self.describe(part, depth) for part in (value.func, value.args, value.keywords)]
+        if inspect.isroutine(value) or isinstance(value, type):
+            return self._describe_code(value, depth)
+        return self._describe_object(value, depth)
+
+    def _describe_code(self, code: Any, depth: int) -> dict[str, Any]:
+        cells = [cell.cell_contents for cell in getattr(code, "__closure__", None) or () if _is_filled(cell)]
+        bound = getattr(code, "__self__", None)
+        belongs = depth and bound is not None and not inspect.ismodule(bound)
+        return {
+            "name": f"{code.__module__}.{code.__qualname__}",
+            "source": self._digest(code),
+            "closure": [self.describe(cell, depth - 1) for cell in cells] if depth else [],
+            "self": self.describe(bound, depth - 1) if belongs else None,
+        }
+
+    def _describe_object(self, value: Any, depth: int) -> Any:
+        if callable(getattr(value, "toDict", None)):  # dspy.Example and dspy.Prediction
+            return self.describe(value.toDict(), depth)
+        kinds = [kind for kind in type(value).__mro__ if not _is_library(kind)]
+        described: dict[str, Any] = {
+            "type": f"{type(value).__module__}.{type(value).__qualname__}",
+            "source": [self._digest(kind) for kind in kinds],
+        }
+        if callable(getattr(value, "named_sub_modules", None)):
+            described |= self._describe_program(value)
+        elif hasattr(value, "model") and hasattr(value, "kwargs"):
+            return self._describe_lm(value, described)
+        elif depth:
+            attributes = sorted(_attributes(value).items())
+            described["state"] = {name: self.describe(item, depth - 1) for name, item in attributes}
+        return described
+
+    def _describe_lm(self, lm: Any, described: dict[str, Any]) -> Any:
+        from pytest_pitcheval.language_models import describe_lm
+
+        described["lm"] = plain(describe_lm(lm))
+        if self._with_lms:
+            return described
+        self.lms.append(described["lm"])
+        return None
+
+    def _describe_program(self, program: Any) -> dict[str, Any]:
+        kinds = {type(module) for _, module in program.named_sub_modules()}
+        sources = {self._digest(kind) for kind in kinds if not _is_library(kind)}
+        lms = {name: self.describe(predictor.lm) for name, predictor in program.named_predictors()}
+        state = plain(program.dump_state())
+        for name in lms:  # the state has the LM's address too
+            if isinstance(state.get(name), dict):
+                state[name].pop("lm", None)
+        return {"state": state, "sources": sorted(sources), "lms": lms}
 
 
 def _is_filled(cell: Any) -> bool:
@@ -61,36 +122,6 @@ def _is_filled(cell: Any) -> bool:
         return cell.cell_contents is not cell
     except ValueError:  # an empty cell
         return False
-
-
-def _describe_object(value: Any, depth: int) -> Any:
-    if callable(getattr(value, "toDict", None)):  # dspy.Example and dspy.Prediction
-        return describe(value.toDict(), depth)
-    kinds = [kind for kind in type(value).__mro__ if not _is_library(kind)]
-    described: dict[str, Any] = {
-        "type": f"{type(value).__module__}.{type(value).__qualname__}",
-        "source": [source_digest(kind) for kind in kinds],
-    }
-    if callable(getattr(value, "named_sub_modules", None)):
-        described |= _describe_program(value)
-    elif hasattr(value, "model") and hasattr(value, "kwargs"):
-        from pytest_pitcheval.language_models import describe_lm
-
-        described["lm"] = plain(describe_lm(value))
-    elif depth:
-        described["state"] = {name: describe(item, depth - 1) for name, item in sorted(_attributes(value).items())}
-    return described
-
-
-def _describe_program(program: Any) -> dict[str, Any]:
-    kinds = {type(module) for _, module in program.named_sub_modules()}
-    sources = {source_digest(kind) for kind in kinds if not _is_library(kind)}
-    lms = {name: describe(predictor.lm) for name, predictor in program.named_predictors()}
-    state = plain(program.dump_state())
-    for name in lms:  # the state has the LM's address too
-        if isinstance(state.get(name), dict):
-            state[name].pop("lm", None)
-    return {"state": state, "sources": sorted(sources), "lms": lms}
 
 
 def _attributes(value: Any) -> dict[str, Any]:

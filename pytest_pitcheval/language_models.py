@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_pitcheval import local_lm
 from pytest_pitcheval.errors import PitchevalError
-from pytest_pitcheval.options import ModelSettings
-from pytest_pitcheval.scopes import GENERATOR, JUDGE
+from pytest_pitcheval.names import GENERATOR, JUDGE
+from pytest_pitcheval.settings import ModelSettings
 
 if TYPE_CHECKING:
     from pytest_pitcheval.session import Session

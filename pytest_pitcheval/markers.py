@@ -12,6 +12,7 @@ import pytest
 
 from pytest_pitcheval.errors import MarkerError
 from pytest_pitcheval.methods import Optimization, check_method
+from pytest_pitcheval.names import GATES
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +26,8 @@ class Evaluation:
         rollouts: rollouts of each example, or None for the option's.
         limit: only the first so many examples.
         min_mean, min_pass_rate: what the examples together must reach, 0 to 1, or None.
+        max_error_rate: the largest share of them without a score, or None.
+        max_regression, max_example_drop: how far all, or a single one, may fall below the baseline, or None.
     """
 
     dataset: str | os.PathLike[str] | Sequence[Any] | Callable[[], Sequence[Any]]
@@ -34,11 +37,14 @@ class Evaluation:
     limit: int | None = None
     min_mean: float | None = None
     min_pass_rate: float | None = None
+    max_error_rate: float | None = None
+    max_regression: float | None = None
+    max_example_drop: float | None = None
 
     @property
     def gates(self) -> dict[str, float]:
         """The gates that are set, by name."""
-        gates = {"min_mean": self.min_mean, "min_pass_rate": self.min_pass_rate}
+        gates = {name: getattr(self, name) for name in GATES}
         return {name: limit for name, limit in gates.items() if limit is not None}
 
 
@@ -52,8 +58,8 @@ def parse_evaluation(mark: pytest.Mark) -> Evaluation:
         reason = str(error).replace("Evaluation.__init__()", "").strip()
         raise MarkerError(f"evaluation marker: {reason}; expected evaluation(dataset, *, inputs, ...)") from None
     _check_number("threshold", parsed.threshold, float)
-    _check_number("min_mean", parsed.min_mean, float)
-    _check_number("min_pass_rate", parsed.min_pass_rate, float)
+    for gate in GATES:
+        _check_number(gate, getattr(parsed, gate), float)
     _check_number("rollouts", parsed.rollouts, int)
     _check_number("limit", parsed.limit, int)
     return dataclasses.replace(parsed, inputs=_names(parsed.inputs))

@@ -15,8 +15,9 @@ from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.evaluation import read_verdict
 from pytest_pitcheval.language_models import dspy_settings
 from pytest_pitcheval.methods import Optimization
+from pytest_pitcheval.names import GENERATOR, JUDGE
 from pytest_pitcheval.rollout_cache import Rollouts
-from pytest_pitcheval.scopes import GENERATOR, JUDGE, Scope
+from pytest_pitcheval.scopes import Scope
 
 _HASH_SIZE = 512
 

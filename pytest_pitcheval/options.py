@@ -1,71 +1,19 @@
-"""Command line and ini files into one frozen `Settings`, validated once."""
+"""The command-line options and ini keys: their names, what values they take, their help."""
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import json
 import math
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any, Generic, Literal, NamedTuple, TypeVar
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
 
 import pytest
 
 from pytest_pitcheval.methods import METHODS, check_method
-
-T = TypeVar("T")
+from pytest_pitcheval.names import ALLOWED
 
 PREFIX = "pitcheval_"
 """Of every ``dest`` of ours: a second plugin with the same one would stop every pytest start."""
-
-
-@dataclasses.dataclass(frozen=True, eq=False, repr=False)  # every pytest start pays for what is generated here
-class Choice(Generic[T]):
-    """A setting that a marker can make too; None where it was not made."""
-
-    command_line: T | None = None
-    ini: T | None = None
-
-    def made(self, marker: T | None) -> T | None:
-        """The value that holds: command line, then marker, then ini file; None where none of them has one."""
-        values = (self.command_line, marker, self.ini)
-        return next((value for value in values if value is not None), None)
-
-    def over(self, marker: T | None, default: T) -> T:
-        """The value that holds: as `made`, then ``default``."""
-        value = self.made(marker)
-        return default if value is None else value
-
-
-class ModelSettings(NamedTuple):
-    """How one of the two LMs is made: a DSPy model name and keyword arguments for ``dspy.LM``."""
-
-    model: str | None
-    temperature: float
-    arguments: Mapping[str, Any]
-
-
-class Settings(NamedTuple):
-    """What the command line and the ini file ask for, checked.
-
-    Sizes are numbers of examples, ``timeout`` is in seconds, paths are absolute.
-    """
-
-    methods: Choice[tuple[str, ...]]
-    rollouts: Choice[int]
-    threshold: Choice[float]
-    generator: ModelSettings
-    evaluator: ModelSettings
-    train_size: int | None
-    test_size: int | None
-    seed: int
-    timeout: float
-    directory: Path
-    json_path: Path | None
-    save_program: Path | None
-    recompile: bool
-    replay: str | None
 
 
 def _methods(text: str) -> tuple[str, ...]:
@@ -93,6 +41,29 @@ def _number(kind: type, least: float, what: str, below: bool = False) -> Callabl
 
 _size = _number(int, 1, "a whole number of examples, 1 or more")
 _temperature = _number(float, 0, "a temperature, 0 or more")
+
+
+_score = _number(float, 0, "a score, 0 or more")
+
+
+def _share(text: str) -> float:
+    value: float = _number(float, 0, "a share, 0 to 1")(text)
+    if value > 1:
+        raise ValueError("expected a share, 0 to 1")
+    return value
+
+
+def _gate_mode(text: str) -> str:
+    if text not in ("normal", "strict"):
+        raise ValueError("expected normal or strict")
+    return text
+
+
+def _allowed(text: str) -> frozenset[str]:
+    found = frozenset(name.strip() for name in text.split(","))
+    if not found <= set(ALLOWED):
+        raise ValueError(f"expected one or more of {', '.join(ALLOWED)}")
+    return found
 
 
 def _text(text: str) -> str:
@@ -133,7 +104,7 @@ OPTIONS = (
     Option("test_size", "N", _size, "evaluate a seeded sample of N examples of each dataset"),
     Option("save_program", "PATH", _text, "write the compiled program to PATH as DSPy JSON"),
     Option("eval_rollouts", "K", _number(int, 1, "a whole number, 1 or more"), "rollouts of each example"),
-    Option("eval_threshold", "X", _number(float, 0, "a score, 0 or more"), "lowest score that passes"),
+    Option("eval_threshold", "X", _score, "lowest score that passes"),
     Option("eval_seed", "N", _number(int, 0, "a whole number, 0 or more"), "seed of the samples; default 0", 0),
     Option(
         "eval_replay",
@@ -141,7 +112,45 @@ OPTIONS = (
         _text,
         "repeat a run (its ID, its file or 'last') from DSPy's cache, without LM calls",
     ),
+    Option(
+        "eval_resume",
+        "RUN",
+        _text,
+        "continue a run (its ID, its file or 'last'): LM calls that it made are answered from DSPy's cache",
+    ),
     Option("eval_recompile", None, bool, "compile programs again even if a compiled one is stored"),
+    Option("eval_min_mean", "X", _score, "gate: lowest mean score of a test's examples"),
+    Option("eval_min_pass_rate", "X", _share, "gate: lowest share of a test's examples that pass, 0 to 1"),
+    Option("eval_max_error_rate", "X", _share, "gate: largest share of a test's examples without a score, 0 to 1"),
+    Option(
+        "eval_max_regression",
+        "X",
+        _score,
+        "gate: largest drop of the mean below the baseline; fails when a larger one is established (p < 0.05); "
+        "default 0.05 where there is a baseline",
+    ),
+    Option(
+        "eval_max_example_drop",
+        "X",
+        _score,
+        "gate: fails when every rollout of an example is more than X below every one in the baseline",
+    ),
+    Option("eval_gate", "MODE", _gate_mode, "normal, or strict: what is inconclusive fails too", "normal"),
+    Option(
+        "eval_baseline",
+        "REF",
+        _text,
+        "compare with this baseline: a file, a run ID or 'last'; default pitcheval-baseline.json if it is there",
+        "pitcheval-baseline.json",
+    ),
+    Option("eval_update_baseline", None, bool, "write the scores of this run to the baseline file"),
+    Option(
+        "eval_baseline_allow",
+        "WHAT[,WHAT...]",
+        _allowed,
+        f"compare with the baseline although these have changed: {', '.join(ALLOWED)}",
+        frozenset(),
+    ),
     Option("eval_json", "PATH", _text, "write the run file to PATH as well"),
     Option(
         "eval_timeout",
@@ -190,104 +199,3 @@ def add_options(parser: pytest.Parser) -> None:
         parser.addini(option.name, option.help, type=kind, default=None)
     for name, text in LM_ARGUMENTS.items():
         parser.addini(name, text, type="linelist", default=[])
-
-
-class _Reader:
-    """Reads one configuration; every error is a usage error that names the option and the value."""
-
-    def __init__(self, config: pytest.Config) -> None:
-        self.config = config
-
-    def command_line(self, name: str) -> Any:
-        option = _BY_NAME[name]
-        value = self.config.getoption(option.dest, None)
-        return None if value is None else self._parse(option, value, option.flag)
-
-    def ini(self, name: str) -> Any:
-        option = _BY_NAME[name]
-        try:
-            value = self.config.getini(name)
-        except (ValueError, pytest.UsageError) as error:  # pytest's own, of a bool; it does not name the key
-            raise pytest.UsageError(f"ini key {name}: {error}") from None
-        return None if value in (None, "") else self._parse(option, value, f"ini key {name}")
-
-    def choice(self, name: str) -> Choice[Any]:
-        return Choice(self.command_line(name) if name in _FLAGS else None, self.ini(name))
-
-    def value(self, name: str) -> Any:
-        made = self.choice(name).made(None)
-        return _BY_NAME[name].default if made is None else made
-
-    def path(self, name: str) -> Path | None:
-        """Absolute: from the command line relative to where pytest was started, from the ini to its file."""
-        choice = self.choice(name)
-        if choice.command_line is not None:
-            return Path(self.config.invocation_params.dir, choice.command_line)
-        if choice.ini is not None and self.config.inipath is not None:
-            return Path(self.config.inipath.parent, choice.ini)
-        text = choice.ini or _BY_NAME[name].default
-        return Path(self.config.rootpath, text) if text else None
-
-    def arguments(self, name: str) -> dict[str, Any]:
-        lines = (line.partition("=") for line in self.config.getini(name))
-        found = {}
-        for key, separator, text in lines:
-            if not separator or not key.strip().isidentifier():
-                raise pytest.UsageError(f"ini key {name}: {key + separator + text!r}: expected 'name = JSON value'")
-            found[key.strip()] = _json_or_text(text.strip())
-        return found
-
-    def model(self, role: str) -> ModelSettings:
-        arguments = self.arguments(f"{role}_settings")
-        if api_base := self.value(f"{role}_api_base"):
-            arguments["api_base"] = api_base
-        return ModelSettings(self.value(f"{role}_model"), self.value(f"{role}_temperature"), arguments)
-
-    @staticmethod
-    def _parse(option: Option, value: Any, where: str) -> Any:
-        try:
-            return option.parse(value)
-        except ValueError as error:
-            raise pytest.UsageError(f"{where}: {value!r}: {error}") from None
-
-
-_BY_NAME = {option.name: option for option in (*OPTIONS, *INI_ONLY)}
-_FLAGS = {option.name for option in OPTIONS}
-
-
-def _json_or_text(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
-
-
-def read_settings(config: pytest.Config) -> Settings:
-    """The settings of this session.
-
-    Raises:
-        pytest.UsageError: one line that names the option or ini key, the value, and what was expected.
-    """
-    read = _Reader(config)
-    generator, evaluator = read.model("generator"), read.model("evaluator")
-    if evaluator.model is None:  # the evaluator is the generator's model unless another is named
-        arguments = {**generator.arguments, **evaluator.arguments}
-        evaluator = evaluator._replace(model=generator.model, arguments=arguments)
-    directory = read.path("eval_dir")
-    assert directory is not None  # it has a default
-    return Settings(
-        methods=read.choice("optimization"),
-        rollouts=read.choice("eval_rollouts"),
-        threshold=read.choice("eval_threshold"),
-        generator=generator,
-        evaluator=evaluator,
-        train_size=read.value("train_size"),
-        test_size=read.value("test_size"),
-        seed=read.value("eval_seed"),
-        timeout=read.value("eval_timeout"),
-        directory=directory,
-        json_path=read.path("eval_json"),
-        save_program=read.path("save_program"),
-        recompile=bool(read.value("eval_recompile")),
-        replay=read.value("eval_replay"),
-    )

@@ -8,11 +8,13 @@ from pytest_pitcheval.errors import MarkerError
 from pytest_pitcheval.examples import Row, load_rows, sample
 from pytest_pitcheval.markers import choose_optimizations, parse_evaluation, parse_optimization
 from pytest_pitcheval.methods import Optimization
-from pytest_pitcheval.options import Settings
+from pytest_pitcheval.settings import Settings
 
 
-def parametrize(metafunc: pytest.Metafunc, settings: Settings) -> None:
+def parametrize(metafunc: pytest.Metafunc, settings: Settings) -> list[str]:
     """Give the test a parameter for each method, if there are several, and for each example.
+
+    Returns the IDs of all examples of the dataset, those that sampling leaves out too; empty without one.
 
     A wrong marker or dataset becomes one test that fails with the reason: an exception here would end the
     collection of everything.
@@ -20,24 +22,26 @@ def parametrize(metafunc: pytest.Metafunc, settings: Settings) -> None:
     asked = metafunc.fixturenames
     try:
         methods = optimizations_of(metafunc.definition, settings) if "optimization" in asked else []
-        rows = _rows(metafunc, settings) if "example" in asked else []
+        rows = _rows(metafunc) if "example" in asked else []
     except MarkerError as error:
         name = "example" if "example" in asked else "optimization"
         metafunc.parametrize(name, [error], ids=["wrong-marker"], indirect=True)
-        return
+        return []
     if len(methods) > 1:  # one alone is no parameter: the test keeps its ID whichever that is, so runs compare
         metafunc.parametrize("optimization", methods, ids=[str(one) for one in methods], indirect=True)
     if rows:
-        metafunc.parametrize("example", rows, ids=[row.id for row in rows], indirect=True)
+        chosen = sample(rows, settings.test_size, settings.seed)
+        metafunc.parametrize("example", chosen, ids=[row.id for row in chosen], indirect=True)
+    return [row.id for row in rows]
 
 
-def _rows(metafunc: pytest.Metafunc, settings: Settings) -> list[Row]:
+def _rows(metafunc: pytest.Metafunc) -> list[Row]:
     mark = metafunc.definition.get_closest_marker("evaluation")
     if mark is None:
         return []
     evaluation = parse_evaluation(mark)
     rows = load_rows(evaluation.dataset, evaluation.inputs, metafunc.definition.path.parent)
-    return sample(rows[: evaluation.limit], settings.test_size, settings.seed)
+    return rows[: evaluation.limit]
 
 
 def optimizations_of(node: pytest.Item, settings: Settings) -> list[Optimization]:

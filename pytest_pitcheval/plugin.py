@@ -31,9 +31,10 @@ from pytest_pitcheval.fixtures import (  # noqa: F401  # pytest looks for fixtur
 from pytest_pitcheval.session import SESSION, Session, get_session
 
 _EVALUATION = (
-    "evaluation(dataset, *, inputs, threshold=None, rollouts=None, limit=None, min_mean=None, min_pass_rate=None): "
+    "evaluation(dataset, *, inputs, threshold=None, rollouts=None, limit=None, min_mean=None, min_pass_rate=None, "
+    "max_error_rate=None, max_regression=None, max_example_drop=None): "
     "run the test once for each example of dataset, a path relative to the test file (.jsonl, .json, .csv, "
-    ".parquet), a list of dspy.Example, or a callable that returns one"
+    ".parquet), a list of dspy.Example, or a callable that returns one; min_ and max_ are gates for all together"
 )
 _OPTIMIZATION = (
     "optimization(method, **settings): optimize the program with method (the command line's --optimization wins); "
@@ -66,9 +67,7 @@ def pytest_configure_node(node: Any) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     session = get_session(metafunc.config)
     if session.is_ours(metafunc.definition):
-        from pytest_pitcheval.parametrization import parametrize
-
-        parametrize(metafunc, session.settings)
+        session.parametrize(metafunc)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

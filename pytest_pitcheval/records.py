@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
-Status = str
-"""``passed``, ``failed`` (a low score, or the program raised), ``error`` (no verdict) or ``skipped``."""
+from pytest_pitcheval.names import GENERATOR, JUDGE
 
-PARTS = ("generator", "judge")
+Status = Literal["passed", "failed", "error", "skipped"]
+"""``failed`` is a low score, or the program raised; ``error`` is no verdict."""
+
+PARTS = (GENERATOR, JUDGE)
 """Whose LM calls are counted: the program's, and the metric's."""
 
 
@@ -106,6 +108,11 @@ def total(usages: Iterable[Usage]) -> Usage:
     return sum(usages, Usage())
 
 
+def function_of(test: str) -> str:
+    """The test function's node ID, without parameters of the user's own."""
+    return test.partition("[")[0]
+
+
 @dataclasses.dataclass(frozen=True)
 class Collected:
     """An evaluation test as it was collected: what the controller must know to name a lost record."""
@@ -129,6 +136,8 @@ class Record:
     """The one record of one test; `to_dict` is its form in the run file.
 
     ``seconds`` is the time the rollouts took, without compiling. ``score`` is None for an unscored example.
+    ``threshold`` is what held, ``own_threshold`` what the test itself asked for. ``fingerprints`` tell what was
+    measured with what, by `names.ROLES`.
     """
 
     nodeid: str
@@ -138,6 +147,7 @@ class Record:
     status: Status
     score: float | None = None
     threshold: float | None = None
+    own_threshold: float | None = None
     samples: tuple[float, ...] = ()
     metrics: Mapping[str, float] = dataclasses.field(default_factory=dict)
     feedback: str | None = None
@@ -147,6 +157,7 @@ class Record:
     generator: Usage = Usage()
     judge: Usage = Usage()
     seconds: float = 0.0
+    fingerprints: Mapping[str, str] = dataclasses.field(default_factory=dict)
     inputs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     prediction: Mapping[str, Any] | None = None
 

@@ -9,11 +9,15 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from pytest_pitcheval import gates, storage, summaries
-from pytest_pitcheval.gates import GateResult
-from pytest_pitcheval.records import Collected, plain, redact
+from pytest_pitcheval import baseline_files, run_files, storage, summaries
+from pytest_pitcheval.baseline_files import Update
+from pytest_pitcheval.baselines import Key, measure
+from pytest_pitcheval.decisions import Decision, Outcome, Terms, decide
+from pytest_pitcheval.errors import PitchevalError
+from pytest_pitcheval.records import Collected, function_of, plain, redact
 from pytest_pitcheval.session import Session
-from pytest_pitcheval.summaries import Missing, Summary
+from pytest_pitcheval.settings import Settings
+from pytest_pitcheval.summaries import Missing
 
 _PACKAGES = (
     "pytest-pitcheval",
@@ -29,33 +33,67 @@ _PACKAGES = (
 
 @dataclasses.dataclass(frozen=True)
 class Results:
-    """What a session came to; ``paths`` are the run files that were written, ``problems`` those that were not."""
+    """What a session came to.
 
-    summaries: list[Summary]
-    gates: list[GateResult]
-    missing: dict[str, Missing]
+    Attributes:
+        missing: by node ID, the tests that left no record.
+        baseline: the name of what scores were compared with, or None.
+        update: what was written to the baseline file, or None.
+        paths: the run files that were written.
+        problems: what could not be written or read at the end, a line each.
+    """
+
+    decision: Decision
+    missing: Mapping[str, Missing]
+    baseline: str | None = None
+    update: Update | None = None
     paths: list[Path] = dataclasses.field(default_factory=list)
     problems: list[str] = dataclasses.field(default_factory=list)
 
     @property
     def bad(self) -> bool:
         """Whether the session must not end as a good one, whatever its tests say."""
-        return bool(self.problems) or any(gate.status == "failed" for gate in self.gates)
+        return bool(self.problems) or any(gate.status == "failed" for gate in self.decision.gates)
 
 
 def conclude(session: Session) -> Results:
-    """Sum the session up and write its run file."""
-    collected = session.collected or _collected_by_workers(session)
-    missing = summaries.find_missing(collected, session.records, session.lost)
-    found = summaries.summarize(collected, session.records, missing)
-    results = Results(found, gates.decide(found), missing)
-    _write(session, results, _document(session, results, collected))
+    """Sum the session up, write its run file, and the baseline if that was asked for."""
+    outcome, settings = _outcome(session), session.settings
+    measured = session.baseline.measured if session.baseline else None
+    decision = decide(outcome, measured, terms_of(settings), gated=not settings.baseline.update)
+    results = Results(decision, outcome.missing, session.baseline.name if session.baseline else None)
+    _write(session, results, redact(_document(session, outcome, results), session.secrets))
+    if settings.baseline.update:
+        results = dataclasses.replace(results, update=_update_baseline(session, outcome, results.problems))
     return results
+
+
+def terms_of(settings: Settings) -> Terms:
+    """What the options and the ini file hold a run to; a test's own limits stand between them."""
+
+    def limit(gate: str, own: float | None) -> float | None:
+        return settings.limits[gate].made(own)
+
+    return Terms(limit, settings.strict, settings.allowed)
+
+
+def _outcome(session: Session) -> Outcome:
+    collected, datasets = session.collected, session.datasets
+    if not collected and session.collected_path.exists():  # by workers
+        left = storage.read_json(session.collected_path)
+        collected, datasets = [Collected.from_dict(one) for one in left["tests"]], left["datasets"]
+    missing = summaries.find_missing(collected, session.records, session.lost)
+    outcome = Outcome(collected, session.records, missing)
+    not_run = {
+        key: [one for one in datasets.get(function_of(key[0]), ()) if one not in scope.collected]
+        for key, scope in outcome.scopes().items()
+    }
+    return dataclasses.replace(outcome, not_run=not_run)
 
 
 def _write(session: Session, results: Results, document: dict[str, Any]) -> None:
     settings = session.settings
-    for path in (storage.run_path(settings.directory, session.run_id), settings.json_path):
+    for path in (run_files.run_path(settings.directory, session.run_id), settings.json_path):
         try:
             if path is not None:
                 storage.make_directory(settings.directory)
@@ -63,26 +101,51 @@ def _write(session: Session, results: Results, document: dict[str, Any]) -> None
                 results.paths.append(path)
         except OSError as error:
             results.problems.append(f"the run file could not be written: {error}")
+    session.journal.close(remove=bool(results.paths))
+    if session.journal.problem:
+        results.problems.append(session.journal.problem)
 
 
-def _collected_by_workers(session: Session) -> list[Collected]:
-    path = session.runtime_dir / "collected.json"
-    return [Collected.from_dict(one) for one in storage.read_json(path)] if path.exists() else []
+def _update_baseline(session: Session, outcome: Outcome, problems: list[str]) -> Update | None:
+    settings, scopes = session.settings, outcome.scopes()
+
+    def gone(key: Key, example_id: str) -> bool:
+        scope = scopes[key]
+        return bool(example_id) and example_id not in scope.collected and example_id not in scope.not_run
+
+    try:
+        storage.make_directory(settings.directory)
+        measured = measure(outcome.records.values())
+        return baseline_files.update(settings.baseline.path, settings.directory / "locks", measured, gone)
+    except (OSError, PitchevalError) as error:
+        problems.append(f"the baseline could not be written: {error}")
+        return None
 
 
-def _document(session: Session, results: Results, collected: list[Collected]) -> dict[str, Any]:
-    order = {one.nodeid: position for position, one in enumerate(collected)}
+def _document(session: Session, outcome: Outcome, results: Results) -> dict[str, Any]:
+    order = {one.nodeid: position for position, one in enumerate(outcome.collected)}
     tests = sorted(session.records.values(), key=lambda record: order.get(record.nodeid, len(order)))
-    document = {
-        "schema_version": storage.SCHEMA_VERSION,
-        "run": describe_run(session),
-        "tests": [record.to_dict() for record in tests],
-        "summary": [summary.to_dict() for summary in results.summaries],
-        "gates": [gate.to_dict() for gate in results.gates],
-        "missing": [dataclasses.asdict(one) for one in results.missing.values()],
-    }
-    plain_document: dict[str, Any] = redact(plain(document), session.secrets)
-    return plain_document
+    decision = results.decision
+    document: dict[str, Any] = plain(
+        {
+            "schema_version": run_files.SCHEMA_VERSION,
+            "run": {**describe_run(session), "baseline": results.baseline},
+            "tests": [record.to_dict() for record in tests],
+            "summary": [summary.to_dict() for summary in decision.summaries],
+            "methods": [method.to_dict() for method in decision.methods],
+            "comparisons": [one.to_dict() for one in decision.comparisons or ()],
+            "gates": [gate.to_dict() for gate in decision.gates],
+            "missing": [
+                _describe_missing(one, outcome.missing) for one in outcome.collected if one.nodeid in outcome.missing
+            ],
+        }
+    )
+    return document
+
+
+def _describe_missing(one: Collected, missing: Mapping[str, Missing]) -> dict[str, Any]:
+    about = {"test": one.test, "example_id": one.example_id, "optimization": one.optimization}
+    return {**dataclasses.asdict(missing[one.nodeid]), **about}
 
 
 def describe_run(session: Session) -> dict[str, Any]:
@@ -102,6 +165,7 @@ def describe_run(session: Session) -> dict[str, Any]:
         "test_size": settings.test_size,
         "seed": settings.seed,
         "replay_of": session.timestamp if settings.replay else None,
+        "resume_of": session.timestamp if settings.resume else None,
     }
 
 

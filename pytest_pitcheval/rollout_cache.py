@@ -17,8 +17,9 @@ from dspy.utils.callback import ACTIVE_CALL_ID, BaseCallback
 
 from pytest_pitcheval.errors import StaleAnswer
 from pytest_pitcheval.language_models import secret_values
+from pytest_pitcheval.names import GENERATOR
 from pytest_pitcheval.records import Usage
-from pytest_pitcheval.scopes import GENERATOR, RolloutScope, Scope
+from pytest_pitcheval.scopes import RolloutScope, Scope
 
 _SCOPE = "pitcheval_scope"
 _PART = "pitcheval_part"

@@ -55,6 +55,7 @@ class RunningHooks:
             return
         if record := getattr(report, reports.RECORD, None):
             self._session.records[report.nodeid] = Record.from_dict(record)
+            self._session.journal.append(record)
         elif report.when not in ("setup", "call", "teardown"):  # xdist's own report of a worker's end
             worker = getattr(getattr(getattr(report, "node", None), "gateway", None), "id", "")
             self._session.lost[report.nodeid] = f"worker {worker} crashed while it ran"

@@ -12,18 +12,21 @@ import pytest
 
 from pytest_pitcheval.errors import MarkerError
 from pytest_pitcheval.evaluation import one_line
+from pytest_pitcheval.examples import Row
+from pytest_pitcheval.identities import example_identity
 from pytest_pitcheval.markers import Evaluation, parse_evaluation
-from pytest_pitcheval.options import Settings
+from pytest_pitcheval.names import EXAMPLE, GENERATOR, JUDGE
 from pytest_pitcheval.parametrization import optimization_of
-from pytest_pitcheval.records import Collected, Record, Usage, plain, total
+from pytest_pitcheval.records import Collected, Record, Status, Usage, function_of, plain, total
 from pytest_pitcheval.rollouts import RolloutId
-from pytest_pitcheval.scopes import GENERATOR, JUDGE, RolloutScope
+from pytest_pitcheval.scopes import Answers, RolloutScope
 from pytest_pitcheval.scores import Score
+from pytest_pitcheval.settings import Settings
 
 
 def check_markers(item: pytest.Item) -> None:
     """Raise MarkerError if a marker of ``item`` or its dataset is wrong, or ``evaluation`` not made use of."""
-    for parameter in getattr(getattr(item, "callspec", None), "params", {}).values():
+    for parameter in _params(item).values():
         if isinstance(parameter, MarkerError):
             raise parameter
     marked = any(mark.name == "evaluation" for mark in item.own_markers)  # a class's or module's may be for others
@@ -42,7 +45,7 @@ def evaluation_of(item: pytest.Item) -> Evaluation | None:
 
 def collected(item: pytest.Item, settings: Settings) -> Collected:
     """What the controller must know of ``item`` before it has run."""
-    params = dict(getattr(getattr(item, "callspec", None), "params", {}))
+    params = _params(item)
     row = params.pop("example", None)
     params.pop("optimization", None)
     evaluation = evaluation_of(item)
@@ -55,9 +58,13 @@ def collected(item: pytest.Item, settings: Settings) -> Collected:
     )
 
 
+def _params(item: pytest.Item) -> dict[str, Any]:
+    return dict(getattr(getattr(item, "callspec", None), "params", {}))
+
+
 def _test_name(item: pytest.Item, params: Mapping[str, Any]) -> str:
     """The node ID of the function, with parameters of the user's own: each combination is a test of its own."""
-    name = item.nodeid.partition("[")[0]
+    name = function_of(item.nodeid)
     return name + (f"[{','.join(f'{k}={_as_text(v)}' for k, v in params.items())}]" if params else "")
 
 
@@ -70,6 +77,13 @@ def _as_text(parameter: Any) -> str:
     return str(getattr(parameter, "__name__", type(parameter).__name__))
 
 
+def answers_of(settings: Settings) -> Answers:
+    """Where the answers to LM calls may come from in this session."""
+    if settings.replay is not None:
+        return Answers.REPLAYED
+    return Answers.FRESH if settings.resume is None else Answers.RESUMED
+
+
 class RunningTest:
     """One attempt at one evaluation test: its rollouts, and what they came to."""
 
@@ -78,8 +92,8 @@ class RunningTest:
         self.optimization = optimization_of(item, settings)
         self.evaluation = evaluation_of(item)
         self.rollout_id = RolloutId(timestamp, item.nodeid, attempt=attempt)
-        self._replay = settings.replay is not None
-        self.scopes: list[RolloutScope] = [RolloutScope(self.rollout_id, self._replay)]
+        self._answers = answers_of(settings)
+        self.scopes: list[RolloutScope] = [RolloutScope(self.rollout_id, self._answers)]
         self.score: Score | None = None
         self.named_scores: dict[str, float] = {}
         self.example: Any = None
@@ -87,7 +101,11 @@ class RunningTest:
         self.predict: Callable[[RolloutScope], Any] | None = None
         self.program_raised: BaseException | None = None
         self.seconds = 0.0
-        self._status = "passed"
+        self.fingerprints: dict[str, str] = {}
+        self.own_threshold = self.evaluation.threshold if self.evaluation else None
+        if isinstance(row := _params(item).get("example"), Row):
+            self.fingerprints[EXAMPLE] = example_identity(row.values)
+        self._status: Status = "passed"
         self._error: str | None = None
 
     @property
@@ -97,7 +115,7 @@ class RunningTest:
 
     def next_scope(self) -> RolloutScope:
         """The scope of a further rollout."""
-        scope = RolloutScope(self.rollout_id.with_sample(len(self.scopes)), self._replay)
+        scope = RolloutScope(self.rollout_id.with_sample(len(self.scopes)), self._answers)
         self.scopes.append(scope)
         return scope
 
@@ -122,6 +140,11 @@ class RunningTest:
         """What the LM calls of ``part`` took, over all rollouts."""
         return total(scope.usage(part) for scope in self.scopes)
 
+    def _known_fingerprints(self) -> dict[str, str]:
+        """A judge that the metric did not ask makes no difference."""
+        asked = self.usage(JUDGE).fresh + self.usage(JUDGE).cached
+        return {role: mark for role, mark in self.fingerprints.items() if asked or role != JUDGE}
+
     def record(self) -> Record:
         """The test's record."""
         score = self.score
@@ -133,6 +156,7 @@ class RunningTest:
             status=self._status,
             score=None if score is None else float(score),
             threshold=score.threshold if score is not None and score.has_threshold else None,
+            own_threshold=self.own_threshold,
             samples=() if score is None else score.samples,
             metrics={**(score.metrics if score is not None else {}), **self.named_scores},
             feedback=None if score is None else score.feedback,
@@ -142,6 +166,7 @@ class RunningTest:
             generator=self.usage(GENERATOR),
             judge=self.usage(JUDGE),
             seconds=self.seconds,
+            fingerprints=self._known_fingerprints(),
             inputs=plain(self.example.inputs().toDict()) if self.example is not None else {},
             prediction=plain_prediction(self.prediction),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -9,8 +10,6 @@ from typing import Any
 from pytest_pitcheval.errors import PitchevalError, ReplayMiss, StaleAnswer
 from pytest_pitcheval.records import PARTS, Usage, total
 from pytest_pitcheval.rollouts import RolloutId
-
-GENERATOR, JUDGE = PARTS
 
 
 class Scope:
@@ -65,16 +64,21 @@ class Scope:
         return total(self.usage(part) for part in PARTS)
 
 
+class Answers(enum.Enum):
+    """Where the answers to a rollout's LM calls may come from."""
+
+    FRESH = "the provider, never what another rollout left in the cache"
+    REPLAYED = "the cache, never the provider"
+    RESUMED = "the cache, else the provider"
+
+
 class RolloutScope(Scope):
-    """The LM calls of one rollout: none may be answered by what another rollout left in the cache.
+    """The LM calls of one rollout, with a rule for where their answers come from."""
 
-    With ``replay``, the other way round: every call must be answered from the cache.
-    """
-
-    def __init__(self, rollout_id: RolloutId, replay: bool = False) -> None:
+    def __init__(self, rollout_id: RolloutId, answers: Answers = Answers.FRESH) -> None:
         super().__init__()
         self.rollout_id = rollout_id
-        self._replay = replay
+        self._answers = answers
         self._own_keys: set[str] = set()
         self._problem: PitchevalError | None = None
 
@@ -84,13 +88,13 @@ class RolloutScope(Scope):
 
     def answered_from_cache(self, key: str | None, part: str) -> None:
         super().answered_from_cache(key, part)
-        if not self._replay and key not in self._own_keys:
+        if self._answers is Answers.FRESH and key not in self._own_keys:
             self.report(
                 StaleAnswer(f"rollout {self.rollout_id}: an LM call was answered from the cache of another rollout")
             )
 
     def asks_provider(self, part: str) -> None:
-        if self._replay:
+        if self._answers is Answers.REPLAYED:
             miss = ReplayMiss(
                 f"rollout {self.rollout_id}: an LM call of this replay is not in DSPy's cache; "
                 "expected the options of the first run"
@@ -106,7 +110,7 @@ class RolloutScope(Scope):
 
     def bypassed_cache(self, part: str, usage: Usage) -> None:
         super().bypassed_cache(part, usage)
-        if self._replay:
+        if self._answers is Answers.REPLAYED:
             self.report(ReplayMiss(f"rollout {self.rollout_id}: an LM with cache=False cannot be replayed"))
 
     def report(self, problem: PitchevalError) -> None:

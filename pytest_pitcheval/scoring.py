@@ -13,8 +13,9 @@ from pytest_pitcheval import evaluation
 from pytest_pitcheval.errors import PitchevalError, PitchevalWarning
 from pytest_pitcheval.evaluation import Verdict
 from pytest_pitcheval.language_models import cannot_vary, dspy_settings
+from pytest_pitcheval.names import GENERATOR, JUDGE, METRIC, PROGRAM
 from pytest_pitcheval.running_test import RunningTest
-from pytest_pitcheval.scopes import GENERATOR, JUDGE, RolloutScope
+from pytest_pitcheval.scopes import RolloutScope
 from pytest_pitcheval.scores import Score
 from pytest_pitcheval.session import get_session
 
@@ -22,6 +23,9 @@ from pytest_pitcheval.session import get_session
 def predict_example(request: pytest.FixtureRequest, running: RunningTest, program: Any, example: Any) -> Any:
     """The program's answer to the example, in the test's first rollout."""
     __tracebackhide__ = True
+    identities = get_session(request.config).identities
+    running.fingerprints[PROGRAM] = identities.program(program)
+    running.fingerprints[GENERATOR] = identities.generator(request.getfixturevalue("generator_lm"))
     running.predict = lambda scope: _predict(request, running, program, example, scope)
     running.prediction = running.predict(running.scope)
     return running.prediction
@@ -52,6 +56,9 @@ def score_example(
 ) -> Score:
     """The score of all rollouts: the given prediction is the first, the program makes the others."""
     __tracebackhide__ = True
+    identities = get_session(request.config).identities
+    running.fingerprints[METRIC] = identities.metric(metric)
+    running.fingerprints[JUDGE] = identities.judge(metric, evaluator_lm)
     rollouts = _rollouts(request, running)
     running.prediction = prediction
     if rollouts > 1 and cannot_vary(request.getfixturevalue("generator_lm")):
@@ -74,9 +81,9 @@ def _rollouts(request: pytest.FixtureRequest, running: RunningTest) -> int:
 
 
 def _threshold(config: pytest.Config, running: RunningTest, given: float | None = None) -> float | None:
-    marked = running.evaluation.threshold if running.evaluation else None
-    choice = get_session(config).settings.threshold
-    return choice.made(given if given is not None else marked)
+    if given is not None:
+        running.own_threshold = given
+    return get_session(config).settings.threshold.made(running.own_threshold)
 
 
 def _another(running: RunningTest) -> Callable[[RolloutScope], Any]:

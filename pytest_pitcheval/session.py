@@ -12,13 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_pitcheval.options import Settings, read_settings
+from pytest_pitcheval import references
 from pytest_pitcheval.rollouts import session_timestamp
+from pytest_pitcheval.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from pytest_pitcheval.compilation import Compiler
     from pytest_pitcheval.dspy_examples import Trainsets
+    from pytest_pitcheval.identities import Identities
+    from pytest_pitcheval.journal import Journal
     from pytest_pitcheval.records import Collected, Record
+    from pytest_pitcheval.references import LoadedBaseline
     from pytest_pitcheval.results import Results
     from pytest_pitcheval.rollout_cache import Rollouts
     from pytest_pitcheval.running_test import RunningTest
@@ -42,10 +46,12 @@ class Session:
 
     Attributes:
         run_id: this run's own; its time stamp.
-        timestamp: that of the rollouts: the run's, or in a replay that of the replayed one.
+        timestamp: that of the rollouts: the run's, or that of the one that is replayed or resumed.
         owner_pid: the controller's process.
         runtime_dir: what the processes of this session share; made by whoever needs it first.
+        baseline: what scores are compared with, or None; not in workers.
         collected: the evaluation tests of this process.
+        datasets: by test function, the IDs of all examples, sampled or not.
         records: by node ID, what came of them; not in workers.
         lost: by node ID, why one that was begun left no record.
     """
@@ -55,24 +61,29 @@ class Session:
         self.settings: Settings = read_settings(config)
         shared: Mapping[str, Any] | None = getattr(config, "workerinput", {}).get("pitcheval")
         self.is_worker = shared is not None
+        self.baseline: LoadedBaseline | None = None
         shared = shared or self._new_session()
         self.run_id: str = shared["run_id"]
         self.timestamp: str = shared["timestamp"]
         self.owner_pid: int = shared["owner_pid"]
         self.runtime_dir = Path(shared["runtime_dir"])
         self.collected: list[Collected] = []
+        self.datasets: dict[str, list[str]] = {}
         self.records: dict[str, Record] = {}
         self.lost: dict[str, str] = {}
         self.results: Results | None = None
+        self._journal: Journal | None = None
         self._watching = False
         self._attempts: Counter[str] = Counter()
         self._running: RunningTest | None = None
         self._rollouts: Rollouts | None = None
         self._compiler: Compiler | None = None
         self._trainsets: Trainsets | None = None
+        self._identities: Identities | None = None
 
     def _new_session(self) -> dict[str, Any]:
-        run_id = session_timestamp()
+        run_id, repeated = session_timestamp(), references.repeated_run(self.settings)
+        self.baseline = references.load_baseline(self.settings)
         # The folder is made only when it is needed, so the name has to be one that nobody can guess.
         import secrets
         import tempfile
@@ -80,23 +91,10 @@ class Session:
         name = f"pitcheval-{os.getpid()}-{secrets.token_hex(8)}"
         return {
             "run_id": run_id,
-            "timestamp": self._replayed_timestamp() or run_id,
+            "timestamp": repeated["timestamp"] if repeated else run_id,
             "owner_pid": os.getpid(),
             "runtime_dir": os.path.join(tempfile.gettempdir(), name),
         }
-
-    def _replayed_timestamp(self) -> str | None:
-        reference = self.settings.replay
-        if reference is None:
-            return None
-        from pytest_pitcheval import storage
-        from pytest_pitcheval.errors import PitchevalError
-
-        try:
-            run = storage.read_run(storage.find_run(self.settings.directory, reference))["run"]
-            return str(run["timestamp"])
-        except PitchevalError as error:
-            raise pytest.UsageError(f"--eval-replay: {reference!r}: {error}") from None
 
     def for_worker(self) -> dict[str, Any]:
         """What an xdist worker of this session must know."""
@@ -121,6 +119,12 @@ class Session:
         """Whether a test asks for one of the LMs by name: its calls are fresh too, and its reports show no key."""
         return any(name in getattr(node, "fixturenames", ()) for name in _LMS)
 
+    def parametrize(self, metafunc: pytest.Metafunc) -> None:
+        """Make the tests of one function; note its whole dataset."""
+        from pytest_pitcheval.parametrization import parametrize
+
+        self.datasets[metafunc.definition.nodeid] = parametrize(metafunc, self.settings)
+
     def collect(self, items: Sequence[pytest.Item]) -> None:
         """Remember the evaluation tests; a worker leaves them where the controller finds them."""
         if any(map(self.uses_lm, items)):
@@ -135,10 +139,16 @@ class Session:
         for item in ours:
             timeouts.add_default(item, self.settings.timeout)
         self.collected = [collected(item, self.settings) for item in ours]
-        path = self.runtime_dir / "collected.json"
+        path = self.collected_path
         if self.is_worker and not path.exists():
             self.make_runtime_dir()
-            storage.write_json(path, [one.to_dict() for one in self.collected], indent=None)
+            tests = [one.to_dict() for one in self.collected]
+            storage.write_json(path, {"tests": tests, "datasets": self.datasets}, indent=None)
+
+    @property
+    def collected_path(self) -> Path:
+        """Where a worker leaves what it has collected."""
+        return self.runtime_dir / "collected.json"
 
     def watch_tests(self) -> None:
         """From now on see single tests run."""
@@ -179,6 +189,15 @@ class Session:
             self._trainsets = Trainsets(self.settings.train_size, self.settings.seed)
         return self._trainsets
 
+    @property
+    def identities(self) -> Identities:
+        """The fingerprints of this process's fixtures."""
+        if self._identities is None:
+            from pytest_pitcheval.identities import Identities
+
+            self._identities = Identities()
+        return self._identities
+
     def make_lm(self, role: str) -> Any:
         """The LM that the options name for the ``generator`` or the ``evaluator``."""
         from pytest_pitcheval import language_models
@@ -193,6 +212,15 @@ class Session:
 
         seen = self._rollouts.callback.keys if self._rollouts else ()
         return secrets(self.settings.generator, self.settings.evaluator, seen)
+
+    @property
+    def journal(self) -> Journal:
+        """The controller's journal."""
+        if self._journal is None:
+            from pytest_pitcheval.journal import Journal
+
+            self._journal = Journal(self.settings.directory, self.run_id, self.timestamp)
+        return self._journal
 
     def make_runtime_dir(self) -> Path:
         """The session's shared folder, for this user only."""

@@ -1,18 +1,18 @@
-"""Files: written whole or not at all, in a folder that git ignores."""
+"""Files: written whole or not at all, read with one line for whatever is wrong with them."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, TypeVar
 
 from pytest_pitcheval.errors import PitchevalError
 
-SCHEMA_VERSION = 1
+T = TypeVar("T")
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -43,12 +43,60 @@ def write_json(path: Path, document: Any, *, indent: int | None = 1) -> None:
 
 def read_json(path: Path) -> Any:
     """The document in ``path``; a PitchevalError of one line if it cannot be read."""
+    return parse_json(read_text(path), str(path))
+
+
+def read_text(path: Path) -> str:
+    """The UTF-8 text of ``path``; a PitchevalError of one line if it cannot be read."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         raise PitchevalError(f"{path}: {error.strerror or error}") from None
+    except ValueError as error:
+        raise PitchevalError(f"{path}: not UTF-8: {error}") from None
+
+
+def parse_json(text: str, name: str) -> Any:
+    """The document that ``text`` is; a PitchevalError of one line if it is not JSON, or has an infinite number."""
+    try:
+        return json.loads(text, parse_constant=_not_finite, parse_float=_finite)
     except (ValueError, RecursionError) as error:
-        raise PitchevalError(f"{path}: not JSON: {' '.join(str(error).split())}") from None
+        raise PitchevalError(f"{name}: not JSON: {' '.join(str(error).split())}") from None
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _not_finite(text)
+
+
+def _not_finite(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no finite number")
+
+
+def check_version(document: Any, known: int, name: str) -> None:
+    """A PitchevalError of one line if ``document`` is not an object of the ``known`` schema version."""
+    version = document.get("schema_version") if isinstance(document, dict) else None
+    if version == known and not isinstance(version, bool):
+        return
+    newer = isinstance(version, int) and version > known
+    hint = "; a newer pytest-pitcheval wrote it" if newer else ""
+    raise PitchevalError(f"{name}: schema_version {version!r}; expected {known}{hint}")
+
+
+def validated(kind: type[T], value: Any, name: str) -> T:
+    """``value`` (plain values) as ``kind``, a type of dataclasses and plain ones; no value is converted.
+
+    Raises:
+        PitchevalError: one line that says where it is not, below ``name``, and what was expected there.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(kind).validate_json(json.dumps(value), strict=True)  # of JSON, a list may be a tuple
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = "".join(f".{part}" for part in first["loc"])
+        raise PitchevalError(f"{name}{place}: {first['msg']}") from None
 
 
 def make_directory(directory: Path) -> Path:
@@ -58,37 +106,3 @@ def make_directory(directory: Path) -> Path:
     if not ignore.exists():
         write_atomically(ignore, "# made by pytest-pitcheval\n*\n")
     return directory
-
-
-def run_path(directory: Path, run_id: str) -> Path:
-    """Where the run file of ``run_id`` is."""
-    return directory / "runs" / f"{run_id}.json"
-
-
-def find_run(directory: Path, reference: str) -> Path:
-    """The run file that ``reference`` names: a run ID, a path, or ``last``.
-
-    Raises:
-        PitchevalError: there is none.
-    """
-    runs = sorted((directory / "runs").glob("*.json"))
-    if reference == "last":
-        if not runs:
-            raise PitchevalError(f"no run in {directory / 'runs'} yet")
-        return runs[-1]
-    for path in (run_path(directory, reference), Path(reference)):
-        if path.is_file():
-            return path
-    raise PitchevalError(f"expected a run ID of {directory / 'runs'}, a run file or 'last'")
-
-
-def read_run(path: Path) -> Mapping[str, Any]:
-    """The run file at ``path``; a PitchevalError of one line if it is not one of a schema we know."""
-    document: dict[str, Any] = read_json(path)
-    version = document.get("schema_version") if isinstance(document, dict) else None
-    if version != SCHEMA_VERSION:
-        raise PitchevalError(f"{path}: schema_version {version!r}; expected {SCHEMA_VERSION}")
-    run, tests = document.get("run"), document.get("tests")
-    if not isinstance(run, dict) or not isinstance(run.get("timestamp"), str) or not isinstance(tests, list):
-        raise PitchevalError(f"{path}: not a run file: expected run.timestamp and tests in it")
-    return document

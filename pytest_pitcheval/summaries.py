@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from pytest_pitcheval import statistics
@@ -27,6 +28,8 @@ class Summary:
         scored: how many have a score; ``mean`` and ``ci95`` are of these alone.
         passed: how many tests passed.
         unscored: node IDs of examples without a score, each with the reason.
+        gates: the limits that the test's own marker sets.
+        not_run: IDs of the dataset's examples that were not collected.
     """
 
     test: str
@@ -42,6 +45,7 @@ class Summary:
     seconds: float
     unscored: tuple[Missing, ...]
     gates: Mapping[str, float]
+    not_run: tuple[str, ...] = ()
 
     @property
     def pass_rate(self) -> float | None:
@@ -63,6 +67,8 @@ class Summary:
             "judge": self.judge.to_dict(),
             "seconds": self.seconds,
             "unscored": [dataclasses.asdict(one) for one in self.unscored],
+            "gates": dict(self.gates),
+            "not_run": list(self.not_run),
         }
 
 
@@ -78,7 +84,10 @@ def find_missing(
 
 
 def summarize(
-    collected: Iterable[Collected], records: Mapping[str, Record], missing: Mapping[str, Missing]
+    collected: Iterable[Collected],
+    records: Mapping[str, Record],
+    missing: Mapping[str, Missing],
+    not_run: Mapping[tuple[str, str], Sequence[str]] = MappingProxyType({}),
 ) -> list[Summary]:
     """A summary for each test function and method, in the order of collection.
 
@@ -87,7 +96,7 @@ def summarize(
     groups: dict[tuple[str, str], list[Collected]] = {}
     for one in collected:
         groups.setdefault((one.test, one.optimization), []).append(one)
-    return [_summary(key, group, records, missing) for key, group in groups.items()]
+    return [_summary(key, group, records, missing, tuple(not_run.get(key, ()))) for key, group in groups.items()]
 
 
 def _summary(
@@ -95,6 +104,7 @@ def _summary(
     group: list[Collected],
     records: Mapping[str, Record],
     missing: Mapping[str, Missing],
+    not_run: tuple[str, ...],
 ) -> Summary:
     found = [records[one.nodeid] for one in group if one.nodeid in records]
     scores = [record.score for record in found if record.score is not None]
@@ -112,6 +122,7 @@ def _summary(
         seconds=sum(record.seconds for record in found),
         unscored=(*without, *(missing[one.nodeid] for one in group if one.nodeid in missing)),
         gates=group[0].gates,
+        not_run=not_run,
     )
 
 

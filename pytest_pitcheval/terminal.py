@@ -3,56 +3,56 @@
 from __future__ import annotations
 
 import os
-import textwrap
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pytest_pitcheval.records import Usage
+from pytest_pitcheval import formats
+from pytest_pitcheval.comparison import Comparison
+from pytest_pitcheval.decisions import Decision
+from pytest_pitcheval.formats import cut, wrap
+from pytest_pitcheval.gates import GateResult
+from pytest_pitcheval.matrix import MethodResult
 from pytest_pitcheval.results import Results
 from pytest_pitcheval.summaries import Missing, Summary
 
 _HEAD = ("method", "scored", "mean", "95 % interval", "passed", "fresh", "cached", "tokens", "cost", "time")
-_SHOWN_MISSING = 10
-_WIDTH = 80
+_SHOWN = 10
+_WORDS = {"failed": "FAIL", "passed": "ok  ", "inconclusive": "?   "}
+
+Line = tuple[str, bool]
+"""A line, and whether it is bad news."""
 
 
-def lines(results: Results, folder: Path) -> Iterator[tuple[str, bool]]:
-    """The lines of the section, and whether each is bad news; paths are shown relative to ``folder``."""
-    for test in dict.fromkeys(summary.test for summary in results.summaries):
-        group = [summary for summary in results.summaries if summary.test == test]
-        yield test if len(test) <= _WIDTH else "…" + test[1 - _WIDTH :], False
-        yield from ((line, False) for line in table(group))
-        for summary in group:
-            yield from ((_cut(line), True) for line in _missing(summary))
-    for gate in results.gates:
-        word = "FAIL" if gate.status == "failed" else "ok  "
-        text = f"{word} {gate.gate}={gate.limit:g} {gate.test} [{gate.optimization}]: {gate.reason}"
-        yield from ((line, word == "FAIL") for line in textwrap.wrap(text, _WIDTH, subsequent_indent="     "))
+def lines(results: Results, folder: Path) -> Iterator[Line]:
+    """The lines of the section; paths are shown relative to ``folder``."""
+    yield from decision_lines(results.decision, results.baseline)
+    if update := results.update:
+        name = os.path.relpath(update.path, folder)
+        counts = f"{update.written} examples written, {update.kept} kept, {update.removed} removed"
+        yield f"baseline: {name}: {counts}", False
     yield from ((problem, True) for problem in results.problems)
     for path in results.paths:  # whole, however long: they are there to be opened
         yield f"run file: {os.path.relpath(path, folder)}", False
 
 
-def _cut(line: str) -> str:
-    return line if len(line) <= _WIDTH else line[: _WIDTH - 1] + "…"
+def decision_lines(decision: Decision, baseline: str | None) -> Iterator[Line]:
+    """What a run came to: a table for each test, what is missing, the comparison with ``baseline``, the gates."""
+    for test in dict.fromkeys(summary.test for summary in decision.summaries):
+        group = [summary for summary in decision.summaries if summary.test == test]
+        yield test if len(test) <= formats.WIDTH else "…" + test[1 - formats.WIDTH :], False
+        yield from ((line, False) for line in formats.table([_HEAD, *map(_row, group)]))
+        yield from ((line, False) for line in matrix([one for one in decision.methods if one.test == test]))
+        for summary in group:
+            yield from ((cut(line), True) for line in _missing(summary))
+    if baseline is not None:
+        yield from compared(decision, baseline)
+    for gate in decision.gates:
+        yield from ((line, gate.status == "failed") for line in wrap(gate_line(gate), "     "))
 
 
-def table(group: Sequence[Summary]) -> list[str]:
-    """The summaries of one test as aligned rows, a row a method; the method above its row where both are too wide."""
-    rows = [_HEAD, *(_row(summary) for summary in group)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
-    if 1 + len(widths) + sum(widths) <= _WIDTH:
-        return ["  " + _align(row, widths) for row in rows]
-    numbers = ["   " + _align(("", *row[1:]), [0, *widths[1:]]) for row in rows]
-    return [line for row, own in zip(rows, numbers, strict=True) for line in (_cut("  " + row[0]), own)]
-
-
-def _align(row: Sequence[str], widths: Sequence[int]) -> str:
-    cells = [
-        row[0].ljust(widths[0]),
-        *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)),
-    ]
-    return " ".join(cells).rstrip()
+def gate_line(gate: GateResult) -> str:
+    """A gate as one line, however long."""
+    return f"{_WORDS[gate.status]} {gate.gate}={gate.limit:g} {gate.test} [{gate.optimization}]: {gate.reason}"
 
 
 def _row(summary: Summary) -> tuple[str, ...]:
@@ -60,48 +60,80 @@ def _row(summary: Summary) -> tuple[str, ...]:
     return (
         summary.optimization,
         f"{summary.scored}/{summary.examples}",
-        _number(summary.mean),
-        f"{summary.ci95[0]:.3f}-{summary.ci95[1]:.3f}" if summary.ci95 else "-",
-        percent(summary.pass_rate),
+        formats.number(summary.mean),
+        formats.interval(summary.ci95),
+        formats.percent(summary.pass_rate),
         str(usage.fresh),
         str(usage.cached),
-        tokens(usage.prompt_tokens + usage.completion_tokens),
-        cost(usage),
-        duration(summary.seconds),
+        formats.tokens(usage.prompt_tokens + usage.completion_tokens),
+        formats.cost(usage),
+        formats.duration(summary.seconds),
     )
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+def matrix(methods: Sequence[MethodResult]) -> Iterator[str]:
+    """The methods of one test against its first one; nothing where it has one alone."""
+    if not methods:
+        return
+    best = "best" if sum(one.best for one in methods) == 1 else "best within noise"
+    head = ("method", f"against {methods[0].first}", "95 % interval", "p", "")
+    rows = [(one.optimization, *_difference(one), best if one.best else "") for one in methods]
+    yield from formats.table([head, *rows])
 
 
-def percent(share: float | None) -> str:
-    """A share as whole percent; 100 only for all, 0 only for none."""
-    if share is None:
-        return "-"
-    return f"{round(100 * share) if share in (0, 1) else min(max(round(100 * share), 1), 99)} %"
+def _difference(one: MethodResult) -> tuple[str, str, str]:
+    if one.result is None:
+        return "-", "-", "-"
+    difference = f"{one.result.difference:+.3f}"
+    return difference, formats.interval(one.result.ci95, signed=True), formats.p_value(one.result.p_value)
 
 
-def tokens(count: int) -> str:
-    """A number of tokens in at most five characters: ``950``, ``12.3k``, ``1.2M``."""
-    for size, unit in ((1_000_000, "M"), (1_000, "k")):
-        if count >= size:
-            return f"{count * 10 // size / 10}{unit}" if count < 100 * size else f"{count // size}{unit}"
-    return str(count)
+def compared(decision: Decision, baseline: str) -> Iterator[Line]:
+    """What was compared with ``baseline``, and what was left out."""
+    yield cut(f"compared with {baseline}"), False
+    known = set()
+    for comparison in decision.comparisons or ():
+        known.add((comparison.test, comparison.optimization))
+        yield from ((line, False) for line in wrap("  " + _means(comparison), "    "))
+        if changes := _changes(comparison):
+            yield from ((line, False) for line in wrap("    " + changes, "      "))
+    for summary in decision.summaries:
+        if (summary.test, summary.optimization) not in known:
+            yield cut(f"  {summary.test} [{summary.optimization}]: not in the baseline"), False
 
 
-def cost(usage: Usage) -> str:
-    """US dollars, ``-`` where a price is not known."""
-    if usage.cost is None or not usage.fresh:
-        return "-"
-    return f"${usage.cost:.4f}" if usage.cost < 1 else f"${usage.cost:.2f}"
+def _means(comparison: Comparison) -> str:
+    name = f"{comparison.test} [{comparison.optimization}]"
+    if comparison.refused:
+        return f"{name}: not compared"
+    if comparison.result is None:
+        return f"{name}: no example is the same"
+    there = "" if comparison.against == comparison.optimization else f" with {comparison.against}"
+    before, after = formats.number(comparison.mean_before), formats.number(comparison.mean_after)
+    return f"{name}: {before}{there}, now {after}"
 
 
-def duration(seconds: float) -> str:
-    """``41 s``, ``3 min`` or ``2.5 h``."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+def _changes(comparison: Comparison) -> str:
+    """``1 added: acme; 2 removed: x, y; program changed``: what stands between the two."""
+    kinds = {
+        "added": comparison.added,
+        "removed": comparison.removed,
+        "not run": comparison.not_run,
+        "with another row": comparison.changed,
+        "without a score now": comparison.unscored,
+    }
+    parts = [f"{len(names)} {kind}{_named(kind, names)}" for kind, names in kinds.items() if names]
+    if comparison.differs:
+        parts.append(f"changed: {', '.join(comparison.differs)}")
+    return "; ".join(parts)
+
+
+def _named(kind: str, names: Sequence[str]) -> str:
+    if kind == "not run":
+        return ""
+    shown = ", ".join(name for name in names[:_SHOWN] if name)
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f": {shown}{more}" if shown else ""
 
 
 def _missing(summary: Summary) -> Iterator[str]:
@@ -112,9 +144,9 @@ def _missing(summary: Summary) -> Iterator[str]:
     has = "examples have" if summary.examples > 1 else "example has"
     mean = f": the mean is of {summary.scored} of {summary.examples}" if summary.scored else ""
     yield f"  {count} of {summary.examples} {has} no score [{summary.optimization}]{mean}"
-    yield from (f"    {_name(one)}: {one.reason}" for one in summary.unscored[:_SHOWN_MISSING])
-    if count > _SHOWN_MISSING:
-        yield f"    ... and {count - _SHOWN_MISSING} more, all in the run file"
+    yield from (f"    {_name(one)}: {one.reason}" for one in summary.unscored[:_SHOWN])
+    if count > _SHOWN:
+        yield f"    ... and {count - _SHOWN} more, all in the run file"
 
 
 def _name(one: Missing) -> str:

@@ -1,0 +1,91 @@
+"""What a score is of: fingerprints that tell whether two runs measured the same thing in the same way.
+
+Other than the fingerprints of compiled programs, which may well change too often, these must not change with what
+is merely near: an edit of the program in the file that also has the metric is no other metric.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import inspect
+import sys
+import textwrap
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pytest_pitcheval.fingerprints import Describer, digest_of, source_digest
+from pytest_pitcheval.names import GENERATOR, JUDGE, METRIC, PROGRAM
+
+_SHORT = 12
+
+
+class Identities:
+    """The fingerprints of this process's fixtures; an object that is seen again is not described again."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[tuple[Any, ...], str]] = {}
+
+    def program(self, program: Any) -> str:
+        return self._once(PROGRAM, program)
+
+    def generator(self, lm: Any) -> str:
+        return self._once(GENERATOR, lm)
+
+    def metric(self, metric: Any) -> str:
+        """Of the metric without the LMs in it: those are the judge."""
+        return self._once(METRIC, metric)
+
+    def judge(self, metric: Any, evaluator_lm: Any) -> str:
+        """Of all LMs that the metric may ask."""
+        return self._once(JUDGE, metric, evaluator_lm)
+
+    def _once(self, role: str, *values: Any) -> str:
+        last = self._last.get(role)
+        if last is None or any(old is not new for old, new in zip(last[0], values, strict=True)):
+            last = self._last[role] = values, identity(role, *values)
+        return last[1]
+
+
+def identity(role: str, *values: Any) -> str:
+    """12 hexadecimal digits; of an LM its model's name and 8 digits, as one wants to read those."""
+    describer = Describer(own_source, with_lms=role == PROGRAM)
+    description = [describer.describe(value) for value in values]
+    if role not in (GENERATOR, JUDGE):
+        return digest_of(description)[:_SHORT]
+    models = dict.fromkeys(str(lm["model"]) for lm in describer.lms)
+    settings = sorted({digest_of(lm) for lm in describer.lms})
+    return f"{'+'.join(models)} {digest_of(settings)[:8]}"
+
+
+def example_identity(values: Mapping[str, Any]) -> str:
+    """Of all fields of a row, labels too."""
+    return digest_of(Describer(own_source).describe(values))[:_SHORT]
+
+
+def own_source(code: Any) -> str:
+    """The SHA-256 of a function's or class's source, with what it uses of its own module; else of its whole file."""
+    try:
+        sources = dict(_sources(inspect.unwrap(code) if not isinstance(code, type) else code, set()))
+    except (OSError, TypeError, SyntaxError):  # built in, from a shell, or part of a line
+        return source_digest(code)
+    return hashlib.sha256("\n".join(sources[name] for name in sorted(sources)).encode()).hexdigest()
+
+
+def _sources(code: Any, seen: set[str]) -> Iterator[tuple[str, str]]:
+    """The source of ``code`` and of the functions, classes and constants of its module that it names, by name."""
+    source = textwrap.dedent(inspect.getsource(code))
+    yield code.__qualname__, source
+    module = sys.modules.get(code.__module__)
+    names = {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
+    for name in sorted(names - seen):
+        seen.add(name)
+        value = getattr(module, name, None)
+        if isinstance(value, (str, int, float, tuple, list, dict, frozenset)):
+            yield name, f"{name} = {digest_of(Describer(source_digest).describe(value))}"
+        elif _is_code_of(value, code.__module__) and value is not code:
+            yield from _sources(value, seen)
+
+
+def _is_code_of(value: Any, module: str) -> bool:
+    return (inspect.isfunction(value) or isinstance(value, type)) and value.__module__ == module

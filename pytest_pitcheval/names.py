@@ -1,0 +1,23 @@
+"""The names that options, markers and files share; imported at every pytest start, so nothing else."""
+
+from __future__ import annotations
+
+EXAMPLE, PROGRAM, METRIC, GENERATOR, JUDGE = ROLES = ("example", "program", "metric", "generator", "judge")
+"""What has a fingerprint on a record. The program is the compiled one, the judge all LMs that the metric may ask."""
+
+COMPARED_ROLES = (METRIC, JUDGE)
+"""What must be the same for two scores to mean the same."""
+
+ALLOWED = (*COMPARED_ROLES, EXAMPLE)
+"""What ``--eval-baseline-allow`` may name: compared although it has changed."""
+
+MIN_MEAN, MIN_PASS_RATE, MAX_ERROR_RATE, MAX_REGRESSION, MAX_EXAMPLE_DROP = GATES = (
+    "min_mean",
+    "min_pass_rate",
+    "max_error_rate",
+    "max_regression",
+    "max_example_drop",
+)
+"""The gates, in the order in which they are decided."""
+
+NEED_BASELINE = (MAX_REGRESSION, MAX_EXAMPLE_DROP)

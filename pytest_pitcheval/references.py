@@ -1,0 +1,89 @@
+"""Runs and baselines that options name, read before any test runs: what is wrong with them is a usage error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+
+from pytest_pitcheval.errors import PitchevalError
+from pytest_pitcheval.names import NEED_BASELINE
+
+if TYPE_CHECKING:
+    from pytest_pitcheval.baselines import Baseline
+    from pytest_pitcheval.settings import Settings
+
+
+class LoadedBaseline(NamedTuple):
+    """A baseline, and how to name it to the user: a path, or a run's ID."""
+
+    name: str
+    measured: Baseline
+
+
+def repeated_run(settings: Settings) -> Mapping[str, Any] | None:
+    """``run`` of the run file that ``--eval-replay`` or ``--eval-resume`` names; None without either."""
+    if settings.replay and settings.resume:
+        raise pytest.UsageError("--eval-replay and --eval-resume: expected one of them")
+    option, reference = ("--eval-replay", settings.replay) if settings.replay else ("--eval-resume", settings.resume)
+    if reference is None:
+        return None
+    from pytest_pitcheval import run_files
+
+    try:
+        return run_files.read(run_files.find(settings.directory, reference, unfinished=True)).run
+    except PitchevalError as error:
+        raise pytest.UsageError(f"{option}: {reference!r}: {error}") from None
+
+
+def load_baseline(settings: Settings) -> LoadedBaseline | None:
+    """The baseline to compare with, None where there is none and none is asked for.
+
+    Where it is to be written, it is read all the same, so that a file that we would not understand is not
+    overwritten.
+
+    Raises:
+        pytest.UsageError: one line: it is missing, corrupt, or of a newer schema.
+    """
+    asked = settings.baseline
+    named_by = asked.named_by or "ini key eval_baseline"
+    try:
+        if asked.update:
+            _check_updatable(asked.reference, asked.path)
+        elif asked.named_by or asked.path.exists():
+            return _load(settings.directory, asked.reference, asked.path)
+        elif needing := _needs_baseline(settings):
+            named_by = f"--eval-{needing.replace('_', '-')}"
+            raise PitchevalError("no such file; --eval-update-baseline writes it")
+    except PitchevalError as error:
+        raise pytest.UsageError(f"{named_by}: {asked.reference!r}: {error}") from None
+    return None
+
+
+def _needs_baseline(settings: Settings) -> str | None:
+    return next((gate for gate in NEED_BASELINE if settings.limits[gate].made(None) is not None), None)
+
+
+def _load(directory: Path, reference: str, path: Path) -> LoadedBaseline:
+    from pytest_pitcheval import baselines, run_files, storage
+
+    if reference == "last" or run_files.is_run_id(reference):
+        path = run_files.find(directory, reference)
+    elif not path.is_file():
+        raise PitchevalError("no such file; expected a baseline or run file, a run ID or 'last'")
+    document = storage.read_json(path)
+    if isinstance(document, dict) and "run" in document:
+        run = run_files.from_document(document, path)
+        return LoadedBaseline(f"run {run.run['id']}", baselines.measure(run.outcome.records.values()))
+    return LoadedBaseline(reference, baselines.from_document(document, str(path)))
+
+
+def _check_updatable(reference: str, path: Path) -> None:
+    from pytest_pitcheval import baseline_files, run_files
+
+    if reference == "last" or run_files.is_run_id(reference):
+        raise PitchevalError("--eval-update-baseline writes a file: expected a path")
+    if path.exists():
+        baseline_files.read(path)

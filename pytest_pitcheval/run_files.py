@@ -1,0 +1,157 @@
+"""Run files and journals: where they are, and what a run left according to them."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pytest_pitcheval import storage
+from pytest_pitcheval.decisions import Outcome
+from pytest_pitcheval.errors import PitchevalError
+from pytest_pitcheval.records import Collected, Record
+from pytest_pitcheval.summaries import Missing
+
+SCHEMA_VERSION = 1
+JOURNAL = ".jsonl"
+"""The suffix of a journal: its first line is the run, each further one a record; a finished run has none."""
+
+_RUN_ID = re.compile(r"\d{8}T\d{6}\.\d{6}Z")
+
+
+@dataclasses.dataclass(frozen=True)
+class RunFile:
+    """A run as its file tells it; ``finished`` is false for a journal, which knows only the tests that were done."""
+
+    path: Path
+    run: Mapping[str, Any]
+    outcome: Outcome
+    finished: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class _Group:
+    """What is read of an entry of ``summary``; the rest follows from the records."""
+
+    test: str
+    optimization: str
+    gates: dict[str, float]
+    not_run: list[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class _MissingTest:
+    nodeid: str
+    reason: str
+    test: str
+    example_id: str | None
+    optimization: str
+
+
+def folder(directory: Path) -> Path:
+    """Where the runs of an ``--eval-dir`` are."""
+    return directory / "runs"
+
+
+def run_path(directory: Path, run_id: str) -> Path:
+    """Where the run file of ``run_id`` is."""
+    return folder(directory) / f"{run_id}.json"
+
+
+def is_run_id(reference: str) -> bool:
+    """Whether ``reference`` looks like a run's ID."""
+    return bool(_RUN_ID.fullmatch(reference))
+
+
+def all_runs(directory: Path, unfinished: bool = False) -> list[Path]:
+    """The run files of ``directory``, oldest first; ``unfinished``: and the journals of runs that were killed."""
+    finished = {path.stem: path for path in folder(directory).glob("*.json")}
+    journals = {path.stem: path for path in folder(directory).glob(f"*{JOURNAL}")} if unfinished else {}
+    return [path for _, path in sorted({**journals, **finished}.items())]
+
+
+def find(directory: Path, reference: str, unfinished: bool = False) -> Path:
+    """The run file that ``reference`` names: a run ID, a path, or ``last``.
+
+    Raises:
+        PitchevalError: there is none.
+    """
+    runs = all_runs(directory, unfinished)
+    if reference == "last":
+        if not runs:
+            raise PitchevalError(f"no run in {folder(directory)} yet")
+        return runs[-1]
+    named = [path for path in runs if path.stem == reference]
+    for path in (*named, Path(reference)):
+        if path.is_file():
+            return path
+    raise PitchevalError(f"expected a run ID of {folder(directory)}, a run file or 'last'")
+
+
+def read(path: Path) -> RunFile:
+    """The run file or journal at ``path``; a PitchevalError of one line if it is not one of a schema we know."""
+    return _read_journal(path) if path.suffix == JOURNAL else from_document(storage.read_json(path), path)
+
+
+def from_document(document: Any, path: Path) -> RunFile:
+    """A run file's ``document``, checked; PitchevalErrors name ``path``."""
+    storage.check_version(document, SCHEMA_VERSION, str(path))
+    run = _checked_run(document.get("run"), str(path))
+    tests = storage.validated(list[dict[str, Any]], document.get("tests"), f"{path}: tests")
+    groups = storage.validated(list[_Group], document.get("summary"), f"{path}: summary")
+    missing = storage.validated(list[_MissingTest], document.get("missing"), f"{path}: missing")
+    gates = {(group.test, group.optimization): group.gates for group in groups}
+    records = [record_from(test, f"{path}: tests.{position}") for position, test in enumerate(tests)]
+    outcome = Outcome(
+        collected=[*(_collected(one, gates) for one in records), *(_collected(one, gates) for one in missing)],
+        records={record.nodeid: record for record in records},
+        missing={one.nodeid: Missing(one.nodeid, one.reason) for one in missing},
+        not_run={(group.test, group.optimization): group.not_run for group in groups},
+    )
+    return RunFile(path, run, outcome, finished=True)
+
+
+def _checked_run(run: Any, name: str) -> Mapping[str, Any]:
+    if not isinstance(run, dict) or not all(isinstance(run.get(key), str) for key in ("id", "timestamp")):
+        raise PitchevalError(f"{name}: not a run file: expected run.id and run.timestamp in it")
+    return run
+
+
+def _collected(one: Record | _MissingTest, gates: Mapping[tuple[str, str], Mapping[str, float]]) -> Collected:
+    limits = gates.get((one.test, one.optimization), {})
+    return Collected(one.nodeid, one.test, one.example_id, one.optimization, limits)
+
+
+def record_from(data: Mapping[str, Any], name: str) -> Record:
+    """A record as a file has it; a PitchevalError of one line if that is none."""
+    try:
+        record = Record.from_dict(data)
+    except KeyError as error:
+        raise PitchevalError(f"{name}: expected {error} in it") from None
+    except (TypeError, AttributeError) as error:
+        raise PitchevalError(f"{name}: not a record: {error}") from None
+    return storage.validated(Record, dataclasses.asdict(record), name)
+
+
+def _read_journal(path: Path) -> RunFile:
+    """What a journal has; its last line may have been cut off by what ended the run."""
+    lines = list(_whole_lines(storage.read_text(path)))
+    if not lines:
+        raise PitchevalError(f"{path}: not a journal: nothing in it")
+    head, *rest = [storage.parse_json(line, f"{path}:{number}") for number, line in enumerate(lines, 1)]
+    storage.check_version(head, SCHEMA_VERSION, str(path))
+    found = {}
+    for number, data in enumerate(rest, 2):
+        if not isinstance(data, dict):
+            raise PitchevalError(f"{path}:{number}: expected a record")
+        record = record_from(data, f"{path}:{number}")
+        found[record.nodeid] = record  # a test that was run again has its last one
+    outcome = Outcome([_collected(record, {}) for record in found.values()], found, {})
+    return RunFile(path, _checked_run(head.get("run"), str(path)), outcome, finished=False)
+
+
+def _whole_lines(text: str) -> Iterator[str]:
+    *whole, _ = text.split("\n")
+    yield from whole
