@@ -33,6 +33,11 @@ class Pair:
     before: tuple[float, ...]
     after: tuple[float, ...]
 
+    @property
+    def change(self) -> float:
+        """The mean of its samples now, minus that of those before."""
+        return Measurement(self.after).score - Measurement(self.before).score
+
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
@@ -148,14 +153,13 @@ def _with_result(comparison: Comparison, pairs: list[Pair]) -> Comparison:
     if not pairs:
         return comparison
     before, after = [pair.before for pair in pairs], [pair.after for pair in pairs]
-    old, new = [Measurement(samples).score for samples in before], [Measurement(samples).score for samples in after]
     rollouts = max(map(len, after))
     return dataclasses.replace(
         comparison,
         pairs=tuple(pairs),
-        result=statistics.paired_difference([b - a for a, b in zip(old, new, strict=True)]),
-        mean_before=statistics.mean(old),
-        mean_after=statistics.mean(new),
+        result=statistics.paired_difference([pair.change for pair in pairs]),
+        mean_before=statistics.mean([Measurement(samples).score for samples in before]),
+        mean_after=statistics.mean([Measurement(samples).score for samples in after]),
         rollouts=rollouts,
         smallest_with_more=statistics.smallest_drop_with_rollouts(before, after, 4 * rollouts),
     )

@@ -82,6 +82,28 @@ def decide(outcome: Outcome, baseline: Baseline | None, terms: Terms, gated: boo
     )
 
 
+def decide_again(outcome: Outcome, threshold: Callable[[float | None], float | None]) -> Outcome:
+    """``outcome`` with other thresholds; ``threshold`` gives one, given the test's own."""
+    records = {nodeid: _judged_again(record, threshold) for nodeid, record in outcome.records.items()}
+    return dataclasses.replace(outcome, records=records)
+
+
+def _judged_again(record: Record, threshold: Callable[[float | None], float | None]) -> Record:
+    """A test that failed for its score, or passed for it, is decided again; others failed or passed for another reason.
+
+    Which of these it was, its old threshold tells: a test that passed below it does not assert it, and one that
+    failed above it asserts something else.
+    """
+    if record.score is None or record.error is not None or record.status not in ("passed", "failed"):
+        return record
+    old, new = record.threshold, threshold(record.own_threshold)
+    reached = old is None or record.score >= old
+    if reached != (record.status == "passed"):
+        return dataclasses.replace(record, threshold=new)
+    passes = new is None or record.score >= new
+    return dataclasses.replace(record, threshold=new, status="passed" if passes else "failed")
+
+
 def _limits(summary: Summary, terms: Terms, is_compared: bool, gated: bool) -> dict[str, float]:
     found = {name: terms.limit(name, summary.gates.get(name)) for name in GATES}
     if is_compared and found[MAX_REGRESSION] is None:

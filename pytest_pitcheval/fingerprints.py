@@ -111,9 +111,9 @@ class Describer:
         sources = {self._digest(kind) for kind in kinds if not _is_library(kind)}
         lms = {name: self.describe(predictor.lm) for name, predictor in program.named_predictors()}
         state = plain(program.dump_state())
-        for name in lms:  # the state has the LM's address too
-            if isinstance(state.get(name), dict):
-                state[name].pop("lm", None)
+        for part in (state, *state.values()):  # the state has the LM's address too; of one predictor, at the top
+            if isinstance(part, dict):
+                part.pop("lm", None)
         return {"state": state, "sources": sorted(sources), "lms": lms}
 
 

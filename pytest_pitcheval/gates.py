@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_pitcheval import formats
 from pytest_pitcheval.names import GATES, MAX_ERROR_RATE, MAX_REGRESSION, MIN_MEAN, MIN_PASS_RATE
-from pytest_pitcheval.statistics import ALPHA
+from pytest_pitcheval.statistics import ALPHA, FEWEST
 
 if TYPE_CHECKING:
     from pytest_pitcheval.baselines import Key
@@ -63,6 +63,8 @@ def decide(
 
 
 def _decide(summary: Summary, gate: str, limit: float, comparisons: Mapping[Key, Comparison] | None) -> Reason:
+    if summary.examples == summary.skipped:
+        return "inconclusive", None, "all examples were skipped"
     if gate == MIN_MEAN:
         return _mean(summary, limit)
     if gate == MIN_PASS_RATE:
@@ -153,10 +155,12 @@ def count(examples: int) -> str:
 
 
 def describe_power(comparison: Comparison) -> str:
-    """What a run of this size could have shown, and what more rollouts would."""
-    smallest = comparison.result.smallest_drop if comparison.result else None
+    """What a run of this size could have shown, and what more rollouts would; empty where nothing varies."""
+    if comparison.result is None or comparison.result.examples < FEWEST:
+        return f"fewer than {FEWEST} examples show nothing"
+    smallest = comparison.result.smallest_drop
     if smallest is None:
-        return "five examples that differ are needed"
+        return ""
     text = f"with 80 % power this shows a drop of {smallest:.2g}"
     if comparison.smallest_with_more is not None:
         text += f", with {4 * comparison.rollouts} rollouts of {comparison.smallest_with_more:.2g}"

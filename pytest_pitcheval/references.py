@@ -12,15 +12,17 @@ from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.names import NEED_BASELINE
 
 if TYPE_CHECKING:
-    from pytest_pitcheval.baselines import Baseline
+    from pytest_pitcheval.baselines import Baseline, Key
+    from pytest_pitcheval.comparison import Scope
     from pytest_pitcheval.settings import Settings
 
 
 class LoadedBaseline(NamedTuple):
-    """A baseline, and how to name it to the user: a path, or a run's ID."""
+    """A baseline, how to name it to the user (a path, or a run's ID), and what it knows of its datasets."""
 
     name: str
     measured: Baseline
+    scopes: Mapping[Key, Scope]
 
 
 def repeated_run(settings: Settings) -> Mapping[str, Any] | None:
@@ -48,12 +50,12 @@ def load_baseline(settings: Settings) -> LoadedBaseline | None:
         pytest.UsageError: one line: it is missing, corrupt, or of a newer schema.
     """
     asked = settings.baseline
-    named_by = asked.named_by or "ini key eval_baseline"
+    named_by = asked.named_by or "--eval-baseline"
     try:
         if asked.update:
             _check_updatable(asked.reference, asked.path)
         elif asked.named_by or asked.path.exists():
-            return _load(settings.directory, asked.reference, asked.path)
+            return load(settings.directory, asked.reference, asked.path)
         elif needing := _needs_baseline(settings):
             named_by = f"--eval-{needing.replace('_', '-')}"
             raise PitchevalError("no such file; --eval-update-baseline writes it")
@@ -66,8 +68,14 @@ def _needs_baseline(settings: Settings) -> str | None:
     return next((gate for gate in NEED_BASELINE if settings.limits[gate].made(None) is not None), None)
 
 
-def _load(directory: Path, reference: str, path: Path) -> LoadedBaseline:
+def load(directory: Path, reference: str, path: Path) -> LoadedBaseline:
+    """The baseline or run that ``reference`` names, a file's ``path`` if it is none of ``directory``'s runs.
+
+    Raises:
+        PitchevalError: one line: it is missing, corrupt, or of a newer schema.
+    """
     from pytest_pitcheval import baselines, run_files, storage
+    from pytest_pitcheval.comparison import Scope
 
     if reference == "last" or run_files.is_run_id(reference):
         path = run_files.find(directory, reference)
@@ -76,8 +84,10 @@ def _load(directory: Path, reference: str, path: Path) -> LoadedBaseline:
     document = storage.read_json(path)
     if isinstance(document, dict) and "run" in document:
         run = run_files.from_document(document, path)
-        return LoadedBaseline(f"run {run.run['id']}", baselines.measure(run.outcome.records.values()))
-    return LoadedBaseline(reference, baselines.from_document(document, str(path)))
+        measured = baselines.measure(run.outcome.records.values())
+        return LoadedBaseline(f"run {run.run['id']}", measured, run.outcome.scopes())
+    measured = baselines.from_document(document, str(path))
+    return LoadedBaseline(reference, measured, {key: Scope(group.examples) for key, group in measured.items()})
 
 
 def _check_updatable(reference: str, path: Path) -> None:

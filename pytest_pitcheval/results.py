@@ -64,7 +64,7 @@ def conclude(session: Session) -> Results:
     results = Results(decision, outcome.missing, session.baseline.name if session.baseline else None)
     _write(session, results, redact(_document(session, outcome, results), session.secrets))
     if settings.baseline.update:
-        results = dataclasses.replace(results, update=_update_baseline(session, outcome, results.problems))
+        results = dataclasses.replace(results, update=update_baseline(settings, outcome, results.problems))
     return results
 
 
@@ -106,8 +106,9 @@ def _write(session: Session, results: Results, document: dict[str, Any]) -> None
         results.problems.append(session.journal.problem)
 
 
-def _update_baseline(session: Session, outcome: Outcome, problems: list[str]) -> Update | None:
-    settings, scopes = session.settings, outcome.scopes()
+def update_baseline(settings: Settings, outcome: Outcome, problems: list[str]) -> Update | None:
+    """Write what was measured to the baseline file; if that fails, why is added to ``problems``."""
+    scopes = outcome.scopes()
 
     def gone(key: Key, example_id: str) -> bool:
         scope = scopes[key]

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from pytest_pitcheval import storage
+from pytest_pitcheval.baselines import Key
 from pytest_pitcheval.decisions import Outcome
 from pytest_pitcheval.errors import PitchevalError
+from pytest_pitcheval.gates import GateResult
 from pytest_pitcheval.records import Collected, Record
 from pytest_pitcheval.summaries import Missing
 
@@ -28,6 +30,7 @@ class RunFile:
     path: Path
     run: Mapping[str, Any]
     outcome: Outcome
+    gates: list[GateResult]
     finished: bool
 
 
@@ -102,15 +105,16 @@ def from_document(document: Any, path: Path) -> RunFile:
     tests = storage.validated(list[dict[str, Any]], document.get("tests"), f"{path}: tests")
     groups = storage.validated(list[_Group], document.get("summary"), f"{path}: summary")
     missing = storage.validated(list[_MissingTest], document.get("missing"), f"{path}: missing")
-    gates = {(group.test, group.optimization): group.gates for group in groups}
+    limits = {(group.test, group.optimization): group.gates for group in groups}
     records = [record_from(test, f"{path}: tests.{position}") for position, test in enumerate(tests)]
     outcome = Outcome(
-        collected=[*(_collected(one, gates) for one in records), *(_collected(one, gates) for one in missing)],
+        collected=[*(_collected(one, limits) for one in records), *(_collected(one, limits) for one in missing)],
         records={record.nodeid: record for record in records},
         missing={one.nodeid: Missing(one.nodeid, one.reason) for one in missing},
         not_run={(group.test, group.optimization): group.not_run for group in groups},
     )
-    return RunFile(path, run, outcome, finished=True)
+    gates = storage.validated(list[GateResult], document.get("gates"), f"{path}: gates")
+    return RunFile(path, run, outcome, gates, finished=True)
 
 
 def _checked_run(run: Any, name: str) -> Mapping[str, Any]:
@@ -119,9 +123,9 @@ def _checked_run(run: Any, name: str) -> Mapping[str, Any]:
     return run
 
 
-def _collected(one: Record | _MissingTest, gates: Mapping[tuple[str, str], Mapping[str, float]]) -> Collected:
-    limits = gates.get((one.test, one.optimization), {})
-    return Collected(one.nodeid, one.test, one.example_id, one.optimization, limits)
+def _collected(one: Record | _MissingTest, limits: Mapping[Key, Mapping[str, float]]) -> Collected:
+    own = limits.get((one.test, one.optimization), {})
+    return Collected(one.nodeid, one.test, one.example_id, one.optimization, own)
 
 
 def record_from(data: Mapping[str, Any], name: str) -> Record:
@@ -149,7 +153,7 @@ def _read_journal(path: Path) -> RunFile:
         record = record_from(data, f"{path}:{number}")
         found[record.nodeid] = record  # a test that was run again has its last one
     outcome = Outcome([_collected(record, {}) for record in found.values()], found, {})
-    return RunFile(path, _checked_run(head.get("run"), str(path)), outcome, finished=False)
+    return RunFile(path, _checked_run(head.get("run"), str(path)), outcome, [], finished=False)
 
 
 def _whole_lines(text: str) -> Iterator[str]:

@@ -17,7 +17,7 @@ _RESAMPLES = 9_999
 _MOST_PERMUTED = 100
 """Differences other than zero, up to which signs are permuted; the t-test is as good beyond, and fast."""
 
-_FEWEST = 5
+FEWEST = 5
 """Fewer differences cannot be significant, whatever they are: 1/2**4 is above 0.05."""
 
 
@@ -150,7 +150,7 @@ def smallest_drop(differences: Sequence[float]) -> float | None:
     "Minimum detectable effects", Evaluation Review 19, 1995). None for fewer than five examples, and where all
     differences are equal, which says nothing of their noise.
     """
-    if len(differences) < _FEWEST:
+    if len(differences) < FEWEST:
         return None
     spread = _spread(differences)
     return _detectable(len(differences), spread) if spread else None

@@ -27,6 +27,7 @@ class Summary:
         examples: how many were collected.
         scored: how many have a score; ``mean`` and ``ci95`` are of these alone.
         passed: how many tests passed.
+        skipped: how many were skipped.
         unscored: node IDs of examples without a score, each with the reason.
         gates: the limits that the test's own marker sets.
         not_run: IDs of the dataset's examples that were not collected.
@@ -37,6 +38,7 @@ class Summary:
     examples: int
     scored: int
     passed: int
+    skipped: int
     mean: float | None
     ci95: tuple[float, float] | None
     usage: Usage
@@ -59,6 +61,7 @@ class Summary:
             "examples": self.examples,
             "scored": self.scored,
             "passed": self.passed,
+            "skipped": self.skipped,
             "mean": self.mean,
             "ci95": list(self.ci95) if self.ci95 else None,
             "pass_rate": self.pass_rate,
@@ -114,6 +117,7 @@ def _summary(
         examples=len(group),
         scored=len(scores),
         passed=sum(record.status == "passed" for record in found),
+        skipped=sum(record.status == "skipped" for record in found),
         mean=statistics.mean(scores),
         ci95=statistics.interval(scores),
         usage=total(record.usage for record in found),

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pytest_pitcheval import formats
+from pytest_pitcheval.baseline_files import Update
 from pytest_pitcheval.comparison import Comparison
 from pytest_pitcheval.decisions import Decision
 from pytest_pitcheval.formats import cut, wrap
@@ -26,13 +27,17 @@ Line = tuple[str, bool]
 def lines(results: Results, folder: Path) -> Iterator[Line]:
     """The lines of the section; paths are shown relative to ``folder``."""
     yield from decision_lines(results.decision, results.baseline)
-    if update := results.update:
-        name = os.path.relpath(update.path, folder)
-        counts = f"{update.written} examples written, {update.kept} kept, {update.removed} removed"
-        yield f"baseline: {name}: {counts}", False
+    if results.update:
+        yield update_line(results.update, folder)
     yield from ((problem, True) for problem in results.problems)
     for path in results.paths:  # whole, however long: they are there to be opened
         yield f"run file: {os.path.relpath(path, folder)}", False
+
+
+def update_line(update: Update, folder: Path) -> Line:
+    """What was written to the baseline file."""
+    counts = f"{update.written} examples written, {update.kept} kept, {update.removed} removed"
+    return f"baseline: {os.path.relpath(update.path, folder)}: {counts}", False
 
 
 def decision_lines(decision: Decision, baseline: str | None) -> Iterator[Line]:
@@ -94,12 +99,17 @@ def compared(decision: Decision, baseline: str) -> Iterator[Line]:
     known = set()
     for comparison in decision.comparisons or ():
         known.add((comparison.test, comparison.optimization))
-        yield from ((line, False) for line in wrap("  " + _means(comparison), "    "))
-        if changes := _changes(comparison):
-            yield from ((line, False) for line in wrap("    " + changes, "      "))
+        yield from comparison_lines(comparison)
     for summary in decision.summaries:
         if (summary.test, summary.optimization) not in known:
             yield cut(f"  {summary.test} [{summary.optimization}]: not in the baseline"), False
+
+
+def comparison_lines(comparison: Comparison) -> Iterator[Line]:
+    """The means then and now, and what stands between them."""
+    yield from ((line, False) for line in wrap("  " + _means(comparison), "    "))
+    if changes := _changes(comparison):
+        yield from ((line, False) for line in wrap("    " + changes, "      "))
 
 
 def _means(comparison: Comparison) -> str:

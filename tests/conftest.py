@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ for name in ("OPENAI_API_BASE", "OPENAI_BASE_URL", "PYTEST_ADDOPTS"):
     os.environ.pop(name, None)
 
 import pytest
-from openai_server import OpenAIServer, Request
+from background import PATIENCE, Background, is_alive
+from openai_server import OpenAIServer, Request, chat_format, dspy_answer
 
 pytest_plugins = ["pytester"]
 
@@ -146,6 +148,16 @@ class Suite:
         rows = [{"id": f"e{n}", "question": f"question {n}?"} for n in range(count)]
         self.write(name, "".join(json.dumps(row) + "\n" for row in rows))
 
+    def scores(self, scores: Callable[[Request], float]) -> None:
+        """Let the judge give these scores; ``scores`` gets its request, whose prompt has question and answer."""
+
+        def answer(request: Request) -> str:
+            if request.model != "judge":
+                return dspy_answer(request)
+            return chat_format(score=scores(request), feedback="as told")
+
+        self.server.answer = answer
+
     def run(self, *arguments: str, subprocess: bool = False) -> Run:
         """Run pytest on the suite; without xdist unless the arguments say otherwise."""
         before, runs = len(self.server.requests), self._runs()
@@ -157,7 +169,7 @@ class Suite:
         return Run(result, self.server.requests[before:], document)
 
     def _runs(self) -> set[Path]:
-        return set((self.path / ".pitcheval" / "runs").glob("*.json"))
+        return {path for path in (self.path / ".pitcheval" / "runs").glob("*.json") if path.is_file()}
 
 
 @pytest.fixture
@@ -169,9 +181,14 @@ def server() -> Iterator[OpenAIServer]:
 
 @pytest.fixture(scope="session")
 def _imported() -> None:
-    """What pytester would forget with each test, because it was not the first to import it; numpy allows it once."""
+    """What pytester would forget with each test, because it was not the first to import it.
+
+    numpy can be imported once only, and pydantic looks for a class in the module that it is from.
+    """
     import dspy  # noqa: F401
     import scipy.stats  # noqa: F401
+
+    import pytest_pitcheval.commands  # noqa: F401
 
 
 @pytest.fixture
@@ -200,3 +217,20 @@ def plugin_args(request: pytest.FixtureRequest) -> tuple[str, ...]:
     """The ways to run a suite that must make no difference."""
     arguments: tuple[str, ...] = request.param
     return arguments
+
+
+@pytest.fixture
+def background(suite: Suite) -> Iterator[Callable[..., Background]]:
+    """Starts runs in the background, and ends whatever is left of them."""
+    started: list[Background] = []
+
+    def start(*arguments: str) -> Background:
+        started.append(Background(suite, *arguments))
+        return started[-1]
+
+    yield start
+    for run in started:
+        for pid in {run.process.pid, *run.processes}:
+            if is_alive(pid):
+                os.kill(pid, signal.SIGKILL)
+        run.process.wait(PATIENCE)

@@ -189,6 +189,12 @@ class OpenAIServer:
             return len(self._requests)
 
     @property
+    def in_flight(self) -> int:
+        """How many completions requests are being answered."""
+        with self._lock:
+            return self._in_flight
+
+    @property
     def peak_in_flight(self) -> int:
         """The most completions requests that were in flight at once."""
         with self._lock:

@@ -21,11 +21,15 @@ MODEL = "expected a model name such as groq/llama-3.3-70b-versatile, local or lo
 SIZE = "expected a whole number of examples, 1 or more"
 ROLLOUTS = "expected a whole number, 1 or more"
 SCORE = "expected a score, 0 or more"
+SHARE = "expected a share, 0 to 1"
+ALLOWED = "expected one or more of metric, judge, example"
 SEED = "expected a whole number, 0 or more"
 SECONDS = "expected a number of seconds above 0"
 TEMPERATURE = "expected a temperature, 0 or more"
 VALUE = "expected a value"
 NAME_AND_VALUE = "expected 'name = JSON value'"
+
+SWITCHES = {"eval_recompile", "eval_update_baseline"}
 
 WRONG = [
     ("optimization", "", METHODS),
@@ -54,6 +58,17 @@ WRONG = [
     ("eval_timeout", "inf", SECONDS),
     ("eval_dir", "", VALUE),
     ("eval_replay", "", VALUE),
+    ("eval_resume", "", VALUE),
+    ("eval_min_mean", "-0.1", SCORE),
+    ("eval_min_pass_rate", "1.1", SHARE),
+    ("eval_min_pass_rate", "all", SHARE),
+    ("eval_max_error_rate", "-1", SHARE),
+    ("eval_max_regression", "nan", SCORE),
+    ("eval_max_example_drop", "-0.5", SCORE),
+    ("eval_gate", "lax", "expected normal or strict"),
+    ("eval_baseline", "", VALUE),
+    ("eval_baseline_allow", "judge,program", ALLOWED),
+    ("eval_baseline_allow", "", ALLOWED),
 ]
 WRONG_INI = [
     *((name, value, expected) for name, value, expected in WRONG if value.strip()),
@@ -95,10 +110,11 @@ def test_a_wrong_option_is_one_line(
 
 
 def test_every_option_that_can_be_wrong_is_tried() -> None:
-    assert {name for name, _, _ in WRONG} == {option.name for option in OPTIONS} - {"eval_recompile"}
+    assert {name for name, _, _ in WRONG} == {option.name for option in OPTIONS} - SWITCHES
     names = {option.name for option in (*OPTIONS, *INI_ONLY)} | set(LM_ARGUMENTS)
-    anything_goes = {"save_program", "eval_json", "eval_dir", "eval_replay", "generator_api_base", "evaluator_api_base"}
-    assert {name for name, _, _ in WRONG_INI} == names - anything_goes - {"eval_recompile", "evaluator_model"}
+    files = {"save_program", "eval_json", "eval_dir", "eval_replay", "eval_resume", "eval_baseline"}
+    anything_goes = files | {"generator_api_base", "evaluator_api_base"}
+    assert {name for name, _, _ in WRONG_INI} == names - anything_goes - SWITCHES - {"evaluator_model"}
 
 
 @pytest.mark.parametrize(("name", "value", "expected"), WRONG_INI)

@@ -1,0 +1,117 @@
+"""The ``pitcheval`` command: looks at runs and decides them again, with pytest's configuration and exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pytest
+
+from pytest_pitcheval import options, settings
+from pytest_pitcheval.errors import PitchevalError
+
+if TYPE_CHECKING:
+    from pytest_pitcheval.commands import Done
+    from pytest_pitcheval.settings import Settings
+
+_RUN = "a run's ID, its file, or 'last'"
+_DECIDING = (
+    "eval_threshold",
+    "eval_min_mean",
+    "eval_min_pass_rate",
+    "eval_max_error_rate",
+    "eval_max_regression",
+    "eval_max_example_drop",
+    "eval_gate",
+    "eval_baseline",
+    "eval_baseline_allow",
+    "eval_update_baseline",
+)
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """A wrong command line is pytest's usage error."""
+        self.print_usage(sys.stderr)
+        self.exit(int(pytest.ExitCode.USAGE_ERROR), f"{self.prog}: error: {message}\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="pitcheval",
+        description="Look at evaluation runs, compare them, decide them again. Asks no LM.",
+        epilog="Options stand for those of pytest; what they leave open, pytest's ini file says.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _command(commands, "runs", "list the runs")
+    show = _command(commands, "show", "print a run, or what is known of single tests in it")
+    show.add_argument("run", metavar="RUN", help=_RUN)
+    show.add_argument("test", metavar="TEST", nargs="?", help="part of the tests' node ID")
+    compare = _command(commands, "compare", "compare two runs, example by example", ["eval_baseline_allow"])
+    compare.add_argument("first", metavar="A", help=f"{_RUN}, or a baseline file")
+    compare.add_argument("second", metavar="B", help="what is compared with it")
+    decide = _command(commands, "decide", "hold a finished run to other thresholds, gates or baselines", _DECIDING)
+    decide.add_argument("run", metavar="RUN", help=_RUN)
+    return parser
+
+
+def _command(commands: Any, name: str, text: str, names: Iterable[str] = ()) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+    command.add_argument("-c", "--config-file", metavar="FILE", help="pytest's ini file")
+    command.add_argument("--rootdir", metavar="PATH", help="pytest's root directory")
+    for option in options.OPTIONS:
+        if option.name in ("eval_dir", *names):
+            arguments: dict[str, Any] = {"dest": option.dest, "help": option.help.replace("%", "%%")}
+            arguments |= {"action": "store_true"} if option.parse is bool else {"metavar": option.metavar}
+            command.add_argument(option.flag, **arguments)
+    return command
+
+
+def _for_pytest(arguments: argparse.Namespace) -> list[str]:
+    """The command line with which pytest would have these settings; it loads no conftest.py."""
+    given = ["-s", "--noconftest", "-p", "pitcheval"]
+    given += [f"--rootdir={arguments.rootdir}"] if arguments.rootdir else []
+    given += ["-c", arguments.config_file] if arguments.config_file else []
+    for option in options.OPTIONS:
+        value = getattr(arguments, option.dest, None)
+        if value is True:
+            given.append(option.flag)
+        elif value:
+            given.append(f"{option.flag}={value}")
+    return given
+
+
+class _InsteadOfTests:
+    """A pytest plugin: pytest reads its configuration, and then this runs instead of tests."""
+
+    def __init__(self, run: Callable[[Settings], Done]) -> None:
+        self._run = run
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_cmdline_main(self, config: pytest.Config) -> pytest.ExitCode:
+        try:
+            lines, good = self._run(settings.read_settings(config))
+        except PitchevalError as error:
+            raise pytest.UsageError(str(error)) from None
+        for line, _ in lines:
+            print(line)
+        return pytest.ExitCode.OK if good else pytest.ExitCode.TESTS_FAILED
+
+
+def _chosen(arguments: argparse.Namespace) -> Callable[[Settings], Done]:
+    from pytest_pitcheval import commands
+
+    return {
+        "runs": lambda found: commands.list_runs(found),
+        "show": lambda found: commands.show_run(found, arguments.run, arguments.test),
+        "compare": lambda found: commands.compare_runs(found, arguments.first, arguments.second),
+        "decide": lambda found: commands.decide_run(found, arguments.run),
+    }[arguments.command]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line ``argv``; returns pytest's exit codes: 1 for a run that does not hold, 4 if misused."""
+    arguments = _parser().parse_args(argv)
+    return int(pytest.main(_for_pytest(arguments), plugins=[_InsteadOfTests(_chosen(arguments))]))
