@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import json
 import math
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
@@ -63,6 +64,7 @@ class Settings(NamedTuple):
     timeout: float
     directory: Path
     json_path: Path | None
+    junit_path: Path | None
     save_program: Path | None
     recompile: bool
     replay: str | None
@@ -228,6 +230,14 @@ class _Reader:
         text = choice.ini or _BY_NAME[name].default
         return Path(self.config.rootpath, text) if text else None
 
+    def junit_path(self) -> Path | None:
+        """The file that pytest's own --junit-xml names; absolute, and expanded as pytest does it."""
+        text: str | None = self.config.getoption("--junit-xml", None)
+        if not text:
+            return None
+        expanded = os.path.expanduser(os.path.expandvars(text))
+        return Path(os.path.normpath(self.config.invocation_params.dir / expanded))
+
     def arguments(self, name: str) -> dict[str, Any]:
         lines = (line.partition("=") for line in self.config.getini(name))
         found = {}
@@ -287,6 +297,7 @@ def read_settings(config: pytest.Config) -> Settings:
         timeout=read.value("eval_timeout"),
         directory=directory,
         json_path=read.path("eval_json"),
+        junit_path=read.junit_path(),
         save_program=read.path("save_program"),
         recompile=bool(read.value("eval_recompile")),
         replay=read.value("eval_replay"),

@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
-from pytest_pitcheval import gates, storage, summaries
+from pytest_pitcheval import gates, junit, storage, summaries
 from pytest_pitcheval.gates import GateResult
 from pytest_pitcheval.records import Collected, plain, redact
 from pytest_pitcheval.session import Session
@@ -29,7 +30,7 @@ _PACKAGES = (
 
 @dataclasses.dataclass(frozen=True)
 class Results:
-    """What a session came to; ``paths`` are the run files that were written, ``problems`` those that were not."""
+    """What a session came to; ``paths`` are the run files that were written, ``problems`` what could not be written."""
 
     summaries: list[Summary]
     gates: list[GateResult]
@@ -63,6 +64,15 @@ def _write(session: Session, results: Results, document: dict[str, Any]) -> None
                 results.paths.append(path)
         except OSError as error:
             results.problems.append(f"the run file could not be written: {error}")
+
+
+def amend_junit(session: Session, results: Results, path: Path) -> None:
+    """Add totals and failed gates to pytest's XML file at ``path``."""
+    decided = [GateResult(**redact(plain(gate.to_dict()), session.secrets)) for gate in results.gates]
+    try:
+        junit.amend(path, session.run_id, session.records.values(), decided)
+    except (OSError, ElementTree.ParseError) as error:
+        results.problems.append(f"the JUnit file {path} could not be amended: {error}")
 
 
 def _collected_by_workers(session: Session) -> list[Collected]:

@@ -26,8 +26,8 @@ def lines(results: Results, folder: Path) -> Iterator[tuple[str, bool]]:
             yield from ((_cut(line), True) for line in _missing(summary))
     for gate in results.gates:
         word = "FAIL" if gate.status == "failed" else "ok  "
-        text = f"{word} {gate.gate}={gate.limit:g} {gate.test} [{gate.optimization}]: {gate.reason}"
-        yield from ((line, word == "FAIL") for line in textwrap.wrap(text, _WIDTH, subsequent_indent="     "))
+        wrapped = textwrap.wrap(f"{word} {gate.text}", _WIDTH, subsequent_indent="     ")
+        yield from ((line, word == "FAIL") for line in wrapped)
     yield from ((problem, True) for problem in results.problems)
     for path in results.paths:  # whole, however long: they are there to be opened
         yield f"run file: {os.path.relpath(path, folder)}", False
