@@ -196,6 +196,7 @@ def test_behind_a_link_the_file_is_amended(path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no named pipes")
+@pytest.mark.timeout(30)  # to open it would wait for ever
 def test_a_pipe_is_left_alone(tmp_path: Path) -> None:
     pipe = tmp_path / "junit.xml"
     os.mkfifo(pipe)
