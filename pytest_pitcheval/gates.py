@@ -37,6 +37,11 @@ class GateResult:
     limit: float
     reason: str
 
+    @property
+    def text(self) -> str:
+        """One line: the gate with its limit, whose it is, and why it is decided as it is."""
+        return f"{self.gate}={self.limit:g} {self.test} [{self.optimization}]: {self.reason}"
+
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 

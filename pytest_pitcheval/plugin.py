@@ -6,6 +6,7 @@ suite that does not use the plugin pays for an option parser and a look at its f
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -74,9 +75,19 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     get_session(session.config).collect(session.items)
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    results = get_session(session.config).conclude()
-    if results is not None and results.bad and session.exitstatus == pytest.ExitCode.OK:
+@pytest.hookimpl(wrapper=True, trylast=True)  # after pytest has written its XML file, before its terminal summary
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None, object, object]:
+    ours = get_session(session.config)
+    ours.conclude()
+    _fail_if_bad(session, ours)
+    outcome = yield
+    ours.amend_junit()
+    _fail_if_bad(session, ours)
+    return outcome
+
+
+def _fail_if_bad(session: pytest.Session, ours: Session) -> None:
+    if ours.results is not None and ours.results.bad and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from pytest_pitcheval import junit
 from pytest_pitcheval.errors import CompileFailed, MarkerError, MetricFailed, PitchevalError
 from pytest_pitcheval.evaluation import is_lm_error
 from pytest_pitcheval.records import Record, plain, redact
@@ -44,7 +45,9 @@ def finish(session: Session, item: pytest.Item, call: pytest.CallInfo[None], rep
         _redact(report, hidden)
     if call.when == "teardown":
         session.end()
-        setattr(report, RECORD, redact(plain(running.record().to_dict()), hidden))
+        record = redact(plain(running.record().to_dict()), hidden)
+        setattr(report, RECORD, record)
+        report.user_properties.extend(junit.properties(Record.from_dict(record)))
 
 
 def _set_outcome(report: pytest.TestReport, error: BaseException, running: RunningTest) -> None:

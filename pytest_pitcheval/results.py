@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
-from pytest_pitcheval import baseline_files, run_files, storage, summaries
+from pytest_pitcheval import baseline_files, junit, run_files, storage, summaries
 from pytest_pitcheval.baseline_files import Update
 from pytest_pitcheval.baselines import Key, measure
 from pytest_pitcheval.decisions import Decision, Outcome, Terms, decide
 from pytest_pitcheval.errors import PitchevalError
+from pytest_pitcheval.gates import GateResult
 from pytest_pitcheval.records import Collected, function_of, plain, redact
 from pytest_pitcheval.session import Session
 from pytest_pitcheval.settings import Settings
@@ -104,6 +106,15 @@ def _write(session: Session, results: Results, document: dict[str, Any]) -> None
     session.journal.close(remove=bool(results.paths))
     if session.journal.problem:
         results.problems.append(session.journal.problem)
+
+
+def amend_junit(session: Session, results: Results, path: Path) -> None:
+    """Add totals and failed gates to pytest's XML file at ``path``."""
+    decided = [GateResult(**redact(plain(gate.to_dict()), session.secrets)) for gate in results.decision.gates]
+    try:
+        junit.amend(path, session.run_id, session.records.values(), decided)
+    except (OSError, ElementTree.ParseError) as error:
+        results.problems.append(f"the JUnit file {path} could not be amended: {error}")
 
 
 def update_baseline(settings: Settings, outcome: Outcome, problems: list[str]) -> Update | None:

@@ -289,6 +289,13 @@ class Session:
         self.results = conclude(self)
         return self.results
 
+    def amend_junit(self) -> None:
+        """Complete the XML file that pytest has just written, if evaluation tests were run and it was asked for one."""
+        if self.results is not None and self.settings.junit_path is not None:
+            from pytest_pitcheval.results import amend_junit
+
+            amend_junit(self, self.results, self.settings.junit_path)
+
     def close(self) -> None:
         """Give back what this process took; the controller also ends the session's servers."""
         if self._rollouts is not None:

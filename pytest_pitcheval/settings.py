@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -75,6 +76,7 @@ class Settings(NamedTuple):
     timeout: float
     directory: Path
     json_path: Path | None
+    junit_path: Path | None
     save_program: Path | None
     recompile: bool
     replay: str | None
@@ -127,6 +129,14 @@ class _Reader:
         named_by = "--eval-baseline" if choice.command_line else "ini key eval_baseline" if choice.ini else None
         update = bool(self.value("eval_update_baseline"))
         return BaselineSettings(self.value("eval_baseline"), path, named_by, update)
+
+    def junit_path(self) -> Path | None:
+        """The file that pytest's own --junit-xml names; absolute, and expanded as pytest does it."""
+        text: str | None = self.config.getoption("--junit-xml", None)
+        if not text:
+            return None
+        expanded = os.path.expanduser(os.path.expandvars(text))
+        return Path(os.path.normpath(self.config.invocation_params.dir / expanded))
 
     def arguments(self, name: str) -> dict[str, Any]:
         lines = (line.partition("=") for line in self.config.getini(name))
@@ -187,6 +197,7 @@ def read_settings(config: pytest.Config) -> Settings:
         timeout=read.value("eval_timeout"),
         directory=directory,
         json_path=read.path("eval_json"),
+        junit_path=read.junit_path(),
         save_program=read.path("save_program"),
         recompile=bool(read.value("eval_recompile")),
         replay=read.value("eval_replay"),

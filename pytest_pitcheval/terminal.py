@@ -57,7 +57,7 @@ def decision_lines(decision: Decision, baseline: str | None) -> Iterator[Line]:
 
 def gate_line(gate: GateResult) -> str:
     """A gate as one line, however long."""
-    return f"{_WORDS[gate.status]} {gate.gate}={gate.limit:g} {gate.test} [{gate.optimization}]: {gate.reason}"
+    return f"{_WORDS[gate.status]} {gate.text}"
 
 
 def _row(summary: Summary) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ PURE = {
     "examples",
     "fingerprints",
     "gates",
+    "junit",
     "methods",
     "records",
     "rollouts",
