@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -85,7 +86,7 @@ def find(directory: Path, reference: str, unfinished: bool = False) -> Path:
         return runs[-1]
     named = [path for path in runs if path.stem == reference]
     for path in (*named, Path(reference)):
-        if path.is_file():
+        if os.path.isfile(path):  # Path.is_file raises where a name is too long
             return path
     raise PitchevalError(f"expected a run ID of {folder(directory)}, a run file or 'last'")
 
