@@ -9,9 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pytest_pitcheval import storage
-from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.names import COMPARED_ROLES, EXAMPLE, ROLES
-from pytest_pitcheval.records import Record
+from pytest_pitcheval.records import FINITE, Record
 
 SCHEMA_VERSION = 1
 GROUP_ROLES = tuple(role for role in ROLES if role != EXAMPLE)
@@ -21,6 +20,8 @@ GROUP_ROLES = tuple(role for role in ROLES if role != EXAMPLE)
 @dataclasses.dataclass(frozen=True)
 class Measurement:
     """One example's score in each rollout, and the fingerprint of its row (None: it has none)."""
+
+    __pydantic_config__ = FINITE
 
     samples: tuple[float, ...]
     fingerprint: str | None = None
@@ -106,7 +107,7 @@ def from_document(document: Any, name: str) -> dict[Key, Measurements]:
     for test, methods in tests.items():
         for method, group in methods.items():
             if not all(one.samples for one in group.examples.values()):
-                raise PitchevalError(f"{name}: {test} [{method}]: an example has no samples")
+                raise storage.complaint(name, f"{test} [{method}]: an example has no samples")
     return {(test, method): group for test, methods in tests.items() for method, group in methods.items()}
 
 
