@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import statistics
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -29,7 +30,7 @@ class Measurement:
     @property
     def score(self) -> float:
         """The mean of the samples."""
-        return math.fsum(self.samples) / len(self.samples)
+        return statistics.mean(map(float, self.samples))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Measurements:
     def mean(self) -> float:
         """The mean of the examples' scores; of nothing, minus infinity."""
         scores = [one.score for one in self.examples.values()]
-        return math.fsum(scores) / len(scores) if scores else -math.inf
+        return statistics.mean(scores) if scores else -math.inf
 
 
 Key = tuple[str, str]
@@ -74,14 +75,15 @@ def update(old: Baseline, new: Baseline, gone: Callable[[Key, str], bool]) -> di
     """``old`` with what ``new`` measured in its place, without the examples that are ``gone`` from their dataset.
 
     Where ``new`` has another judge or metric, the examples that only ``old`` has are left out too: one group cannot
-    be compared with two judges.
+    be compared with two judges. Where it does not tell them, they stay those of the examples that are kept.
     """
     updated = dict(old)
     for key, measured in new.items():
         before = old.get(key, measured)
         alike = not differing(before, measured, COMPARED_ROLES)
         kept = {name: one for name, one in before.examples.items() if alike and not gone(key, name)}
-        updated[key] = Measurements({**kept, **measured.examples}, measured.fingerprints)
+        known = before.fingerprints if kept.keys() - measured.examples.keys() else {}
+        updated[key] = Measurements({**kept, **measured.examples}, {**known, **measured.fingerprints})
     return updated
 
 

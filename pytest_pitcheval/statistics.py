@@ -29,6 +29,11 @@ def mean(values: Sequence[float]) -> float | None:
     return statistics.mean(map(float, values)) if values else None
 
 
+def rounded(difference: float) -> float:
+    """To 12 digits after the point: what is left of 0.4 - 0.3 - 0.1 is no difference, and 0.4 - 0.3 not above 0.1."""
+    return round(difference, 12) + 0.0  # no -0.0
+
+
 def interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float] | None:
     """A two-sided confidence interval for the mean of ``values``, one per example.
 
@@ -93,10 +98,10 @@ def paired_difference(differences: Sequence[float]) -> PairedDifference | None:
     """
     if not differences:
         return None
-    difference = statistics.mean(map(float, differences))
+    differences = [rounded(value) for value in differences]
     return PairedDifference(
         examples=len(differences),
-        difference=difference,
+        difference=rounded(statistics.mean(differences)),
         ci95=_t_interval(differences, 0.95),
         p_drop=p_value(differences, "less"),
         p_value=p_value(differences, "two-sided"),
