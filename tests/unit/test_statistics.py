@@ -1,12 +1,24 @@
-"""Means and their confidence intervals."""
+"""Means, their confidence intervals, and what is established."""
 
 from __future__ import annotations
+
+import itertools
+import random
+from fractions import Fraction
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_pitcheval.statistics import interval, mean
+from pytest_pitcheval.statistics import (
+    MOST_PERMUTED,
+    interval,
+    mean,
+    p_value,
+    paired_difference,
+    smallest_drop,
+    smallest_drop_with_rollouts,
+)
 
 few = settings(max_examples=30, deadline=None, database=None)
 
@@ -81,3 +93,91 @@ def test_values_beyond_0_to_1_are_not_cut() -> None:
     found = interval([-1.0, 2.0])
     assert found is not None
     assert found[0] < 0 < 1 < found[1]
+
+
+def normal(count: int, centre: float, seed: int = 0) -> list[float]:
+    """So many differences with a standard deviation of 1."""
+    drawn = random.Random(seed)
+    return [drawn.gauss(centre, 1) for _ in range(count)]
+
+
+def by_scipy(differences: list[float], alternative: str) -> float:
+    """The p-value of SciPy's own permutation test, which takes 300 times as long."""
+    import numpy as np
+    from scipy import stats
+
+    found = stats.permutation_test(
+        (differences,),
+        np.sum,
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=9_999,
+        alternative=alternative,
+        random_state=np.random.default_rng(0),
+    )
+    return float(found.pvalue)
+
+
+@pytest.mark.parametrize("alternative", ["less", "two-sided"])
+@pytest.mark.parametrize("count", [2, 5, 9, 13])
+def test_the_p_value_of_few_differences_is_that_of_scipy(count: int, alternative: str) -> None:
+    differences = normal(count, -0.3)
+    assert p_value(differences, alternative) == pytest.approx(by_scipy(differences, alternative), abs=1e-12)
+
+
+@pytest.mark.parametrize("alternative", ["less", "two-sided"])
+@pytest.mark.parametrize("count", [14, 30, MOST_PERMUTED])
+def test_the_p_value_of_many_differences_is_near_that_of_scipy(count: int, alternative: str) -> None:
+    """Both are random; two standard errors of their difference are 0.01 where p is 0.1 or less."""
+    differences = normal(count, -1.6 / count**0.5)
+    assert p_value(differences, alternative) == pytest.approx(by_scipy(differences, alternative), abs=0.01)
+
+
+@few
+@given(st.lists(st.integers(-3, 3), max_size=8), st.sampled_from([1, 3, 5, 6]))
+def test_tied_sums_are_counted(numerators: list[int], denominator: int) -> None:
+    """SciPy's tolerance is a share of the observed sum, and so misses ties where that is near 0."""
+    exact = [Fraction(one, denominator) for one in numerators if one]
+    flips = itertools.product((1, -1), repeat=len(exact))
+    sums = [sum((flip * one for flip, one in zip(signs, exact, strict=True)), Fraction()) for signs in flips]
+    below = sum(one <= sum(exact, Fraction()) for one in sums) / len(sums)
+    above = sum(one >= sum(exact, Fraction()) for one in sums) / len(sums)
+    assert p_value([float(one) for one in exact]) == below
+    assert p_value([float(one) for one in exact], "two-sided") == min(1, 2 * min(below, above))
+
+
+def test_the_t_test_takes_over_smoothly() -> None:
+    differences = normal(MOST_PERMUTED, -0.1)
+    permuted, tested = p_value(differences), p_value([*differences, 1e-8])
+    assert 0.01 < permuted < 0.2
+    assert tested == pytest.approx(permuted, abs=0.01)
+
+
+@pytest.mark.parametrize(("difference", "expected"), [(-0.5, 0.0), (0.5, 1.0)])
+def test_many_equal_differences(difference: float, expected: float) -> None:
+    assert p_value([difference] * (MOST_PERMUTED + 1)) == expected
+    assert p_value([difference] * (MOST_PERMUTED + 1), "two-sided") == 0
+
+
+@pytest.mark.parametrize("differences", [[], [0.0] * 30])
+def test_nothing_is_established_of_no_difference(differences: list[float]) -> None:
+    assert p_value(differences) == p_value(differences, "two-sided") == 1
+
+
+def test_a_last_bit_is_no_difference() -> None:
+    """0.1 + 0.1 + 0.1 over 3 is not 0.1: 20 such examples would be an established rise."""
+    bit = (0.1 + 0.1 + 0.1) / 3 - 0.1
+    assert bit
+    found = paired_difference([bit] * 19 + [2 * bit])
+    assert found is not None
+    assert (found.difference, found.p_drop, found.p_value) == (0, 1, 1)
+    assert smallest_drop([bit] * 19 + [2 * bit]) is None
+    assert smallest_drop_with_rollouts([[0.1]] * 19 + [[0.5]], [[0.1] * 3] * 19 + [[0.5]], 4) is None
+
+
+def test_a_paired_difference_has_the_p_values_of_its_differences() -> None:
+    differences = normal(40, -0.2)
+    found = paired_difference(differences)
+    assert found is not None
+    assert found.p_drop == p_value(differences, "less")
+    assert found.p_value == p_value(differences, "two-sided")
