@@ -77,7 +77,7 @@ def _t_quantile(degrees: int, probability: float) -> float:
 def _spread(values: Sequence[float]) -> float:
     """The sample standard deviation; two values at least."""
     centre = statistics.mean(map(float, values))
-    return math.sqrt(math.fsum((value - centre) ** 2 for value in values) / (len(values) - 1))
+    return math.hypot(*(value - centre for value in values)) / math.sqrt(len(values) - 1)  # no overflow
 
 
 @dataclasses.dataclass(frozen=True)
