@@ -10,7 +10,7 @@ from pytest_pitcheval import formats
 from pytest_pitcheval.comparison import Comparison
 from pytest_pitcheval.decisions import Decision
 from pytest_pitcheval.formats import cut, wrap
-from pytest_pitcheval.gates import GateResult
+from pytest_pitcheval.gates import GateResult, count
 from pytest_pitcheval.matrix import MethodResult
 from pytest_pitcheval.results import Results
 from pytest_pitcheval.summaries import Missing, Summary
@@ -28,7 +28,7 @@ def lines(results: Results, folder: Path) -> Iterator[Line]:
     yield from decision_lines(results.decision, results.baseline)
     if update := results.update:
         name = os.path.relpath(update.path, folder)
-        counts = f"{update.written} examples written, {update.kept} kept, {update.removed} removed"
+        counts = f"{count(update.written)} written, {update.kept} kept, {update.removed} removed"
         yield f"baseline: {name}: {counts}", False
     yield from ((problem, True) for problem in results.problems)
     for path in results.paths:  # whole, however long: they are there to be opened
@@ -107,7 +107,7 @@ def _means(comparison: Comparison) -> str:
     if comparison.refused:
         return f"{name}: not compared"
     if comparison.result is None:
-        return f"{name}: no example is the same"
+        return f"{name}: nothing to compare"
     there = "" if comparison.against == comparison.optimization else f" with {comparison.against}"
     before, after = formats.number(comparison.mean_before), formats.number(comparison.mean_after)
     return f"{name}: {before}{there}, now {after}"
