@@ -43,7 +43,7 @@ def update(path: Path, lock_folder: Path, measured: Baseline, gone: Callable[[Ke
     with FileLock(lock_folder / f"{name}.lock", timeout=_PATIENCE):  # its Timeout is an OSError
         old = read(path) if path.exists() else {}
         new = baselines.update(old, measured, gone)
-        storage.write_atomically(path, baselines.to_text(new))
+        storage.write_atomically(path.resolve(), baselines.to_text(new))  # a link stays one
     written = _count(measured)
     kept = _count(new) - written
     removed = sum(name not in new[key].examples for key, group in old.items() for name in group.examples)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import statistics
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from pytest_pitcheval import storage
-from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.names import COMPARED_ROLES, EXAMPLE, ROLES
-from pytest_pitcheval.records import Record
+from pytest_pitcheval.records import FINITE, Record
 
 SCHEMA_VERSION = 1
 GROUP_ROLES = tuple(role for role in ROLES if role != EXAMPLE)
@@ -22,13 +22,15 @@ GROUP_ROLES = tuple(role for role in ROLES if role != EXAMPLE)
 class Measurement:
     """One example's score in each rollout, and the fingerprint of its row (None: it has none)."""
 
+    __pydantic_config__ = FINITE
+
     samples: tuple[float, ...]
     fingerprint: str | None = None
 
     @property
     def score(self) -> float:
         """The mean of the samples."""
-        return math.fsum(self.samples) / len(self.samples)
+        return statistics.mean(map(float, self.samples))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +47,7 @@ class Measurements:
     def mean(self) -> float:
         """The mean of the examples' scores; of nothing, minus infinity."""
         scores = [one.score for one in self.examples.values()]
-        return math.fsum(scores) / len(scores) if scores else -math.inf
+        return statistics.mean(scores) if scores else -math.inf
 
 
 Key = tuple[str, str]
@@ -73,14 +75,15 @@ def update(old: Baseline, new: Baseline, gone: Callable[[Key, str], bool]) -> di
     """``old`` with what ``new`` measured in its place, without the examples that are ``gone`` from their dataset.
 
     Where ``new`` has another judge or metric, the examples that only ``old`` has are left out too: one group cannot
-    be compared with two judges.
+    be compared with two judges. Where it does not tell them, they stay those of the examples that are kept.
     """
     updated = dict(old)
     for key, measured in new.items():
         before = old.get(key, measured)
         alike = not differing(before, measured, COMPARED_ROLES)
         kept = {name: one for name, one in before.examples.items() if alike and not gone(key, name)}
-        updated[key] = Measurements({**kept, **measured.examples}, measured.fingerprints)
+        known = before.fingerprints if kept.keys() - measured.examples.keys() else {}
+        updated[key] = Measurements({**kept, **measured.examples}, {**known, **measured.fingerprints})
     return updated
 
 
@@ -106,7 +109,7 @@ def from_document(document: Any, name: str) -> dict[Key, Measurements]:
     for test, methods in tests.items():
         for method, group in methods.items():
             if not all(one.samples for one in group.examples.values()):
-                raise PitchevalError(f"{name}: {test} [{method}]: an example has no samples")
+                raise storage.complaint(name, f"{test} [{method}]: an example has no samples")
     return {(test, method): group for test, methods in tests.items() for method, group in methods.items()}
 
 

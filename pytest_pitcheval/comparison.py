@@ -38,6 +38,11 @@ class Pair:
         """The mean of its samples now, minus that of those before."""
         return Measurement(self.after).score - Measurement(self.before).score
 
+    @property
+    def drop(self) -> float:
+        """How far the best rollout now is below the worst one then; below 0 where they overlap."""
+        return statistics.rounded(min(self.before) - max(self.after))
+
 
 @dataclasses.dataclass(frozen=True)
 class Comparison:
@@ -76,7 +81,7 @@ class Comparison:
 
     def broken(self, limit: float) -> list[str]:
         """The examples whose every rollout is more than ``limit`` below every rollout of the baseline."""
-        return [pair.example_id for pair in self.pairs if min(pair.before) - max(pair.after) > limit]
+        return [pair.example_id for pair in self.pairs if pair.drop > limit]
 
     def to_dict(self) -> dict[str, Any]:
         fields = ("test", "optimization", "against", "mean_before", "mean_after", "rollouts", "smallest_with_more")
@@ -118,7 +123,7 @@ def compare(
 ) -> Comparison:
     """One test and method: only examples that both have, with the same row, are compared."""
     changed = tuple(name for name, old in before.examples.items() if _differ(old, after.examples.get(name)))
-    left_out = () if EXAMPLE in allowed else changed
+    left_out = () if EXAMPLE in allowed else set(changed)
     shared = [name for name in before.examples if name in after.examples and name not in left_out]
     comparison = Comparison(
         *key,

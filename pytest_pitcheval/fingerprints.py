@@ -7,6 +7,7 @@ import hashlib
 import inspect
 import json
 import pickle
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,8 @@ class Describer:
             return sorted(items, key=lambda item: json.dumps(item, sort_keys=True))
         if isinstance(value, (bytes, bytearray)):
             return {"bytes": value.hex()}
+        if isinstance(value, re.Pattern):
+            return {"pattern": self.describe(value.pattern), "flags": value.flags}
         if isinstance(value, functools.partial):
             return [self.describe(part, depth) for part in (value.func, value.args, value.keywords)]
         if inspect.isroutine(value) or isinstance(value, type):
@@ -74,7 +77,7 @@ class Describer:
         bound = getattr(code, "__self__", None)
         belongs = depth and bound is not None and not inspect.ismodule(bound)
         return {
-            "name": f"{code.__module__}.{code.__qualname__}",
+            "name": _name(code),
             "source": self._digest(code),
             "closure": [self.describe(cell, depth - 1) for cell in cells] if depth else [],
             "self": self.describe(bound, depth - 1) if belongs else None,
@@ -134,6 +137,10 @@ def _attributes(value: Any) -> dict[str, Any]:
         return {}
 
 
+def _name(code: Any) -> str:
+    return f"{getattr(code, '__module__', 'builtins')}.{code.__qualname__}"  # str.upper has no module
+
+
 def _is_library(kind: type) -> bool:
     return kind.__module__.partition(".")[0] in {"dspy", "builtins", "abc", "typing", "pydantic"}
 
@@ -145,7 +152,7 @@ def source_digest(code: Callable[..., Any] | type) -> str:
     except TypeError:
         path = None
     if path is None or not Path(path).is_file():
-        return f"{code.__module__}.{code.__qualname__}"
+        return _name(code)
     return _file_digest(path, Path(path).stat().st_mtime_ns)
 
 

@@ -54,7 +54,7 @@ def duration(seconds: float) -> str:
 
 def p_value(p: float) -> str:
     """``0.031``; very small ones as ``< 0.001``."""
-    return "< 0.001" if p < 0.001 else f"{p:.2g}"
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def cut(line: str) -> str:

@@ -176,7 +176,7 @@ def _example_drop(comparison: Comparison, limit: float) -> Reason:
     if reason := _incomparable(comparison):
         return reason
     broken = comparison.broken(limit)
-    worst = max(min(pair.before) - max(pair.after) for pair in comparison.pairs)
+    worst = max(pair.drop for pair in comparison.pairs)
     if broken:
         return "failed", worst, f"{count(len(broken))} fell by more than that in every rollout: {_names(broken)}"
     return "passed", worst, f"none of {count(len(comparison.pairs))} fell by more than that in every rollout"

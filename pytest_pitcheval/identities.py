@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import inspect
+import re
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping
@@ -18,6 +19,7 @@ from pytest_pitcheval.fingerprints import Describer, digest_of, source_digest
 from pytest_pitcheval.names import GENERATOR, JUDGE, METRIC, PROGRAM
 
 _SHORT = 12
+_CONSTANTS = (str, bytes, int, float, tuple, list, dict, set, frozenset, re.Pattern)
 
 
 class Identities:
@@ -55,7 +57,7 @@ def identity(role: str, *values: Any) -> str:
         return digest_of(description)[:_SHORT]
     models = dict.fromkeys(str(lm["model"]) for lm in describer.lms)
     settings = sorted({digest_of(lm) for lm in describer.lms})
-    return f"{'+'.join(models)} {digest_of(settings)[:8]}"
+    return f"{'+'.join(models)} {digest_of(settings)[:8]}".lstrip()
 
 
 def example_identity(values: Mapping[str, Any]) -> str:
@@ -65,26 +67,44 @@ def example_identity(values: Mapping[str, Any]) -> str:
 
 def own_source(code: Any) -> str:
     """The SHA-256 of a function's or class's source, with what it uses of its own module; else of its whole file."""
+    return _own_source(code, set())
+
+
+def _own_source(code: Any, seen: set[str]) -> str:
     try:
-        sources = dict(_sources(inspect.unwrap(code) if not isinstance(code, type) else code, set()))
+        sources = dict(_sources("", _unwrapped(code), seen))
     except (OSError, TypeError, SyntaxError):  # built in, from a shell, or part of a line
         return source_digest(code)
     return hashlib.sha256("\n".join(sources[name] for name in sorted(sources)).encode()).hexdigest()
 
 
-def _sources(code: Any, seen: set[str]) -> Iterator[tuple[str, str]]:
+def _sources(name: str, code: Any, seen: set[str]) -> Iterator[tuple[str, str]]:
     """The source of ``code`` and of the functions, classes and constants of its module that it names, by name."""
-    source = textwrap.dedent(inspect.getsource(code))
-    yield code.__qualname__, source
-    module = sys.modules.get(code.__module__)
+    source, namespace = textwrap.dedent(inspect.getsource(code)), _namespace(code)
+    yield name, source
     names = {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
-    for name in sorted(names - seen):
-        seen.add(name)
-        value = getattr(module, name, None)
-        if isinstance(value, (str, int, float, tuple, list, dict, frozenset)):
-            yield name, f"{name} = {digest_of(Describer(source_digest).describe(value))}"
-        elif _is_code_of(value, code.__module__) and value is not code:
-            yield from _sources(value, seen)
+    for other in sorted(names - seen):
+        seen.add(other)
+        value = namespace.get(other)
+        if isinstance(value, _CONSTANTS):
+            describer = Describer(lambda used: _own_source(used, seen))
+            yield other, f"{other} = {digest_of(describer.describe(value))}"
+        elif _is_code_of(used := _unwrapped(value), code.__module__) and used is not code:
+            yield from _sources(other, used, seen)
+
+
+def _unwrapped(code: Any) -> Any:
+    """Without decorators such as ``functools.cache``: those have names in the source."""
+    return inspect.unwrap(code) if inspect.isfunction(getattr(code, "__wrapped__", None)) else code
+
+
+def _namespace(code: Any) -> Mapping[str, Any]:
+    """The names of the module that ``code`` is from; several files may have had the module's own name in turn."""
+    members = [code] if inspect.isfunction(code) else [getattr(one, "__func__", one) for one in vars(code).values()]
+    for member in members:
+        if inspect.isfunction(member) and member.__module__ == code.__module__:
+            return member.__globals__
+    return vars(sys.modules.get(code.__module__, object))
 
 
 def _is_code_of(value: Any, module: str) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -30,12 +31,17 @@ class Journal:
         """Add a record (plain values). What cannot be written is a `problem`, not an exception: tests go on."""
         if self.problem is not None:
             return
-        try:
+        with self._noting():
             if self._file is None:
                 self._open()
             self._write(record)
+
+    @contextlib.contextmanager
+    def _noting(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
-            self.problem = f"the journal could not be written: {error}"
+            self.problem = self.problem or f"the journal could not be written: {error}"
 
     def _open(self) -> None:
         storage.make_directory(self._directory)
@@ -51,8 +57,11 @@ class Journal:
 
     def close(self, remove: bool) -> None:
         """``remove`` it, once the run file has all of it."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-            if remove:
+        if self._file is None:
+            return
+        with self._noting():
+            self._file.close()  # which writes what a full disk did not take
+        self._file = None
+        if remove:
+            with self._noting():
                 self.path.unlink(missing_ok=True)

@@ -56,7 +56,7 @@ def best_methods(groups: Mapping[str, Measurements]) -> set[str]:
     """
     top = max(groups, key=lambda method: groups[method].mean)
     found = {method: difference(groups[top], group) for method, group in groups.items()}
-    return {method for method, result in found.items() if result is not None and result.p_value >= ALPHA}
+    return {method for method, result in found.items() if result is None or result.p_value >= ALPHA}
 
 
 def difference(before: Measurements, after: Measurements) -> PairedDifference | None:

@@ -126,7 +126,7 @@ OPTIONS = (
         "eval_max_regression",
         "X",
         _score,
-        "gate: largest drop of the mean below the baseline; fails when a larger one is established (p < 0.05); "
+        "gate: fails when the mean is more than X below the baseline's, and that it dropped is established (p < 0.05); "
         "default 0.05 where there is a baseline",
     ),
     Option(

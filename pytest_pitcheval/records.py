@@ -15,6 +15,9 @@ Status = Literal["passed", "failed", "error", "skipped"]
 PARTS = (GENERATOR, JUDGE)
 """Whose LM calls are counted: the program's, and the metric's."""
 
+FINITE: Any = {"allow_inf_nan": False}
+"""How pydantic reads a dataclass from a file: a whole number beyond all floats would be an infinite one."""
+
 
 def plain(value: Any) -> Any:
     """``value`` as JSON types only; what has no such form becomes its ``str()``, and NaN and infinities None."""
@@ -64,6 +67,8 @@ class Usage:
         prompt_tokens, completion_tokens: of the fresh calls.
         cost: US dollars of the fresh calls; None where the price of one is not known.
     """
+
+    __pydantic_config__ = FINITE
 
     fresh: int = 0
     cached: int = 0
@@ -139,6 +144,8 @@ class Record:
     ``threshold`` is what held, ``own_threshold`` what the test itself asked for. ``fingerprints`` tell what was
     measured with what, by `names.ROLES`.
     """
+
+    __pydantic_config__ = FINITE
 
     nodeid: str
     test: str

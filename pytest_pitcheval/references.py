@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -54,7 +55,7 @@ def load_baseline(settings: Settings) -> LoadedBaseline | None:
     try:
         if asked.update:
             _check_updatable(asked.reference, asked.path)
-        elif asked.named_by or asked.path.exists():
+        elif asked.named_by or os.path.exists(asked.path):
             return load(settings.directory, asked.reference, asked.path)
         elif needing := _needs_baseline(settings):
             named_by = f"--eval-{needing.replace('_', '-')}"
@@ -79,7 +80,7 @@ def load(directory: Path, reference: str, path: Path) -> LoadedBaseline:
 
     if reference == "last" or run_files.is_run_id(reference):
         path = run_files.find(directory, reference)
-    elif not path.is_file():
+    elif not os.path.isfile(path):
         raise PitchevalError("no such file; expected a baseline or run file, a run ID or 'last'")
     document = storage.read_json(path)
     if isinstance(document, dict) and "run" in document:
@@ -95,5 +96,5 @@ def _check_updatable(reference: str, path: Path) -> None:
 
     if reference == "last" or run_files.is_run_id(reference):
         raise PitchevalError("--eval-update-baseline writes a file: expected a path")
-    if path.exists():
+    if os.path.exists(path):
         baseline_files.read(path)

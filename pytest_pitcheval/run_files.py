@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from pytest_pitcheval.baselines import Key
 from pytest_pitcheval.decisions import Outcome
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.gates import GateResult
-from pytest_pitcheval.records import Collected, Record
+from pytest_pitcheval.records import FINITE, PARTS, Collected, Record
 from pytest_pitcheval.summaries import Missing
 
 SCHEMA_VERSION = 1
@@ -37,6 +38,8 @@ class RunFile:
 @dataclasses.dataclass(frozen=True)
 class _Group:
     """What is read of an entry of ``summary``; the rest follows from the records."""
+
+    __pydantic_config__ = FINITE
 
     test: str
     optimization: str
@@ -88,7 +91,7 @@ def find(directory: Path, reference: str, unfinished: bool = False) -> Path:
         return runs[-1]
     named = [path for path in runs if path.stem == reference]
     for path in (*named, Path(reference)):
-        if path.is_file():
+        if os.path.isfile(path):  # Path.is_file raises where a name is too long
             return path
     raise PitchevalError(f"expected a run ID of {folder(directory)}, a run file or 'last'")
 
@@ -106,11 +109,14 @@ def from_document(document: Any, path: Path) -> RunFile:
     groups = storage.validated(list[_Group], document.get("summary"), f"{path}: summary")
     missing = storage.validated(list[_MissingTest], document.get("missing"), f"{path}: missing")
     limits = {(group.test, group.optimization): group.gates for group in groups}
-    records = [record_from(test, f"{path}: tests.{position}") for position, test in enumerate(tests)]
+    found = [record_from(test, f"{path}: tests.{position}") for position, test in enumerate(tests)]
+    records = {record.nodeid: record for record in found}
+    lost = {one.nodeid: one for one in missing if one.nodeid not in records}
+    left = [*(_collected(one, limits) for one in records.values()), *(_collected(one, limits) for one in lost.values())]
     outcome = Outcome(
-        collected=[*(_collected(one, limits) for one in records), *(_collected(one, limits) for one in missing)],
-        records={record.nodeid: record for record in records},
-        missing={one.nodeid: Missing(one.nodeid, one.reason) for one in missing},
+        collected=left,
+        records=records,
+        missing={one.nodeid: Missing(one.nodeid, one.reason) for one in lost.values()},
         not_run={(group.test, group.optimization): group.not_run for group in groups},
     )
     gates = storage.validated(list[GateResult], document.get("gates"), f"{path}: gates")
@@ -135,13 +141,13 @@ def record_from(data: Mapping[str, Any], name: str) -> Record:
     except KeyError as error:
         raise PitchevalError(f"{name}: expected {error} in it") from None
     except (TypeError, AttributeError) as error:
-        raise PitchevalError(f"{name}: not a record: {error}") from None
-    return storage.validated(Record, dataclasses.asdict(record), name)
+        raise storage.complaint(name, f"not a record: {error}") from None
+    return storage.validated(Record, {**vars(record), **{part: vars(getattr(record, part)) for part in PARTS}}, name)
 
 
 def _read_journal(path: Path) -> RunFile:
     """What a journal has; its last line may have been cut off by what ended the run."""
-    lines = list(_whole_lines(storage.read_text(path)))
+    lines = storage.read_text(path, whole_lines=True).split("\n")[:-1]
     if not lines:
         raise PitchevalError(f"{path}: not a journal: nothing in it")
     head, *rest = [storage.parse_json(line, f"{path}:{number}") for number, line in enumerate(lines, 1)]
@@ -154,8 +160,3 @@ def _read_journal(path: Path) -> RunFile:
         found[record.nodeid] = record  # a test that was run again has its last one
     outcome = Outcome([_collected(record, {}) for record in found.values()], found, {})
     return RunFile(path, _checked_run(head.get("run"), str(path)), outcome, [], finished=False)
-
-
-def _whole_lines(text: str) -> Iterator[str]:
-    *whole, _ = text.split("\n")
-    yield from whole

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import math
 import os
 import tempfile
+from collections.abc import Hashable
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar, cast
 
 from pytest_pitcheval.errors import PitchevalError
 
@@ -46,10 +48,14 @@ def read_json(path: Path) -> Any:
     return parse_json(read_text(path), str(path))
 
 
-def read_text(path: Path) -> str:
-    """The UTF-8 text of ``path``; a PitchevalError of one line if it cannot be read."""
+def read_text(path: Path, whole_lines: bool = False) -> str:
+    """The UTF-8 text of ``path``; a PitchevalError of one line if it cannot be read.
+
+    ``whole_lines`` leaves out what follows the last line break, which may end within a character.
+    """
     try:
-        return path.read_text(encoding="utf-8")
+        data = path.read_bytes()
+        return (data[: data.rfind(b"\n") + 1] if whole_lines else data).decode("utf-8")
     except OSError as error:
         raise PitchevalError(f"{path}: {error.strerror or error}") from None
     except ValueError as error:
@@ -61,7 +67,7 @@ def parse_json(text: str, name: str) -> Any:
     try:
         return json.loads(text, parse_constant=_not_finite, parse_float=_finite)
     except (ValueError, RecursionError) as error:
-        raise PitchevalError(f"{name}: not JSON: {' '.join(str(error).split())}") from None
+        raise complaint(name, f"not JSON: {error}") from None
 
 
 def _finite(text: str) -> float:
@@ -80,7 +86,8 @@ def check_version(document: Any, known: int, name: str) -> None:
         return
     newer = isinstance(version, int) and version > known
     hint = "; a newer pytest-pitcheval wrote it" if newer else ""
-    raise PitchevalError(f"{name}: schema_version {version!r}; expected {known}{hint}")
+    shown = f"a {type(version).__name__}" if isinstance(version, (dict, list)) else repr(version)
+    raise complaint(name, f"schema_version {shown}; expected {known}{hint}")
 
 
 def validated(kind: type[T], value: Any, name: str) -> T:
@@ -89,14 +96,31 @@ def validated(kind: type[T], value: Any, name: str) -> T:
     Raises:
         PitchevalError: one line that says where it is not, below ``name``, and what was expected there.
     """
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     try:
-        return TypeAdapter(kind).validate_json(json.dumps(value), strict=True)  # of JSON, a list may be a tuple
+        found: T = _adapter(cast(Hashable, kind)).validate_json(
+            json.dumps(value), strict=True
+        )  # of JSON, a list may be a tuple
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = "".join(f".{part}" for part in first["loc"])
-        raise PitchevalError(f"{name}{place}: {first['msg']}") from None
+        raise complaint(f"{name}{place}", first["msg"]) from None
+    except RecursionError:
+        raise complaint(name, "nested too deeply") from None
+    return found
+
+
+@functools.cache  # making one takes longer than a thousand uses
+def _adapter(kind: Any) -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
+
+
+def complaint(name: str, problem: str) -> PitchevalError:
+    """What is wrong with ``name``, in one line whatever is in it."""
+    return PitchevalError(" ".join(map(str.strip, f"{name}: {problem}".splitlines())))
 
 
 def make_directory(directory: Path) -> Path:

@@ -11,7 +11,7 @@ from pytest_pitcheval.baseline_files import Update
 from pytest_pitcheval.comparison import Comparison
 from pytest_pitcheval.decisions import Decision
 from pytest_pitcheval.formats import cut, wrap
-from pytest_pitcheval.gates import GateResult
+from pytest_pitcheval.gates import GateResult, count
 from pytest_pitcheval.matrix import MethodResult
 from pytest_pitcheval.results import Results
 from pytest_pitcheval.summaries import Missing, Summary
@@ -36,7 +36,7 @@ def lines(results: Results, folder: Path) -> Iterator[Line]:
 
 def update_line(update: Update, folder: Path) -> Line:
     """What was written to the baseline file."""
-    counts = f"{update.written} examples written, {update.kept} kept, {update.removed} removed"
+    counts = f"{count(update.written)} written, {update.kept} kept, {update.removed} removed"
     return f"baseline: {os.path.relpath(update.path, folder)}: {counts}", False
 
 
@@ -117,7 +117,7 @@ def _means(comparison: Comparison) -> str:
     if comparison.refused:
         return f"{name}: not compared"
     if comparison.result is None:
-        return f"{name}: no example is the same"
+        return f"{name}: nothing to compare"
     there = "" if comparison.against == comparison.optimization else f" with {comparison.against}"
     before, after = formats.number(comparison.mean_before), formats.number(comparison.mean_after)
     return f"{name}: {before}{there}, now {after}"

@@ -83,7 +83,7 @@ def test_a_part_of_the_tests_updates_that_part(suite: Suite, arguments: tuple[st
     suite.scores(lambda request: 0.5)
     run = suite.run("--eval-update-baseline", *arguments)
     assert samples(suite) == {"e0": [0.75], "e1": [0.5], "e2": [0.75]}
-    run.result.stdout.fnmatch_lines([f"baseline: {FILE}: 1 examples written, 2 kept, 0 removed"])
+    run.result.stdout.fnmatch_lines([f"baseline: {FILE}: 1 example written, 2 kept, 0 removed"])
 
 
 def test_a_sample_updates_what_it_has(suite: Suite) -> None:
@@ -100,7 +100,7 @@ def test_an_example_that_left_the_dataset_leaves_the_baseline(suite: Suite) -> N
     suite.rows(2)
     run = suite.run("--eval-update-baseline", "-k", "e0")
     assert sorted(samples(suite)) == ["e0", "e1"]
-    run.result.stdout.fnmatch_lines([f"baseline: {FILE}: 1 examples written, 1 kept, 1 removed"])
+    run.result.stdout.fnmatch_lines([f"baseline: {FILE}: 1 example written, 1 kept, 1 removed"])
 
 
 def test_an_example_without_a_score_keeps_its_old_one(suite: Suite) -> None:

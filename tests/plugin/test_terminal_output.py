@@ -52,7 +52,7 @@ def test_several_methods(suite: Suite) -> None:
         "none",
         "labeled",
         "dspy.teleprompt:LabeledFewShot",
-    ]
+    ] * 2, "what each came to, and how it differs from the first"
     assert not too_wide(run)
 
 

@@ -12,8 +12,9 @@ import pytest
 
 from pytest_pitcheval.errors import LMCallFailed, MetricFailed, StaleAnswer
 from pytest_pitcheval.evaluation import Verdict, as_number, is_lm_error, judge, one_line, predict, read_verdict
+from pytest_pitcheval.names import GENERATOR
 from pytest_pitcheval.rollouts import RolloutId
-from pytest_pitcheval.scopes import GENERATOR, RolloutScope, Scope
+from pytest_pitcheval.scopes import RolloutScope, Scope
 
 
 class LMError(Exception):

@@ -6,6 +6,7 @@ import datetime
 import functools
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -67,6 +68,8 @@ PAIRS: dict[str, tuple[Any, Any]] = {
     "dict": ({"a": 1}, {"a": 2}),
     "set": ({1, 2}, {1, 3}),
     "bytes": (b"a", b"b"),
+    "pattern": (re.compile("a"), re.compile("b")),
+    "flags of a pattern": (re.compile("a"), re.compile("a", re.IGNORECASE)),
     "path": (PurePosixPath("a"), PurePosixPath("b")),
     "decimal": (Decimal("0.5"), Decimal("0.6")),
     "date": (datetime.date(2026, 1, 1), datetime.date(2026, 1, 2)),
@@ -85,6 +88,7 @@ PAIRS: dict[str, tuple[Any, Any]] = {
     "slots": (Slotted(1), Slotted(2)),
     "class": (Metric, Example),
     "builtin": (len, sum),
+    "method of a builtin": (str.upper, str.lower),
 }
 SAME: dict[str, Callable[[], Any]] = {
     "dict in another order": lambda: {"b": 2, "a": 1} if os.urandom(1)[0] % 2 else {"a": 1, "b": 2},

@@ -14,7 +14,7 @@ from junit_file import counts_of, properties_of, read_suite, schema
 
 from pytest_pitcheval.gates import GateResult
 from pytest_pitcheval.junit import amend, escape, properties, totals
-from pytest_pitcheval.records import Record, Usage
+from pytest_pitcheval.records import Record, Status, Usage
 
 RECORD = Record("t.py::test[e0]", "t.py::test", "e0", "none", "passed", rollout_id="now/t.py::test[e0]")
 FAILED = GateResult("t.py::test", "none", "min_mean", "failed", 0.5, 0.6, "mean 0.5 is below 0.6")
@@ -82,7 +82,7 @@ def test_nothing_is_not_the_same_as_unknown() -> None:
 
 def test_totals() -> None:
     one = dataclasses.replace(RECORD, score=0.5, generator=Usage(1, 2, 0, 30, 40, 0.5), judge=Usage(1), seconds=1.5)
-    statuses = ["passed", "passed", "passed", "failed", "failed", "error", "skipped"]
+    statuses: list[Status] = ["passed", "passed", "passed", "failed", "failed", "error", "skipped"]
     records = [dataclasses.replace(one, status=status) for status in statuses]
     records[-1] = dataclasses.replace(records[-1], score=None)
     assert dict(totals("now", records)) == {

@@ -1,10 +1,8 @@
-"""Where a setting comes from."""
+"""The names of options."""
 
 from __future__ import annotations
 
-import pytest
-
-from pytest_pitcheval.options import LM_ARGUMENTS, OPTIONS, PREFIX, Choice
+from pytest_pitcheval.options import LM_ARGUMENTS, OPTIONS, PREFIX
 
 PROMISED = [
     "--optimization",
@@ -17,29 +15,13 @@ PROMISED = [
     "--eval-threshold",
     "--eval-replay",
     "--eval-recompile",
+    "--eval-baseline",
+    "--eval-update-baseline",
+    "--eval-max-regression",
     "--eval-json",
     "--eval-timeout",
     "--eval-dir",
 ]
-
-
-@pytest.mark.parametrize(
-    ("command_line", "marker", "ini", "made"),
-    [
-        (None, None, None, None),
-        (None, None, 3, 3),
-        (None, 2, 3, 2),
-        (1, 2, 3, 1),
-        (0, 2, 3, 0),
-        (None, 0, 3, 0),
-    ],
-)
-def test_the_command_line_wins_over_the_marker_and_that_over_the_ini(
-    command_line: int | None, marker: int | None, ini: int | None, made: int | None
-) -> None:
-    choice = Choice(command_line, ini)
-    assert choice.made(marker) == made
-    assert choice.over(marker, 9) == (9 if made is None else made)
 
 
 def test_the_promised_options_are_there() -> None:

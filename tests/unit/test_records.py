@@ -14,6 +14,7 @@ import pydantic
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from strategies import records, scores, usages
 
 from pytest_pitcheval.records import Collected, Record, Usage, plain, redact, total
 
@@ -116,11 +117,6 @@ def test_redacts_nothing_without_secrets() -> None:
     assert redact({"a": ["b"]}, ()) == {"a": ["b"]}
 
 
-counts = st.integers(0, 10**9)
-costs = st.none() | st.integers(0, 10**6).map(lambda cents: cents / 1024)  # sums of these are exact
-usages = st.builds(Usage, counts, counts, counts, counts, counts, costs)
-
-
 @few
 @given(usages, usages, usages)
 def test_usage_adds_up(one: Usage, two: Usage, three: Usage) -> None:
@@ -146,31 +142,6 @@ def test_nothing_costs_nothing() -> None:
 @given(usages)
 def test_usage_round_trip(usage: Usage) -> None:
     assert Usage.from_dict(json.loads(json.dumps(usage.to_dict()))) == usage
-
-
-scores = st.floats(0, 1)
-fields = st.dictionaries(st.text(max_size=4), scores, max_size=3)
-records = st.builds(
-    Record,
-    nodeid=st.text(),
-    test=st.text(),
-    example_id=st.none() | st.text(),
-    optimization=st.sampled_from(["none", "bootstrap", "mine:Optimizer"]),
-    status=st.sampled_from(["passed", "failed", "error", "skipped"]),
-    score=st.none() | scores,
-    threshold=st.none() | scores,
-    samples=st.lists(scores, max_size=3).map(tuple),
-    metrics=fields,
-    feedback=st.none() | st.text(),
-    error=st.none() | st.text(),
-    rollout_id=st.text(),
-    rollout_key=st.integers(0, 2**53 - 1),
-    generator=usages,
-    judge=usages,
-    seconds=st.floats(0, 1e6),
-    inputs=fields,
-    prediction=st.none() | fields,
-)
 
 
 @few

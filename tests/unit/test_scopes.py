@@ -7,9 +7,10 @@ import threading
 import pytest
 
 from pytest_pitcheval.errors import ReplayMiss, StaleAnswer
+from pytest_pitcheval.names import GENERATOR, JUDGE
 from pytest_pitcheval.records import Usage
 from pytest_pitcheval.rollouts import RolloutId
-from pytest_pitcheval.scopes import GENERATOR, JUDGE, RolloutScope, Scope
+from pytest_pitcheval.scopes import Answers, RolloutScope, Scope
 
 ROLLOUT = RolloutId("20261122T234903.123456Z", "test_qa.py::test_qa[e0]")
 ANSWER = Usage(prompt_tokens=10, completion_tokens=2, cost=0.5)
@@ -88,14 +89,14 @@ def test_an_answer_of_another_rollout_is_found_out(key: str | None) -> None:
 
 
 def test_a_replay_is_answered_from_the_cache() -> None:
-    scope = RolloutScope(ROLLOUT, replay=True)
+    scope = RolloutScope(ROLLOUT, Answers.REPLAYED)
     scope.answered_from_cache("a", GENERATOR)
     scope.check()
     assert scope.total == Usage(cached=1)
 
 
 def test_a_replay_does_not_ask_the_provider_even_if_the_program_swallows_the_error() -> None:
-    scope = RolloutScope(ROLLOUT, replay=True)
+    scope = RolloutScope(ROLLOUT, Answers.REPLAYED)
     with pytest.raises(ReplayMiss):
         scope.asks_provider(GENERATOR)
     assert scope.total.fresh == 0
@@ -103,8 +104,17 @@ def test_a_replay_does_not_ask_the_provider_even_if_the_program_swallows_the_err
         scope.check()
 
 
+def test_a_resumed_rollout_is_answered_from_the_cache_and_else_by_the_provider() -> None:
+    scope = RolloutScope(ROLLOUT, Answers.RESUMED)
+    scope.answered_from_cache("a", GENERATOR)
+    scope.asks_provider(GENERATOR)
+    scope.bypassed_cache(JUDGE, Usage(fresh=1))
+    scope.check()
+    assert scope.total == Usage(fresh=2, cached=1)
+
+
 def test_an_lm_without_cache_cannot_be_replayed() -> None:
-    fresh, replay = RolloutScope(ROLLOUT), RolloutScope(ROLLOUT, replay=True)
+    fresh, replay = RolloutScope(ROLLOUT), RolloutScope(ROLLOUT, Answers.REPLAYED)
     for scope in (fresh, replay):
         scope.bypassed_cache(GENERATOR, Usage(fresh=1))
     fresh.check()

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pytest_pitcheval import storage
 from pytest_pitcheval.errors import PitchevalError
-
-RUN = {"schema_version": 1, "run": {"timestamp": "20261122T234903.123456Z"}, "tests": []}
 
 
 def write(path: Path, text: str) -> Path:
@@ -93,7 +89,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, text: str | None, reason: st
 
 def test_a_file_that_is_not_text(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_bytes(b'"\xff"')
-    with pytest.raises(PitchevalError, match="not JSON: 'utf-8' codec can't decode"):
+    with pytest.raises(PitchevalError, match="not UTF-8: 'utf-8' codec can't decode"):
         storage.read_json(tmp_path / "a.json")
 
 
@@ -106,56 +102,3 @@ def test_a_users_own_gitignore_is_kept(tmp_path: Path) -> None:
     write(tmp_path / ".gitignore", "runs/\n")
     storage.make_directory(tmp_path)
     assert (tmp_path / ".gitignore").read_text(encoding="utf-8") == "runs/\n"
-
-
-class TestFindRun:
-    @pytest.fixture
-    def directory(self, tmp_path: Path) -> Path:
-        for name in ("20261123T000000.000000Z", "20261122T000000.000000Z"):
-            write(tmp_path / ".pitcheval" / "runs" / f"{name}.json", "{}")
-        write(tmp_path / "mine.json", "{}")
-        return tmp_path / ".pitcheval"
-
-    def test_the_last_one_is_the_newest(self, directory: Path) -> None:
-        assert storage.find_run(directory, "last").stem == "20261123T000000.000000Z"
-
-    def test_by_its_id(self, directory: Path) -> None:
-        run_id = "20261122T000000.000000Z"
-        assert storage.find_run(directory, run_id) == storage.run_path(directory, run_id)
-
-    def test_by_its_path(self, directory: Path) -> None:
-        path = directory.parent / "mine.json"
-        assert storage.find_run(directory, str(path)) == path
-
-    @pytest.mark.parametrize("reference", ["20261121T000000.000000Z", "", "nothing.json", "."])
-    def test_there_is_none(self, directory: Path, reference: str) -> None:
-        with pytest.raises(PitchevalError, match=r"^expected a run ID of .*, a run file or 'last'$"):
-            storage.find_run(directory, reference)
-
-    def test_there_is_no_run_at_all(self, tmp_path: Path) -> None:
-        with pytest.raises(PitchevalError, match=r"^no run in .* yet$"):
-            storage.find_run(tmp_path, "last")
-
-
-def test_reads_a_run(tmp_path: Path) -> None:
-    path = write(tmp_path / "run.json", json.dumps(RUN))
-    assert storage.read_run(path) == RUN
-
-
-@pytest.mark.parametrize(
-    ("document", "reason"),
-    [
-        ([], "schema_version None; expected 1"),
-        ({}, "schema_version None; expected 1"),
-        ({**RUN, "schema_version": 2}, "schema_version 2; expected 1"),
-        ({**RUN, "schema_version": "1"}, "schema_version '1'; expected 1"),
-        ({**RUN, "run": None}, "not a run file: expected run.timestamp and tests in it"),
-        ({**RUN, "run": {"timestamp": 3}}, "not a run file: expected run.timestamp and tests in it"),
-        ({"schema_version": 1, "run": RUN["run"]}, "not a run file: expected run.timestamp and tests in it"),
-    ],
-)
-def test_a_file_that_is_no_run(tmp_path: Path, document: Any, reason: str) -> None:
-    path = write(tmp_path / "run.json", json.dumps(document))
-    with pytest.raises(PitchevalError) as raised:
-        storage.read_run(path)
-    assert str(raised.value) == f"{path}: {reason}"

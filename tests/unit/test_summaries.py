@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from pytest_pitcheval.records import Collected, Record, Usage
+from pytest_pitcheval.records import Collected, Record, Status, Usage
 from pytest_pitcheval.summaries import Missing, Summary, find_missing, summarize
 
 
@@ -14,7 +14,7 @@ def collected(name: str, test: str = "test_qa.py::test_qa", optimization: str = 
     return Collected(f"{test}[{name}]", test, name, optimization, {"min_mean": 0.5})
 
 
-def record(one: Collected, score: float | None, status: str = "passed", error: str | None = None) -> Record:
+def record(one: Collected, score: float | None, status: Status = "passed", error: str | None = None) -> Record:
     return Record(
         one.nodeid,
         one.test,
@@ -91,6 +91,14 @@ def test_what_has_a_record_is_not_missing() -> None:
     tests = [collected("e0"), collected("e1")]
     missing = find_missing(tests, {tests[0].nodeid: record(tests[0], 1.0)}, {tests[0].nodeid: "crashed"})
     assert missing == {tests[1].nodeid: Missing(tests[1].nodeid, "not run")}
+
+
+def test_what_was_not_run_of_the_dataset_is_named_and_counts_for_nothing() -> None:
+    tests = [collected("e0")]
+    records = {tests[0].nodeid: record(tests[0], 0.5)}
+    not_run = {("test_qa.py::test_qa", "none"): ["e1", "e2"], ("test_qa.py::test_qa", "bootstrap"): ["e3"]}
+    [summary] = summarize(tests, records, {}, not_run)
+    assert (summary.not_run, summary.examples, summary.unscored) == (("e1", "e2"), 1, ())
 
 
 def test_becomes_json() -> None:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from pytest_pitcheval import terminal
+from pytest_pitcheval.baseline_files import Update
+from pytest_pitcheval.comparison import Comparison
+from pytest_pitcheval.decisions import Decision
 from pytest_pitcheval.gates import GateResult
+from pytest_pitcheval.matrix import MethodResult
 from pytest_pitcheval.records import Usage
 from pytest_pitcheval.results import Results
+from pytest_pitcheval.statistics import PairedDifference
 from pytest_pitcheval.summaries import Missing, Summary
 
 TEST = "test_qa.py::test_qa"
@@ -29,67 +35,12 @@ def summary(
     missing = tuple(unscored)
     scored = examples - len(missing)
     return Summary(
-        test, optimization, examples, scored, scored, mean, ci95, usage, usage, Usage(), seconds, missing, {}
+        test, optimization, examples, scored, scored, 0, mean, ci95, usage, usage, Usage(), seconds, missing, {}
     )
 
 
 def lines(*summaries: Summary, gates: Iterable[GateResult] = ()) -> list[tuple[str, bool]]:
-    return list(terminal.lines(Results(list(summaries), list(gates), {}), Path.cwd()))
-
-
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [
-        (0, "0"),
-        (999, "999"),
-        (1_000, "1.0k"),
-        (12_345, "12.3k"),
-        (99_949, "99.9k"),
-        (99_999, "99.9k"),
-        (100_000, "100k"),
-        (999_999, "999k"),
-        (1_000_000, "1.0M"),
-        (99_999_999, "99.9M"),
-        (123_456_789, "123M"),
-    ],
-)
-def test_tokens(count: int, text: str) -> None:
-    assert terminal.tokens(count) == text
-    assert len(text) <= 5
-
-
-@pytest.mark.parametrize(
-    ("fresh", "cost", "text"),
-    [
-        (0, 0.0, "-"),
-        (1, None, "-"),
-        (1, 0.0, "$0.0000"),
-        (1, 0.01234, "$0.0123"),
-        (1, 0.9999, "$0.9999"),
-        (1, 12.345, "$12.35"),
-        (1, 1234.5, "$1234.50"),
-    ],
-)
-def test_cost(fresh: int, cost: float | None, text: str) -> None:
-    assert terminal.cost(Usage(fresh=fresh, cost=cost)) == text
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0.0, "0 s"),
-        (0.4, "0 s"),
-        (41.2, "41 s"),
-        (99.4, "99 s"),
-        (100.0, "2 min"),
-        (180.0, "3 min"),
-        (5999.0, "100 min"),
-        (6000.0, "1.7 h"),
-        (9000.0, "2.5 h"),
-    ],
-)
-def test_duration(seconds: float, text: str) -> None:
-    assert terminal.duration(seconds) == text
+    return list(terminal.lines(Results(Decision(list(summaries), None, [], list(gates)), {}), Path.cwd()))
 
 
 def test_one_test() -> None:
@@ -155,8 +106,92 @@ def test_gates() -> None:
     ]
 
 
+def result(difference: float, p: float) -> PairedDifference:
+    return PairedDifference(12, difference, (difference - 0.1, difference + 0.1), p / 2, p, 0.1)
+
+
+def test_several_methods_stand_against_the_first() -> None:
+    methods = [
+        MethodResult(TEST, "none", "none", None, False),
+        MethodResult(TEST, "simba", "none", result(0.25, 0.0001), True),
+        MethodResult(TEST, "copro", "none", result(0.2, 0.0312), True),
+    ]
+    assert list(terminal.matrix(methods)) == [
+        "  method against none    95 % interval       p",
+        "  none              -                -       -",
+        "  simba        +0.250 +0.150 to +0.350 < 0.001 best within noise",
+        "  copro        +0.200 +0.100 to +0.300   0.031 best within noise",
+    ]
+    assert list(terminal.matrix(methods[:2]))[2].endswith(" best")
+    assert list(terminal.matrix([])) == []
+
+
+COMPARED = Comparison(TEST, "none", "none", result=result(-0.25, 0.01), mean_before=0.75, mean_after=0.5)
+
+
+@pytest.mark.parametrize(
+    ("comparison", "texts"),
+    [
+        (COMPARED, ["test_qa.py::test_qa [none]: 0.750, now 0.500"]),
+        (
+            dataclasses.replace(COMPARED, against="simba"),
+            ["test_qa.py::test_qa [none]: 0.750 with simba, now 0.500"],
+        ),
+        (Comparison(TEST, "none", "none", refused="judge"), ["test_qa.py::test_qa [none]: not compared"]),
+        (Comparison(TEST, "none", "none"), ["test_qa.py::test_qa [none]: nothing to compare"]),
+        (
+            dataclasses.replace(
+                COMPARED,
+                added=("a",),
+                removed=("b", "c"),
+                not_run=("d", "e", "f"),
+                changed=("g",),
+                unscored=("h",),
+                differs=("program", "generator"),
+            ),
+            [
+                "test_qa.py::test_qa [none]: 0.750, now 0.500",
+                "1 added: a; 2 removed: b, c; 3 not run; 1 with another row: g; 1 without a score now: h; "
+                "changed: program, generator",
+            ],
+        ),
+        (
+            dataclasses.replace(COMPARED, added=tuple(map(str, range(12)))),
+            [
+                "test_qa.py::test_qa [none]: 0.750, now 0.500",
+                "12 added: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more",
+            ],
+        ),
+    ],
+)
+def test_what_was_compared(comparison: Comparison, texts: list[str]) -> None:
+    decision = Decision([summary()], [comparison], [], [])
+    head, *rest = [line for line, _ in terminal.compared(decision, "b.json")]
+    assert head == "compared with b.json"
+    assert " ".join(" ".join(rest).split()) == " ".join(texts)
+    assert all(len(line) <= 80 for line in rest)
+
+
+def test_a_test_that_the_baseline_does_not_know_is_named() -> None:
+    decision = Decision([summary()], [], [], [])
+    assert list(terminal.compared(decision, "b.json"))[1] == (f"  {TEST} [none]: not in the baseline", False)
+
+
+@pytest.mark.parametrize(
+    ("update", "text"),
+    [
+        ((1, 0, 0), "baseline: b.json: 1 example written, 0 kept, 0 removed"),
+        ((12, 3, 1), "baseline: b.json: 12 examples written, 3 kept, 1 removed"),
+    ],
+)
+def test_an_update_is_counted(tmp_path: Path, update: tuple[int, int, int], text: str) -> None:
+    results = Results(Decision([], None, [], []), {}, update=Update(tmp_path / "b.json", *update))
+    assert list(terminal.lines(results, tmp_path)) == [(text, False)]
+
+
 def test_files_are_shown_relative_and_problems_as_bad_news(tmp_path: Path) -> None:
-    results = Results([], [], {}, [tmp_path / "runs" / "a.json"], ["the run file could not be written: full"])
+    paths, problems = [tmp_path / "runs" / "a.json"], ["the run file could not be written: full"]
+    results = Results(Decision([], None, [], []), {}, paths=paths, problems=problems)
     assert list(terminal.lines(results, tmp_path)) == [
         ("the run file could not be written: full", True),
         (f"run file: {Path('runs', 'a.json')}", False),
