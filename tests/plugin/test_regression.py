@@ -83,7 +83,9 @@ def test_a_drop_that_may_be_chance_is_inconclusive_and_says_what_would_show(suit
     assert run.result.ret == pytest.ExitCode.OK
     assert gate(run)["status"] == "inconclusive"
     reason = gate(run)["reason"]
-    assert re.match(r"dropped by 0\.104 \(95 % -0\.0928 to 0\.301\), p = 0\.250, 12 examples: not established; ", reason)
+    assert re.match(
+        r"dropped by 0\.104 \(95 % -0\.0928 to 0\.301\), p = 0\.250, 12 examples: not established; ", reason
+    )
     assert re.search(r"with 80 % power this shows a drop of 0\.\d+, with 4 rollouts of 0\.\d+$", reason)
     run.result.stdout.fnmatch_lines(["[?]    max_regression=0.05 test_qa.py::test_qa ?none?: dropped by 0.104 *"])
     strict = suite.run("--eval-gate=strict")
