@@ -153,7 +153,7 @@ def _with_result(comparison: Comparison, pairs: list[Pair]) -> Comparison:
     return dataclasses.replace(
         comparison,
         pairs=tuple(pairs),
-        result=statistics.paired_difference([b - a for a, b in zip(old, new, strict=True)]),
+        result=statistics.paired_samples(before, after),
         mean_before=statistics.mean(old),
         mean_after=statistics.mean(new),
         rollouts=rollouts,

@@ -16,6 +16,7 @@ from pytest_pitcheval.statistics import (
     mean,
     p_value,
     paired_difference,
+    paired_samples,
     smallest_drop,
     smallest_drop_with_rollouts,
 )
@@ -181,3 +182,31 @@ def test_a_paired_difference_has_the_p_values_of_its_differences() -> None:
     assert found is not None
     assert found.p_drop == p_value(differences, "less")
     assert found.p_value == p_value(differences, "two-sided")
+
+
+def test_as_many_samples_both_times_are_compared_by_their_means() -> None:
+    before, after = [[0.5, 0.7], [0.25, 0.25], [1.0, 0.0]], [[0.5, 0.5], [0.0, 0.25], [0.0, 0.5]]
+    differences = [sum(new) / 2 - sum(old) / 2 for old, new in zip(before, after, strict=True)]
+    assert paired_samples(before, after) == paired_difference(differences)
+
+
+def test_no_samples_have_no_difference() -> None:
+    assert paired_samples([], []) is None
+
+
+def test_samples_are_exchanged_where_there_are_more_of_them() -> None:
+    """One unlucky baseline sample of six is as likely to be any of them; signs alone would be 1/2**5."""
+    found = paired_samples([[1.0]] * 5, [[0.0, 1.0, 1.0, 1.0, 1.0]] * 5)
+    assert found is not None
+    assert found.difference == pytest.approx(-0.2)
+    assert p_value([-0.2] * 5) == 1 / 32
+    assert found.p_drop == pytest.approx((5 / 6) ** 5, abs=0.02)
+
+
+def test_signs_are_permuted_all_the_same_where_samples_are_exchanged() -> None:
+    """Examples that changed up and down by much are no drop, although no exchange of samples is as low."""
+    before = [[1.0]] * 6 + [[0.0]] * 5
+    after = [[0.0] * 3] * 6 + [[1.0] * 3] * 5
+    found = paired_samples(before, after)
+    assert found is not None
+    assert found.p_drop == pytest.approx(p_value([-1.0] * 6 + [1.0] * 5))
