@@ -223,8 +223,9 @@ def smallest_drop(differences: Sequence[float]) -> float | None:
     """The smallest true drop that as many examples, differing as much, establish with a probability of 80 %.
 
     ``(t(0.95) + t(0.80)) * s / sqrt(n)``, with n - 1 degrees of freedom (the minimum detectable effect of Bloom,
-    "Minimum detectable effects", Evaluation Review 19, 1995). None for fewer than five examples, and where all
-    differences are equal, which says nothing of their noise.
+    "Minimum detectable effects", Evaluation Review 19, 1995). The p-values of n permuted differences are multiples
+    of 1/2**n: 0.95 stands for 1 less the largest that is below `ALPHA`. None for fewer than five examples, and where
+    all differences are equal, which says nothing of their noise.
     """
     if len(differences) < _FEWEST:
         return None
@@ -233,7 +234,9 @@ def smallest_drop(differences: Sequence[float]) -> float | None:
 
 
 def _detectable(n: int, spread: float) -> float:
-    return (_t_quantile(n - 1, 1 - ALPHA) + _t_quantile(n - 1, POWER)) * spread / math.sqrt(n)
+    permutations = 2 ** min(n, 30)
+    level = (math.ceil(ALPHA * permutations) - 1) / permutations
+    return (_t_quantile(n - 1, 1 - level) + _t_quantile(n - 1, POWER)) * spread / math.sqrt(n)
 
 
 def smallest_drop_with_rollouts(

@@ -210,3 +210,11 @@ def test_signs_are_permuted_all_the_same_where_samples_are_exchanged() -> None:
     found = paired_samples(before, after)
     assert found is not None
     assert found.p_drop == pytest.approx(p_value([-1.0] * 6 + [1.0] * 5))
+
+
+def test_five_examples_can_show_only_what_1_of_32_permutations_shows() -> None:
+    """Student's t of 4 degrees of freedom: 2.562 at 1 - 1/32, 0.941 at 0.8; of 29: 1.699 and 0.854."""
+    five, thirty = [0.0, 1.0, 2.0, 3.0, 4.0], [0.0, 1.0] * 15
+    assert smallest_drop(five) == pytest.approx((2.562 + 0.941) * 2.5**0.5 / 5**0.5, abs=0.001)
+    assert smallest_drop(thirty) == pytest.approx((1.699 + 0.854) * (7.5 / 29) ** 0.5 / 30**0.5, abs=0.001)
+    assert smallest_drop(five[:4]) is None
