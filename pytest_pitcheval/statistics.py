@@ -188,7 +188,8 @@ def _random_subsets() -> NDArray[np.float64]:
 def _exchanged_tails(before: Sequence[Sequence[float]], after: Sequence[Sequence[float]]) -> tuple[float, float]:
     """The one-sided p-values of random exchanges, if any rotation of an example's samples is as likely as another.
 
-    Rotations, not all orders: they are a group too, so that the test is exact, and few.
+    Rotations, not all orders: they are a group too, so that the test is exact, and few: with 16 bits, each is drawn
+    as often as another to 1 in 3,000 for up to 20 samples.
     """
     import numpy as np
 
@@ -197,7 +198,7 @@ def _exchanged_tails(before: Sequence[Sequence[float]], after: Sequence[Sequence
         differences = _rotated_differences([*old, *new], len(old))
         if max(differences) - min(differences) > _ROUNDING:
             observed += differences[0]
-            picks = np.frombuffer(drawn.randbytes(4 * _RESAMPLES), dtype=np.uint32) % len(differences)
+            picks = np.frombuffer(drawn.randbytes(2 * _RESAMPLES), dtype=np.uint16) % len(differences)
             sums += np.asarray(differences)[picks]
     counts = (np.count_nonzero(sums <= observed + _ROUNDING), np.count_nonzero(sums >= observed - _ROUNDING))
     return (counts[0] + 1) / (_RESAMPLES + 1), (counts[1] + 1) / (_RESAMPLES + 1)
