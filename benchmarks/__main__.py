@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import startup
+from benchmarks import gate_simulation, startup
 
-BENCHMARKS = {"startup": startup.main}
+BENCHMARKS = {"startup": startup.main, "gate_simulation": gate_simulation.main}
 
 
 def main(names: list[str]) -> None:

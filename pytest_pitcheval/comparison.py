@@ -162,7 +162,7 @@ def _with_result(comparison: Comparison, pairs: list[Pair]) -> Comparison:
     return dataclasses.replace(
         comparison,
         pairs=tuple(pairs),
-        result=statistics.paired_difference([pair.change for pair in pairs]),
+        result=statistics.paired_samples(before, after),
         mean_before=statistics.mean([Measurement(samples).score for samples in before]),
         mean_after=statistics.mean([Measurement(samples).score for samples in after]),
         rollouts=rollouts,

@@ -62,4 +62,5 @@ def best_methods(groups: Mapping[str, Measurements]) -> set[str]:
 def difference(before: Measurements, after: Measurements) -> PairedDifference | None:
     """The paired difference on the examples that both have; None where there is none."""
     shared = [name for name in before.examples if name in after.examples]
-    return statistics.paired_difference([after.examples[n].score - before.examples[n].score for n in shared])
+    old, new = ([group.examples[name].samples for name in shared] for group in (before, after))
+    return statistics.paired_samples(old, new)

@@ -18,6 +18,7 @@ from pytest_pitcheval.statistics import (
     mean,
     p_value,
     paired_difference,
+    paired_samples,
     rounded,
     sample_variance,
     smallest_drop,
@@ -313,11 +314,11 @@ class TestPairedDifference:
         found = paired_difference([-0.1, -0.2, -0.3, -0.2, -0.2])
         assert found is not None
         assert (found.examples, found.difference) == (5, -0.2)
-        # s = 0.0707107, t of 4 degrees of freedom: 2.776445 at 97.5 %, 2.131847 at 95 %, 0.940965 at 80 %.
+        # s = 0.0707107, t of 4 degrees of freedom: 2.776445 at 97.5 %, 2.562051 at 1 - 1/32, 0.940965 at 80 %.
         assert found.ci95 == pytest.approx((-0.2 - 2.776445 * 0.0316228, -0.2 + 2.776445 * 0.0316228), abs=1e-5)
         assert found.p_drop == pytest.approx(1 / 32)
         assert found.p_value == pytest.approx(1 / 16)
-        assert found.smallest_drop == pytest.approx((2.131847 + 0.940965) * 0.0316228, abs=1e-5)
+        assert found.smallest_drop == pytest.approx((2.562051 + 0.940965) * 0.0316228, abs=1e-5)
 
     def test_of_one(self) -> None:
         found = paired_difference([-0.5])
@@ -416,3 +417,39 @@ class TestPower:
 def test_the_variance_within_examples(samples: list[list[float]], variance: float | None) -> None:
     found = sample_variance(samples)
     assert found == (None if variance is None else pytest.approx(variance))
+
+
+def test_as_many_samples_both_times_are_compared_by_their_means() -> None:
+    before, after = [[0.5, 0.7], [0.25, 0.25], [1.0, 0.0]], [[0.5, 0.5], [0.0, 0.25], [0.0, 0.5]]
+    differences = [sum(new) / 2 - sum(old) / 2 for old, new in zip(before, after, strict=True)]
+    assert paired_samples(before, after) == paired_difference(differences)
+
+
+def test_no_samples_have_no_difference() -> None:
+    assert paired_samples([], []) is None
+
+
+def test_samples_are_exchanged_where_there_are_more_of_them() -> None:
+    """One unlucky baseline sample of six is as likely to be any of them; signs alone would be 1/2**5."""
+    found = paired_samples([[1.0]] * 5, [[0.0, 1.0, 1.0, 1.0, 1.0]] * 5)
+    assert found is not None
+    assert found.difference == pytest.approx(-0.2)
+    assert p_value([-0.2] * 5) == 1 / 32
+    assert found.p_drop == pytest.approx((5 / 6) ** 5, abs=0.02)
+
+
+def test_signs_are_permuted_all_the_same_where_samples_are_exchanged() -> None:
+    """Examples that changed up and down by much are no drop, although no exchange of samples is as low."""
+    before = [[1.0]] * 6 + [[0.0]] * 5
+    after = [[0.0] * 3] * 6 + [[1.0] * 3] * 5
+    found = paired_samples(before, after)
+    assert found is not None
+    assert found.p_drop == pytest.approx(p_value([-1.0] * 6 + [1.0] * 5))
+
+
+def test_five_examples_can_show_only_what_1_of_32_permutations_shows() -> None:
+    """Student's t of 4 degrees of freedom: 2.562 at 1 - 1/32, 0.941 at 0.8; of 29: 1.699 and 0.854."""
+    five, thirty = [0.0, 1.0, 2.0, 3.0, 4.0], [0.0, 1.0] * 15
+    assert smallest_drop(five) == pytest.approx((2.562 + 0.941) * 2.5**0.5 / 5**0.5, abs=0.001)
+    assert smallest_drop(thirty) == pytest.approx((1.699 + 0.854) * (7.5 / 29) ** 0.5 / 30**0.5, abs=0.001)
+    assert smallest_drop(five[:4]) is None
