@@ -29,6 +29,7 @@ from pytest_pitcheval.fixtures import (  # noqa: F401  # pytest looks for fixtur
     trainset,
     valset,
 )
+from pytest_pitcheval.ownership import is_ours
 from pytest_pitcheval.session import SESSION, Session, get_session
 
 _EVALUATION = (
@@ -67,7 +68,7 @@ def pytest_configure_node(node: Any) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     session = get_session(metafunc.config)
-    if session.is_ours(metafunc.definition):
+    if is_ours(metafunc.definition):
         session.parametrize(metafunc)
 
 

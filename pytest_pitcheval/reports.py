@@ -13,6 +13,7 @@ import pytest
 from pytest_pitcheval import junit
 from pytest_pitcheval.errors import CompileFailed, MarkerError, MetricFailed, PitchevalError
 from pytest_pitcheval.evaluation import is_lm_error
+from pytest_pitcheval.ownership import uses_lm
 from pytest_pitcheval.records import Record, plain, redact
 from pytest_pitcheval.running_test import RunningTest
 from pytest_pitcheval.session import Session
@@ -30,7 +31,7 @@ def finish(session: Session, item: pytest.Item, call: pytest.CallInfo[None], rep
 
     running = item.stash.get(RUNNING, None)
     if running is None:
-        if session.uses_lm(item):
+        if uses_lm(item):
             _redact(report, session.secrets)
         return
     error = call.excinfo.value if call.excinfo else None

@@ -103,8 +103,9 @@ def _write(session: Session, results: Results, document: dict[str, Any]) -> None
                 results.paths.append(path)
         except OSError as error:
             results.problems.append(f"the run file could not be written: {error}")
-    session.journal.close(remove=bool(results.paths))
-    if session.journal.problem:
+    written = run_files.run_path(settings.directory, session.run_id) in results.paths
+    session.journal.close(remove=written)
+    if session.journal.problem and not written:
         results.problems.append(session.journal.problem)
 
 

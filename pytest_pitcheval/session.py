@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_pitcheval import references
+from pytest_pitcheval.ownership import is_ours, uses_lm
 from pytest_pitcheval.rollouts import session_timestamp
 from pytest_pitcheval.settings import Settings, read_settings
 
@@ -29,11 +30,6 @@ if TYPE_CHECKING:
 
 SESSION = pytest.StashKey["Session"]()
 RUNNING = pytest.StashKey["RunningTest"]()
-
-ANCHOR = "_pitcheval_test"
-"""The fixture that all function fixtures of the plugin ask for: what has it in its closure is ours."""
-
-_LMS = ("generator_lm", "evaluator_lm")
 
 
 def get_session(config: pytest.Config) -> Session:
@@ -107,18 +103,6 @@ class Session:
 
     # Collection
 
-    @staticmethod
-    def is_ours(node: pytest.Item) -> bool:
-        """Whether a test uses the plugin, and not just fixtures of its own with the same names."""
-        return ANCHOR in getattr(node, "fixturenames", ()) or any(
-            mark.name == "evaluation" for mark in node.own_markers
-        )
-
-    @staticmethod
-    def uses_lm(node: pytest.Item) -> bool:
-        """Whether a test asks for one of the LMs by name: its calls are fresh too, and its reports show no key."""
-        return any(name in getattr(node, "fixturenames", ()) for name in _LMS)
-
     def parametrize(self, metafunc: pytest.Metafunc) -> None:
         """Make the tests of one function; note its whole dataset."""
         from pytest_pitcheval.parametrization import parametrize
@@ -127,9 +111,9 @@ class Session:
 
     def collect(self, items: Sequence[pytest.Item]) -> None:
         """Remember the evaluation tests; a worker leaves them where the controller finds them."""
-        if any(map(self.uses_lm, items)):
+        if any(map(uses_lm, items)):
             self.watch_tests()
-        ours = [item for item in items if self.is_ours(item)]
+        ours = [item for item in items if is_ours(item)]
         if not ours:
             return
         from pytest_pitcheval import storage, timeouts
@@ -234,8 +218,8 @@ class Session:
         from pytest_pitcheval.running_test import RunningTest
 
         self.end()
-        ours = self.is_ours(item)
-        if not ours and not self.uses_lm(item):
+        ours = is_ours(item)
+        if not ours and not uses_lm(item):
             return
         self._attempts[item.nodeid] += 1
         self._running = RunningTest(item, self.settings, self.timestamp, self._attempts[item.nodeid])
