@@ -107,7 +107,18 @@ def paired_difference(differences: Sequence[float]) -> PairedDifference | None:
     Pass the difference of an example's means over its rollouts: the example is the unit, so rollouts are clustered
     by it, and what makes examples differ in difficulty is no noise.
     """
-    return _described(differences, _tails(differences)) if differences else None
+    if not differences:
+        return None
+    differences = [value if abs(value) > _ROUNDING else 0.0 for value in differences]
+    below, above = _tails(differences)
+    return PairedDifference(
+        examples=len(differences),
+        difference=rounded(statistics.mean(map(float, differences))),
+        ci95=_t_interval(differences, 0.95),
+        p_drop=below,
+        p_value=_two_sided(below, above),
+        smallest_drop=smallest_drop(differences),
+    )
 
 
 def paired_samples(before: Sequence[Sequence[float]], after: Sequence[Sequence[float]]) -> PairedDifference | None:
@@ -118,23 +129,12 @@ def paired_samples(before: Sequence[Sequence[float]], after: Sequence[Sequence[f
     theirs and that of samples exchanged within each example.
     """
     pairs = list(zip(before, after, strict=True))
-    differences = [statistics.fmean(new) - statistics.fmean(old) for old, new in pairs]
-    tails = _tails(differences)
-    if any(len(old) != len(new) for old, new in pairs):
-        below, above = _exchanged_tails(before, after)
-        tails = max(tails[0], below), max(tails[1], above)
-    return _described(differences, tails) if differences else None
-
-
-def _described(differences: Sequence[float], tails: tuple[float, float]) -> PairedDifference:
-    differences = [value if abs(value) > _ROUNDING else 0.0 for value in differences]
-    return PairedDifference(
-        examples=len(differences),
-        difference=rounded(statistics.mean(map(float, differences))),
-        ci95=_t_interval(differences, 0.95),
-        p_drop=tails[0],
-        p_value=_two_sided(*tails),
-        smallest_drop=smallest_drop(differences),
+    found = paired_difference([statistics.fmean(new) - statistics.fmean(old) for old, new in pairs])
+    if found is None or all(len(old) == len(new) for old, new in pairs):
+        return found
+    below, above = _exchanged_tails(before, after)
+    return dataclasses.replace(
+        found, p_drop=max(found.p_drop, below), p_value=max(found.p_value, _two_sided(below, above))
     )
 
 
