@@ -13,6 +13,8 @@ from pytest_pitcheval import options, settings
 from pytest_pitcheval.errors import PitchevalError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pytest_pitcheval.commands import Done
     from pytest_pitcheval.settings import Settings
 
@@ -29,6 +31,9 @@ _DECIDING = (
     "eval_baseline_allow",
     "eval_update_baseline",
 )
+
+
+_LOGGING = ("eval_mlflow", "eval_mlflow_timeout", "eval_mlflow_experiment")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -54,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("second", metavar="B", help="what is compared with it")
     decide = _command(commands, "decide", "hold a finished run to other thresholds, gates or baselines", _DECIDING)
     decide.add_argument("run", metavar="RUN", help=_RUN)
+    _command(commands, "sync", "log the runs to MLflow that could not be logged when they ended", _LOGGING)
     return parser
 
 
@@ -86,13 +92,13 @@ def _for_pytest(arguments: argparse.Namespace) -> list[str]:
 class _InsteadOfTests:
     """A pytest plugin: pytest reads its configuration, and then this runs instead of tests."""
 
-    def __init__(self, run: Callable[[Settings], Done]) -> None:
+    def __init__(self, run: Callable[[Settings, Path], Done]) -> None:
         self._run = run
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_cmdline_main(self, config: pytest.Config) -> pytest.ExitCode:
         try:
-            lines, good = self._run(settings.read_settings(config))
+            lines, good = self._run(settings.read_settings(config), config.rootpath)
         except PitchevalError as error:
             raise pytest.UsageError(str(error)) from None
         for line, _ in lines:
@@ -100,14 +106,15 @@ class _InsteadOfTests:
         return pytest.ExitCode.OK if good else pytest.ExitCode.TESTS_FAILED
 
 
-def _chosen(arguments: argparse.Namespace) -> Callable[[Settings], Done]:
+def _chosen(arguments: argparse.Namespace) -> Callable[[Settings, Path], Done]:
     from pytest_pitcheval import commands
 
     return {
-        "runs": lambda found: commands.list_runs(found),
-        "show": lambda found: commands.show_run(found, arguments.run, arguments.test),
-        "compare": lambda found: commands.compare_runs(found, arguments.first, arguments.second),
-        "decide": lambda found: commands.decide_run(found, arguments.run),
+        "runs": lambda found, folder: commands.list_runs(found),
+        "show": lambda found, folder: commands.show_run(found, arguments.run, arguments.test),
+        "compare": lambda found, folder: commands.compare_runs(found, folder, arguments.first, arguments.second),
+        "decide": lambda found, folder: commands.decide_run(found, folder, arguments.run),
+        "sync": commands.sync_runs,
     }[arguments.command]
 
 

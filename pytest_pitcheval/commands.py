@@ -16,9 +16,13 @@ from pytest_pitcheval.references import LoadedBaseline
 from pytest_pitcheval.run_files import RunFile
 from pytest_pitcheval.settings import Settings
 from pytest_pitcheval.terminal import Line
+from pytest_pitcheval.tracker import Tracker
 
 Done = tuple[Sequence[Line], bool]
 """What to print, and whether the run is a good one."""
+
+SYNC_SECONDS = 60.0
+"""How long ``sync`` waits for the tracker unless it is told."""
 
 _SHOWN = 5
 _SHOWN_TESTS = 20
@@ -98,9 +102,9 @@ def _score(record: Record) -> str | None:
     return f"{record.score:.3f} of {', '.join(f'{value:.3g}' for value in record.samples)}{threshold}"
 
 
-def compare_runs(settings: Settings, first: str, second: str) -> Done:
+def compare_runs(settings: Settings, folder: Path, first: str, second: str) -> Done:
     """The second of two runs or baseline files against the first, by test and method."""
-    before, after = _load(settings, first), _load(settings, second)
+    before, after = _load(settings, folder, first), _load(settings, folder, second)
     found = compare_all(before.measured, after.measured, after.scopes, settings.allowed)
     if not found:
         raise PitchevalError(f"{first!r} and {second!r} have no test in common")
@@ -113,9 +117,9 @@ def compare_runs(settings: Settings, first: str, second: str) -> Done:
     return [*lines, *((f"  {test} [{method}]: only in {second}", False) for test, method in new)], True
 
 
-def _load(settings: Settings, reference: str) -> LoadedBaseline:
+def _load(settings: Settings, folder: Path, reference: str) -> LoadedBaseline:
     try:
-        return references.load(settings.directory, reference, Path(reference).absolute())
+        return references.load(settings, folder, reference, Path(reference).absolute())
     except PitchevalError as error:
         raise PitchevalError(f"{reference!r}: {error}") from None
 
@@ -140,12 +144,12 @@ def _extremes(pairs: Sequence[Pair]) -> Iterator[str]:
             yield f"{verb} most: " + ", ".join(f"{pair.example_id} {pair.change:+.3f}" for pair in moved)
 
 
-def decide_run(settings: Settings, reference: str) -> Done:
+def decide_run(settings: Settings, folder: Path, reference: str) -> Done:
     """A finished run held to the thresholds, gates and baseline of ``settings``; good if all of it holds."""
     run = _find(settings, reference)
     if not run.finished:
         raise PitchevalError(f"{reference!r} has not finished: --eval-resume={run.run['id']} continues it")
-    baseline = references.load_baseline(settings)
+    baseline = references.load_baseline(settings, folder)
     outcome = decide_again(run.outcome, settings.threshold.made)
     decision = decide(
         outcome,
@@ -161,6 +165,22 @@ def decide_run(settings: Settings, reference: str) -> Done:
         lines += [(problem, True) for problem in problems]
         lines += [terminal.update_line(update, Path.cwd())] if update else []
     return lines, _is_good(decision, outcome)
+
+
+def sync_runs(settings: Settings, folder: Path) -> Done:
+    """Log the runs that wait to the tracker; good if none is left for it."""
+    if settings.mlflow.off:
+        raise PitchevalError("--eval-mlflow: 'off': expected a tracker to send to")
+    tracker = Tracker(settings.mlflow, settings.directory, folder)
+    try:
+        lines: list[Line] = list(tracker.send(settings.mlflow.timeout or SYNC_SECONDS))
+    finally:
+        tracker.close()
+    left = tracker.spool.waiting()
+    for where in dict.fromkeys(one.where for one in left if one.where != tracker.where):
+        count = sum(one.where == where for one in left)
+        lines.append((f"mlflow: {count} more wait for {where}: --eval-mlflow names it", False))
+    return lines or [("mlflow: no run waits to be logged", False)], not any(bad for _, bad in lines)
 
 
 def _changed(before: Outcome, after: Outcome) -> Iterator[Line]:

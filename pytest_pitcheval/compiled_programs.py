@@ -30,6 +30,8 @@ def compiled_for(request: pytest.FixtureRequest, optimization: Optimization, pro
             compiled, stored = session.compiler.get(
                 optimization, ingredients, request.node.nodeid, Progress(request.config).say
             )
+        if stored is not None and stored.exists():
+            request.node.stash[RUNNING].program_file = stored.relative_to(session.settings.directory).as_posix()
     if session.settings.save_program is not None:
         path = _save_path(session.settings.save_program, request, optimization)
         save_program(path, compiled, stored, optimization, session.run_id)

@@ -140,7 +140,8 @@ OPTIONS = (
         "eval_baseline",
         "REF",
         _text,
-        "compare with this baseline: a file, a run ID or 'last'; default pitcheval-baseline.json if it is there",
+        "compare with this baseline: a file, a run ID or 'last' or 'mlflow:RUN_ID|latest'; "
+        "default pitcheval-baseline.json if it is there",
         "pitcheval-baseline.json",
     ),
     Option("eval_update_baseline", None, bool, "write the scores of this run to the baseline file"),
@@ -151,6 +152,26 @@ OPTIONS = (
         f"compare with the baseline although these have changed: {', '.join(ALLOWED)}",
         frozenset(),
     ),
+    Option(
+        "eval_mlflow",
+        "URI|off",
+        _text,
+        "log to this MLflow tracker; default: MLFLOW_TRACKING_URI, else MLflow's local store in the root directory",
+    ),
+    Option(
+        "eval_mlflow_timeout",
+        "SECONDS",
+        _number(float, 0, "a number of seconds above 0", below=True),
+        "wait for the MLflow tracker at most so long in all; what was not logged waits for pitcheval sync; default 10",
+    ),
+    Option(
+        "eval_mlflow_experiment",
+        "NAME",
+        _text,
+        "MLflow experiment; default: MLFLOW_EXPERIMENT_NAME, else pytest-pitcheval",
+    ),
+    Option("eval_mlflow_run_name", "NAME", _text, "name of the MLflow run; default: pitcheval and the run's ID"),
+    Option("eval_mlflow_traces", None, bool, "log a trace of each evaluated example to MLflow"),
     Option("eval_json", "PATH", _text, "write the run file to PATH as well"),
     Option(
         "eval_timeout",
@@ -175,6 +196,8 @@ INI_ONLY = (
     Option("evaluator_api_base", None, _text, "URL of the API that serves evaluator_lm; default: the generator's"),
 )
 
+MLFLOW_TAGS = {"eval_mlflow_tags": "tags of the MLflow run, a 'name = value' a line"}
+
 LM_ARGUMENTS = {
     "generator_settings": "further arguments of generator_lm's dspy.LM, a 'name = JSON value' a line",
     "evaluator_settings": "further arguments of evaluator_lm's dspy.LM, a 'name = JSON value' a line",
@@ -197,5 +220,5 @@ def add_options(parser: pytest.Parser) -> None:
     for option in (*OPTIONS, *INI_ONLY):
         kind: Literal["bool", "string"] = "bool" if option.parse is bool else "string"
         parser.addini(option.name, option.help, type=kind, default=None)
-    for name, text in LM_ARGUMENTS.items():
+    for name, text in {**LM_ARGUMENTS, **MLFLOW_TAGS}.items():
         parser.addini(name, text, type="linelist", default=[])

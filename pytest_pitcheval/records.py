@@ -127,6 +127,7 @@ class Collected:
     example_id: str | None
     optimization: str
     gates: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -142,7 +143,7 @@ class Record:
 
     ``seconds`` is the time the rollouts took, without compiling. ``score`` is None for an unscored example.
     ``threshold`` is what held, ``own_threshold`` what the test itself asked for. ``fingerprints`` tell what was
-    measured with what, by `names.ROLES`.
+    measured with what, by `names.ROLES`. ``program_file`` is the stored compiled program below the ``--eval-dir``.
     """
 
     __pydantic_config__ = FINITE
@@ -167,6 +168,7 @@ class Record:
     fingerprints: Mapping[str, str] = dataclasses.field(default_factory=dict)
     inputs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     prediction: Mapping[str, Any] | None = None
+    program_file: str | None = None
 
     @property
     def usage(self) -> Usage:

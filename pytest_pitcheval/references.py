@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from pytest_pitcheval.settings import Settings
 
 
+MLFLOW = "mlflow:"
+"""Before the ID of an MLflow run, or ``latest`` or ``latest@BRANCH``: the newest one whose gates passed."""
+
+
 class LoadedBaseline(NamedTuple):
     """A baseline, how to name it to the user (a path, or a run's ID), and what it knows of its datasets."""
 
@@ -41,7 +45,7 @@ def repeated_run(settings: Settings) -> Mapping[str, Any] | None:
         raise pytest.UsageError(f"{option}: {reference!r}: {error}") from None
 
 
-def load_baseline(settings: Settings) -> LoadedBaseline | None:
+def load_baseline(settings: Settings, folder: Path) -> LoadedBaseline | None:
     """The baseline to compare with, None where there is none and none is asked for.
 
     Where it is to be written, it is read all the same, so that a file that we would not understand is not
@@ -56,7 +60,7 @@ def load_baseline(settings: Settings) -> LoadedBaseline | None:
         if asked.update:
             _check_updatable(asked.reference, asked.path)
         elif asked.named_by or os.path.exists(asked.path):
-            return load(settings.directory, asked.reference, asked.path)
+            return load(settings, folder, asked.reference, asked.path)
         elif needing := _needs_baseline(settings):
             named_by = f"--eval-{needing.replace('_', '-')}"
             raise PitchevalError("no such file; --eval-update-baseline writes it")
@@ -69,7 +73,7 @@ def _needs_baseline(settings: Settings) -> str | None:
     return next((gate for gate in NEED_BASELINE if settings.limits[gate].made(None) is not None), None)
 
 
-def load(directory: Path, reference: str, path: Path) -> LoadedBaseline:
+def load(settings: Settings, folder: Path, reference: str, path: Path) -> LoadedBaseline:
     """The baseline or run that ``reference`` names, a file's ``path`` if it is none of ``directory``'s runs.
 
     Raises:
@@ -78,11 +82,11 @@ def load(directory: Path, reference: str, path: Path) -> LoadedBaseline:
     from pytest_pitcheval import baselines, run_files, storage
     from pytest_pitcheval.comparison import Scope
 
-    if reference == "last" or run_files.is_run_id(reference):
-        path = run_files.find(directory, reference)
-    elif not os.path.isfile(path):
-        raise PitchevalError("no such file; expected a baseline or run file, a run ID or 'last'")
-    document = storage.read_json(path)
+    if reference.startswith(MLFLOW):
+        document, path = storage.parse_json(_fetch(settings, folder, reference), reference), Path(reference)
+    else:
+        path = _find(settings.directory, reference, path)
+        document = storage.read_json(path)
     if isinstance(document, dict) and "run" in document:
         run = run_files.from_document(document, path)
         measured = baselines.measure(run.outcome.records.values())
@@ -91,10 +95,35 @@ def load(directory: Path, reference: str, path: Path) -> LoadedBaseline:
     return LoadedBaseline(reference, measured, {key: Scope(group.examples) for key, group in measured.items()})
 
 
+def _find(directory: Path, reference: str, path: Path) -> Path:
+    from pytest_pitcheval import run_files
+
+    if reference == "last" or run_files.is_run_id(reference):
+        return run_files.find(directory, reference)
+    if not os.path.isfile(path):
+        raise PitchevalError(
+            "no such file; expected a baseline or run file, a run ID, 'last' or 'mlflow:RUN_ID|latest'"
+        )
+    return path
+
+
+def _fetch(settings: Settings, folder: Path, reference: str) -> str:
+    """The text of a run file that was logged to MLflow."""
+    from pytest_pitcheval.tracker import LOGGING_SECONDS, Tracker
+
+    if settings.mlflow.off:
+        raise PitchevalError("--eval-mlflow is 'off': expected a tracker to ask")
+    tracker = Tracker(settings.mlflow, settings.directory, folder)
+    try:
+        return tracker.fetch(reference.removeprefix(MLFLOW), settings.mlflow.timeout or LOGGING_SECONDS)
+    finally:
+        tracker.close()
+
+
 def _check_updatable(reference: str, path: Path) -> None:
     from pytest_pitcheval import baseline_files, run_files
 
-    if reference == "last" or run_files.is_run_id(reference):
+    if reference == "last" or reference.startswith(MLFLOW) or run_files.is_run_id(reference):
         raise PitchevalError("--eval-update-baseline writes a file: expected a path")
     if os.path.exists(path):
         baseline_files.read(path)

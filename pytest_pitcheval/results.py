@@ -17,6 +17,7 @@ from pytest_pitcheval.decisions import Decision, Outcome, Terms, decide
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.gates import GateResult
 from pytest_pitcheval.records import Collected, function_of, plain, redact
+from pytest_pitcheval.rollouts import session_timestamp
 from pytest_pitcheval.session import Session
 from pytest_pitcheval.settings import Settings
 from pytest_pitcheval.summaries import Missing
@@ -43,6 +44,7 @@ class Results:
         update: what was written to the baseline file, or None.
         paths: the run files that were written.
         problems: what could not be written or read at the end, a line each.
+        logged: what came of logging to MLflow, a line each, and whether it is bad news; it never makes a run fail.
     """
 
     decision: Decision
@@ -51,6 +53,7 @@ class Results:
     update: Update | None = None
     paths: list[Path] = dataclasses.field(default_factory=list)
     problems: list[str] = dataclasses.field(default_factory=list)
+    logged: list[tuple[str, bool]] = dataclasses.field(default_factory=list)
 
     @property
     def bad(self) -> bool:
@@ -65,6 +68,7 @@ def conclude(session: Session) -> Results:
     decision = decide(outcome, measured, terms_of(settings), gated=not settings.baseline.update)
     results = Results(decision, outcome.missing, session.baseline.name if session.baseline else None)
     _write(session, results, redact(_document(session, outcome, results), session.secrets))
+    _wait_for_tracker(session, results)
     if settings.baseline.update:
         results = dataclasses.replace(results, update=update_baseline(settings, outcome, results.problems))
     return results
@@ -116,6 +120,18 @@ def amend_junit(session: Session, results: Results, path: Path) -> None:
         junit.amend(path, session.run_id, session.records.values(), decided)
     except (OSError, ElementTree.ParseError) as error:
         results.problems.append(f"the JUnit file {path} could not be amended: {error}")
+
+
+def _wait_for_tracker(session: Session, results: Results) -> None:
+    """The run waits to be logged, before anything is tried; its run file is there, or there is nothing to log."""
+    path = run_files.run_path(session.settings.directory, session.run_id)
+    if session.tracker is None or path not in results.paths:
+        return
+    files = dict.fromkeys(record.program_file for record in session.records.values() if record.program_file)
+    try:
+        session.tracker.wait_for(session.run_id, path, [session.settings.directory / file for file in files])
+    except OSError as error:
+        results.logged.append((f"mlflow: the run was not logged: {error}", True))
 
 
 def update_baseline(settings: Settings, outcome: Outcome, problems: list[str]) -> Update | None:
@@ -177,6 +193,8 @@ def describe_run(session: Session) -> dict[str, Any]:
         "train_size": settings.train_size,
         "test_size": settings.test_size,
         "seed": settings.seed,
+        "rollouts": max((len(record.samples) for record in session.records.values()), default=0),
+        "finished": session_timestamp(),
         "replay_of": session.timestamp if settings.replay else None,
         "resume_of": session.timestamp if settings.resume else None,
     }

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from pytest_pitcheval import reports, timeouts
-from pytest_pitcheval.records import Record
 from pytest_pitcheval.running_test import check_markers
 from pytest_pitcheval.session import RUNNING, Session
 
@@ -54,8 +53,7 @@ class RunningHooks:
         if self._session.is_worker:
             return
         if record := getattr(report, reports.RECORD, None):
-            self._session.records[report.nodeid] = Record.from_dict(record)
-            self._session.journal.append(record)
+            self._session.keep(record)
         elif report.when not in ("setup", "call", "teardown"):  # xdist's own report of a worker's end
             worker = getattr(getattr(getattr(report, "node", None), "gateway", None), "id", "")
             self._session.lost[report.nodeid] = f"worker {worker} crashed while it ran"

@@ -49,12 +49,14 @@ def collected(item: pytest.Item, settings: Settings) -> Collected:
     row = params.pop("example", None)
     params.pop("optimization", None)
     evaluation = evaluation_of(item)
+    optimization = optimization_of(item, settings)
     return Collected(
         nodeid=item.nodeid,
         test=_test_name(item, params),
         example_id=getattr(row, "id", None),
-        optimization=str(optimization_of(item, settings)),
+        optimization=str(optimization),
         gates=evaluation.gates if evaluation else {},
+        settings=plain(optimization.settings),
     )
 
 
@@ -101,6 +103,7 @@ class RunningTest:
         self.predict: Callable[[RolloutScope], Any] | None = None
         self.program_raised: BaseException | None = None
         self.seconds = 0.0
+        self.program_file: str | None = None
         self.fingerprints: dict[str, str] = {}
         self.own_threshold = self.evaluation.threshold if self.evaluation else None
         if isinstance(row := _params(item).get("example"), Row):
@@ -169,6 +172,7 @@ class RunningTest:
             fingerprints=self._known_fingerprints(),
             inputs=plain(self.example.inputs().toDict()) if self.example is not None else {},
             prediction=plain_prediction(self.prediction),
+            program_file=self.program_file,
         )
 
 

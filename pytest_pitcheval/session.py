@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pytest_pitcheval.results import Results
     from pytest_pitcheval.rollout_cache import Rollouts
     from pytest_pitcheval.running_test import RunningTest
+    from pytest_pitcheval.tracker import Tracker
 
 SESSION = pytest.StashKey["Session"]()
 RUNNING = pytest.StashKey["RunningTest"]()
@@ -58,7 +60,7 @@ class Session:
         shared: Mapping[str, Any] | None = getattr(config, "workerinput", {}).get("pitcheval")
         self.is_worker = shared is not None
         self.baseline: LoadedBaseline | None = None
-        shared = shared or self._new_session()
+        shared = shared or self._new_session(config)
         self.run_id: str = shared["run_id"]
         self.timestamp: str = shared["timestamp"]
         self.owner_pid: int = shared["owner_pid"]
@@ -69,6 +71,8 @@ class Session:
         self.lost: dict[str, str] = {}
         self.results: Results | None = None
         self._journal: Journal | None = None
+        self._tracker: Tracker | None = None
+        self._started = time.monotonic()
         self._watching = False
         self._attempts: Counter[str] = Counter()
         self._running: RunningTest | None = None
@@ -77,9 +81,9 @@ class Session:
         self._trainsets: Trainsets | None = None
         self._identities: Identities | None = None
 
-    def _new_session(self) -> dict[str, Any]:
+    def _new_session(self, config: pytest.Config) -> dict[str, Any]:
         run_id, repeated = session_timestamp(), references.repeated_run(self.settings)
-        self.baseline = references.load_baseline(self.settings)
+        self.baseline = references.load_baseline(self.settings, config.rootpath)
         # The folder is made only when it is needed, so the name has to be one that nobody can guess.
         import secrets
         import tempfile
@@ -206,6 +210,24 @@ class Session:
             self._journal = Journal(self.settings.directory, self.run_id, self.timestamp)
         return self._journal
 
+    @property
+    def tracker(self) -> Tracker | None:
+        """Where the controller logs; None in a worker, and where nothing is logged."""
+        if self._tracker is None and not self.is_worker and not self.settings.mlflow.off:
+            from pytest_pitcheval.tracker import Tracker
+
+            self._tracker = Tracker(self.settings.mlflow, self.settings.directory, self.config.rootpath)
+        return self._tracker
+
+    def keep(self, record: Mapping[str, Any]) -> None:
+        """A record has arrived; with the first one, logging gets ready."""
+        from pytest_pitcheval.records import Record
+
+        if not self.records and self.tracker is not None:
+            self.tracker.start()
+        self.records[record["nodeid"]] = Record.from_dict(record)
+        self.journal.append(record)
+
     def make_runtime_dir(self) -> Path:
         """The session's shared folder, for this user only."""
         self.runtime_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -273,15 +295,25 @@ class Session:
         self.results = conclude(self)
         return self.results
 
-    def amend_junit(self) -> None:
-        """Complete the XML file that pytest has just written, if evaluation tests were run and it was asked for one."""
-        if self.results is not None and self.settings.junit_path is not None:
-            from pytest_pitcheval.results import amend_junit
+    def publish(self) -> None:
+        """Complete the XML file that pytest has just written, and log the run to MLflow; whatever was asked for."""
+        if self.results is None:
+            return
+        from pytest_pitcheval import results, timeouts
+        from pytest_pitcheval.tracker import LOGGING_SECONDS
 
-            amend_junit(self, self.results, self.settings.junit_path)
+        if self.settings.junit_path is not None:
+            results.amend_junit(self, self.results, self.settings.junit_path)
+        if self.tracker is not None and self.results.paths:
+            seconds = timeouts.left_of_session(
+                self.config, self._started, self.settings.mlflow.timeout or LOGGING_SECONDS
+            )
+            self.results.logged.extend(self.tracker.send(seconds, self.run_id))
 
     def close(self) -> None:
         """Give back what this process took; the controller also ends the session's servers."""
+        if self._tracker is not None:
+            self._tracker.close()
         if self._rollouts is not None:
             self._rollouts.uninstall()
         if not self.is_worker and self.runtime_dir.exists():

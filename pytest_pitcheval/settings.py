@@ -59,6 +59,24 @@ class BaselineSettings(NamedTuple):
     update: bool
 
 
+class MlflowSettings(NamedTuple):
+    """Where and how runs are logged to MLflow.
+
+    Attributes:
+        off: nothing is logged.
+        uri: the tracker; None for MLflow's own local default.
+        timeout: seconds for everything, or None where it was not asked for.
+    """
+
+    off: bool
+    uri: str | None
+    experiment: str
+    run_name: str | None
+    tags: Mapping[str, str]
+    traces: bool
+    timeout: float | None
+
+
 class Settings(NamedTuple):
     """What the command line and the ini file ask for, checked.
 
@@ -85,6 +103,7 @@ class Settings(NamedTuple):
     limits: Mapping[str, Choice[float]]
     strict: bool
     allowed: frozenset[str]
+    mlflow: MlflowSettings
 
 
 class _Reader:
@@ -137,6 +156,20 @@ class _Reader:
             return None
         expanded = os.path.expanduser(os.path.expandvars(text))
         return Path(os.path.normpath(self.config.invocation_params.dir / expanded))
+
+    def mlflow(self) -> MlflowSettings:
+        uri = self.value("eval_mlflow") or os.environ.get("MLFLOW_TRACKING_URI") or None
+        experiment = self.value("eval_mlflow_experiment") or os.environ.get("MLFLOW_EXPERIMENT_NAME")
+        tags = {name: str(value) for name, value in self.arguments("eval_mlflow_tags").items()}
+        return MlflowSettings(
+            off=uri == "off",
+            uri=uri,
+            experiment=experiment or "pytest-pitcheval",
+            run_name=self.value("eval_mlflow_run_name"),
+            tags=tags,
+            traces=bool(self.value("eval_mlflow_traces")),
+            timeout=self.value("eval_mlflow_timeout"),
+        )
 
     def arguments(self, name: str) -> dict[str, Any]:
         lines = (line.partition("=") for line in self.config.getini(name))
@@ -206,4 +239,5 @@ def read_settings(config: pytest.Config) -> Settings:
         limits={gate: read.choice(f"eval_{gate}") for gate in GATES},
         strict=read.value("eval_gate") == "strict",
         allowed=read.value("eval_baseline_allow"),
+        mlflow=read.mlflow(),
     )

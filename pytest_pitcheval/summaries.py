@@ -30,6 +30,7 @@ class Summary:
         skipped: how many were skipped.
         unscored: node IDs of examples without a score, each with the reason.
         gates: the limits that the test's own marker sets.
+        settings: those of the optimization method.
         not_run: IDs of the dataset's examples that were not collected.
     """
 
@@ -48,6 +49,7 @@ class Summary:
     unscored: tuple[Missing, ...]
     gates: Mapping[str, float]
     not_run: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def pass_rate(self) -> float | None:
@@ -72,6 +74,7 @@ class Summary:
             "unscored": [dataclasses.asdict(one) for one in self.unscored],
             "gates": dict(self.gates),
             "not_run": list(self.not_run),
+            "settings": dict(self.settings),
         }
 
 
@@ -127,6 +130,7 @@ def _summary(
         unscored=(*without, *(missing[one.nodeid] for one in group if one.nodeid in missing)),
         gates=group[0].gates,
         not_run=not_run,
+        settings=group[0].settings,
     )
 
 

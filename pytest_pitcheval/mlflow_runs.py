@@ -1,0 +1,217 @@
+"""A run file as MLflow runs: one for the session, one below it for each test and method. Plain values, no MLflow."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+SESSION = "session"
+"""The part of the run that stands for the whole session."""
+
+RUN_ID, PART, GATES_TAG = "pitcheval.run_id", "pitcheval.part", "pitcheval.gates"
+"""Tags by which a run is found again."""
+
+TABLE = "evaluations.json"
+_LONGEST_VALUE = 5_000
+_LONGEST_KEY = 250
+_FORBIDDEN = re.compile(r"[^\w .:/-]")
+
+Point = tuple[str, float, int]
+"""A metric's name, its value and its step."""
+
+
+@dataclasses.dataclass(frozen=True)
+class MlflowRun:
+    """One MLflow run.
+
+    Attributes:
+        part: `SESSION`, or test and method.
+        start, end: milliseconds since 1970.
+        table: the rows of `TABLE`, as pandas writes a table: ``columns`` and ``data``.
+        dataset: name and digest of the examples, None for the session.
+    """
+
+    part: str
+    name: str
+    start: int
+    end: int
+    params: Mapping[str, str]
+    tags: Mapping[str, str]
+    points: list[Point]
+    table: Mapping[str, Any]
+    dataset: tuple[str, str, int] | None = None
+
+
+def mlflow_runs(document: Mapping[str, Any], name: str | None, tags: Mapping[str, str]) -> list[MlflowRun]:
+    """The runs that a run file's ``document`` stands for, the session's first."""
+    parts = [_part(document, summary, tags) for summary in document["summary"]]
+    return [_session(document, name, tags), *parts]
+
+
+def _session(document: Mapping[str, Any], name: str | None, tags: Mapping[str, str]) -> MlflowRun:
+    run, tests = document["run"], document["tests"]
+    return MlflowRun(
+        SESSION,
+        name or f"pitcheval {run['id']}",
+        *_times(run),
+        params=dict(_params(run)),
+        tags={**_tags(document, document["gates"]), **tags, PART: SESSION},
+        points=[(key, value, 0) for key, value in _totals(document).items()],
+        table=_table(tests),
+    )
+
+
+def _part(document: Mapping[str, Any], summary: Mapping[str, Any], tags: Mapping[str, str]) -> MlflowRun:
+    name = f"{summary['test']} [{summary['optimization']}]"
+    tests = [one for one in document["tests"] if _key(one) == _key(summary)]
+    gates = [one for one in document["gates"] if _key(one) == _key(summary)]
+    compared = [one for one in document["comparisons"] if _key(one) == _key(summary)]
+    settings = {f"settings.{key}": _text(value) for key, value in summary["settings"].items()}
+    return MlflowRun(
+        name,
+        name,
+        *_times(document["run"]),
+        params={"test": _text(summary["test"]), "optimization": summary["optimization"], **settings},
+        tags={**_tags(document, gates), **tags, PART: name},
+        points=[*((key, value, 0) for key, value in _numbers(summary, compared).items()), *_points(tests)],
+        table=_table(tests),
+        dataset=(summary["test"], _digest(tests), len(tests)),
+    )
+
+
+def _key(one: Mapping[str, Any]) -> tuple[str, str]:
+    return one["test"], one["optimization"]
+
+
+def _times(run: Mapping[str, Any]) -> tuple[int, int]:
+    return _milliseconds(run["id"]), _milliseconds(run["finished"])
+
+
+def _milliseconds(timestamp: str) -> int:
+    moment = datetime.strptime(timestamp, "%Y%m%dT%H%M%S.%fZ").replace(tzinfo=timezone.utc)
+    return int(moment.timestamp() * 1000)
+
+
+def _params(run: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    names = ("generator_model", "evaluator_model", "generator_temperature", "evaluator_temperature")
+    for key in (*names, "rollouts", "train_size", "test_size", "seed", "baseline", "replay_of", "resume_of"):
+        if run[key] is not None:
+            yield key, _text(run[key])
+    if run["git"]["commit"]:
+        yield "git_commit", run["git"]["commit"]
+    yield from ((f"version.{name}", _text(version)) for name, version in run["versions"].items())
+
+
+def _tags(document: Mapping[str, Any], gates: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Who it was, on which commit, and how the gates were decided."""
+    run, decided = document["run"], list(gates)
+    tags = {RUN_ID: run["id"], GATES_TAG: _worst(gate["status"] for gate in decided)}
+    git = run["git"]
+    tags |= {"mlflow.source.git.commit": git["commit"]} if git["commit"] else {}
+    tags |= {"mlflow.source.git.branch": git["branch"], "pitcheval.branch": git["branch"]} if git["branch"] else {}
+    for gate in decided:
+        name = _name(f"pitcheval.gate.{gate['gate']}/{gate['test']}/{gate['optimization']}")
+        tags[name] = _text(f"{gate['status']}: {gate['reason']}")
+    return tags
+
+
+def _worst(statuses: Iterable[str]) -> str:
+    found = set(statuses)
+    return next((one for one in ("failed", "inconclusive", "passed") if one in found), "none")
+
+
+def _totals(document: Mapping[str, Any]) -> dict[str, float]:
+    tests = document["tests"]
+    scores = [one["score"] for one in tests if one["score"] is not None]
+    counts = {f"{status}_tests": sum(one["status"] == status for one in tests) for status in _STATUSES}
+    return {
+        "tests": len(tests) + len(document["missing"]),
+        **counts,
+        "missing_tests": len(document["missing"]),
+        "scored": len(scores),
+        **({"mean": sum(scores) / len(scores)} if scores else {}),
+        "failed_gates": sum(gate["status"] == "failed" for gate in document["gates"]),
+        **_used(tests),
+    }
+
+
+_STATUSES = ("passed", "failed", "error", "skipped")
+
+
+def _used(tests: Iterable[Mapping[str, Any]]) -> dict[str, float]:
+    """What the tests took; cost only where it is known of all."""
+    found = list(tests)
+    costs = [one["cost"] for one in found]
+    known = {} if None in costs else {"cost": sum(costs)}
+    return {
+        "fresh_calls": sum(one["lm_calls"]["fresh"] for one in found),
+        "cached_calls": sum(one["lm_calls"]["cached"] for one in found),
+        "prompt_tokens": sum(one["tokens"]["prompt"] for one in found),
+        "completion_tokens": sum(one["tokens"]["completion"] for one in found),
+        "seconds": sum(one["seconds"] for one in found),
+        **known,
+    }
+
+
+def _numbers(summary: Mapping[str, Any], compared: list[Mapping[str, Any]]) -> dict[str, float]:
+    """The numbers of a test and method."""
+    numbers = {key: summary[key] for key in ("examples", "scored", "passed", "skipped", "mean", "pass_rate", "seconds")}
+    numbers |= dict(zip(("ci95_low", "ci95_high"), summary["ci95"] or (None, None), strict=True))
+    numbers |= {"unscored": len(summary["unscored"]), "cost": summary["cost"]}
+    numbers |= {f"{kind}_calls": summary["lm_calls"][kind] for kind in ("fresh", "cached")}
+    numbers |= {f"{kind}_tokens": summary["tokens"][kind] for kind in ("prompt", "completion")}
+    for comparison in compared:
+        result = comparison["result"] or {}
+        numbers |= {"baseline_difference": result.get("difference"), "baseline_p_drop": result.get("p_drop")}
+    return {key: value for key, value in numbers.items() if value is not None}
+
+
+def _points(tests: Iterable[Mapping[str, Any]]) -> Iterator[Point]:
+    """What each example came to; its step is its position."""
+    for step, test in enumerate(tests):
+        numbers = {"score": test["score"], "seconds": test["seconds"], **test["metrics"]}
+        for name, value in numbers.items():
+            if value is not None:
+                yield _name(f"example/{name}"), value, step
+
+
+def _table(tests: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    rows = [_row(test) for test in tests]
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    return {"columns": columns, "data": [[row.get(name) for name in columns] for row in rows]}
+
+
+def _row(test: Mapping[str, Any]) -> dict[str, Any]:
+    """What one wants to read of an example first comes first."""
+    inputs = {f"inputs.{name}": _cell(value) for name, value in test["inputs"].items()}
+    predicted = {f"prediction.{name}": _cell(value) for name, value in (test["prediction"] or {}).items()}
+    about = ("example_id", "optimization", "status", "score", "threshold")
+    metrics = {f"metrics.{name}": value for name, value in test["metrics"].items()}
+    last = {name: test[name] for name in ("feedback", "error", "rollout_id", "test")}
+    return {**{name: test[name] for name in about}, **inputs, **predicted, **metrics, **last}
+
+
+def _cell(value: Any) -> Any:
+    return value if value is None or isinstance(value, (str, int, float)) else json.dumps(value, ensure_ascii=False)
+
+
+def _digest(tests: Iterable[Mapping[str, Any]]) -> str:
+    """8 hexadecimal digits of the examples, whatever their order."""
+    rows = sorted(f"{one['example_id']} {one['fingerprints'].get('example')}" for one in tests)
+    return hashlib.sha256("\n".join(rows).encode()).hexdigest()[:8]
+
+
+def _name(text: str) -> str:
+    """A name that MLflow allows."""
+    return _FORBIDDEN.sub("_", text)[:_LONGEST_KEY]
+
+
+def _text(value: Any) -> str:
+    """A value that MLflow allows."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"

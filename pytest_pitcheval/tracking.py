@@ -1,0 +1,254 @@
+"""The process that talks to MLflow, and may be killed while it does: ``python -m pytest_pitcheval.tracking``.
+
+Its first line of input says where to log, each further one what. It answers each with lines of JSON. All that it
+does may be done again after a kill: runs are found by their tags, and a metric's points have fixed times.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from pytest_pitcheval.evaluation import one_line
+from pytest_pitcheval.mlflow_runs import GATES_TAG, PART, RUN_ID, SESSION, TABLE, MlflowRun, mlflow_runs
+
+RUN_FILE = "run.json"
+"""The artifact that holds the run file."""
+
+PREPARE: Mapping[str, Any] = {"prepare": True}
+"""The job of importing MLflow and connecting, which take seconds."""
+
+ROLLOUT = "pitcheval.rollout_id"
+"""The tag by which a trace is found again."""
+
+_BATCH = 1_000
+_PARENT = "mlflow.parentRunId"
+
+ENVIRONMENT = {
+    "LITELLM_LOCAL_MODEL_COST_MAP": "true",
+    "MLFLOW_ENABLE_ASYNC_TRACE_LOGGING": "false",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+    "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
+"""What MLflow's client is told, unless the user has said otherwise: its own defaults wait for minutes."""
+
+
+class Target:
+    """A tracker and an experiment there.
+
+    ``uri`` is None for MLflow's own default. ``lock`` is a file for the time in which a local store is created:
+    two processes at once would break it.
+    """
+
+    def __init__(self, uri: str | None, experiment: str, lock: str) -> None:
+        from mlflow import MlflowClient, set_tracking_uri
+
+        if uri is not None:
+            set_tracking_uri(uri)
+        self.uri = uri or _default_uri()
+        with _alone(lock) if self.uri.startswith(("sqlite", "file")) else contextlib.nullcontext():
+            self.client = MlflowClient(self.uri)
+            self.experiment_id = self._experiment(experiment)
+
+    def _experiment(self, name: str) -> str:
+        from mlflow.exceptions import MlflowException
+
+        found = self.client.get_experiment_by_name(name)
+        if found is not None:
+            return str(found.experiment_id)
+        try:
+            return str(self.client.create_experiment(name))
+        except MlflowException:  # another session was faster
+            found = self.client.get_experiment_by_name(name)
+            if found is None:
+                raise
+            return str(found.experiment_id)
+
+    def link(self, run_id: str) -> str:
+        """Where one sees the run: a URL, or the store."""
+        if not self.uri.startswith("http"):
+            return f"run {run_id} in {self.uri}, which mlflow ui shows"
+        return f"{self.uri.rstrip('/')}/#/experiments/{self.experiment_id}/runs/{run_id}"
+
+    def log(self, document: Mapping[str, Any], job: Mapping[str, Any]) -> str:
+        """Log a run file, whatever of it is there already; returns the session's MLflow run ID."""
+        runs = mlflow_runs(document, job["name"], job["tags"])
+        known = self._known(document["run"]["id"])
+        parent = self._run(runs[0], known, {})
+        ids = {SESSION: parent} | {run.part: self._run(run, known, {_PARENT: parent}) for run in runs[1:]}
+        for run in runs:
+            self._fill(ids[run.part], run)
+        self._artifacts(parent, job)
+        if job["traces"]:
+            self._traces(parent, document)
+        for run in reversed(runs):  # the session's last: what is finished is all there
+            self.client.set_terminated(ids[run.part], "FINISHED", run.end)
+        return parent
+
+    def _known(self, run_id: str) -> dict[str, str]:
+        """The MLflow runs of a run that was logged before, or in part, by part."""
+        found = self.client.search_runs([self.experiment_id], f"tags.`{RUN_ID}` = '{run_id}'", max_results=1_000)
+        return {run.data.tags[PART]: run.info.run_id for run in found}
+
+    def _run(self, run: MlflowRun, known: Mapping[str, str], tags: Mapping[str, str]) -> str:
+        if run.part in known:
+            return known[run.part]
+        created = self.client.create_run(self.experiment_id, run.start, {**run.tags, **tags}, run.name)
+        return str(created.info.run_id)
+
+    def _fill(self, run_id: str, run: MlflowRun) -> None:
+        from mlflow.entities import Metric, Param
+
+        params = [Param(key, value) for key, value in run.params.items()]
+        points = [Metric(key, value, run.end, step) for key, value, step in run.points]
+        for start in range(0, len(params), 100):
+            self.client.log_batch(run_id, params=params[start : start + 100])
+        for start in range(0, len(points), _BATCH):
+            self.client.log_batch(run_id, metrics=points[start : start + _BATCH])
+        self.client.log_dict(run_id, dict(run.table), TABLE)
+        self.client.set_tag(run_id, "mlflow.loggedArtifacts", json.dumps([{"path": TABLE, "type": "table"}]))
+        if run.dataset is not None:
+            self._dataset(run_id, *run.dataset)
+
+    def _dataset(self, run_id: str, name: str, digest: str, rows: int) -> None:
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+
+        source = json.dumps({"test": name})
+        dataset = Dataset(name, digest, "code", source, profile=json.dumps({"num_rows": rows}))
+        self.client.log_inputs(run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "evaluation")])])
+
+    def _artifacts(self, run_id: str, job: Mapping[str, Any]) -> None:
+        self.client.log_text(run_id, Path(job["file"]).read_text(encoding="utf-8"), RUN_FILE)
+        for program in job["programs"]:
+            if os.path.isfile(program):
+                self.client.log_artifact(run_id, program, "programs")
+
+    def _traces(self, run_id: str, document: Mapping[str, Any]) -> None:
+        """A trace of each example that has none yet: inputs, prediction, and the score as feedback."""
+        import mlflow
+        from mlflow.entities import AssessmentSource, AssessmentSourceType
+
+        done = self._traced(document["run"]["id"])
+        judge = AssessmentSource(AssessmentSourceType.CODE, "metric")
+        for test in document["tests"]:
+            if test["rollout_id"] in done:
+                continue
+            tags = {RUN_ID: document["run"]["id"], ROLLOUT: test["rollout_id"]}
+            inputs = test["inputs"]
+            span = self.client.start_trace(
+                test["nodeid"], inputs=inputs, tags=tags, experiment_id=self.experiment_id, run_id=run_id
+            )
+            status = "ERROR" if test["status"] == "error" else "OK"
+            self.client.end_trace(span.trace_id, outputs=test["prediction"], status=status)
+            if test["score"] is not None:
+                mlflow.log_feedback(
+                    trace_id=span.trace_id, name="score", value=test["score"], source=judge, rationale=test["feedback"]
+                )
+
+    def _traced(self, run_id: str) -> set[str]:
+        """The rollouts that have a trace from an earlier attempt."""
+        found: set[str] = set()
+        token = None
+        while True:
+            page = self.client.search_traces(
+                locations=[self.experiment_id],
+                filter_string=f"tags.`{RUN_ID}` = '{run_id}'",
+                max_results=500,
+                page_token=token,
+                include_spans=False,
+            )
+            found |= {trace.info.tags[ROLLOUT] for trace in page if ROLLOUT in trace.info.tags}
+            token = page.token
+            if not token:
+                return found
+
+    def fetch(self, reference: str) -> str:
+        """The run file of an MLflow run: its ID, ``latest`` (whose gates passed), or ``latest@BRANCH``."""
+        import tempfile
+
+        run_id = reference if not reference.startswith("latest") else self._latest(reference.partition("@")[2])
+        with tempfile.TemporaryDirectory() as folder:
+            return Path(self.client.download_artifacts(run_id, RUN_FILE, folder)).read_text(encoding="utf-8")
+
+    def _latest(self, branch: str) -> str:
+        wanted = {PART: SESSION, GATES_TAG: "passed", **({"pitcheval.branch": branch} if branch else {})}
+        filters = " and ".join(f"tags.`{tag}` = '{value}'" for tag, value in wanted.items())
+        found = self.client.search_runs([self.experiment_id], filters, max_results=1, order_by=["start_time DESC"])
+        if not found:
+            raise LookupError("no run whose gates passed" + (f" on branch {branch!r}" if branch else ""))
+        return str(found[0].info.run_id)
+
+
+def _default_uri() -> str:
+    from mlflow import get_tracking_uri
+
+    return str(get_tracking_uri())
+
+
+@contextlib.contextmanager
+def _alone(lock: str) -> Iterator[None]:
+    from filelock import FileLock
+
+    Path(lock).parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(lock):
+        yield
+
+
+class _Worker:
+    """Answers jobs; connects for the first one, and again for the next if that failed."""
+
+    def __init__(self, target: Mapping[str, Any]) -> None:
+        self._arguments = target
+        self._target: Target | None = None
+
+    def _connected(self) -> Target:
+        if self._target is None:
+            self._target = Target(**self._arguments)
+        return self._target
+
+    def answer(self, job: Mapping[str, Any]) -> dict[str, Any]:
+        """What came of a job; its error as one line."""
+        try:
+            target = self._connected()
+            if job == PREPARE:
+                return {}
+            if "fetch" in job:
+                return {"document": target.fetch(job["fetch"])}
+            with _alone(job["lock"]):  # two sessions may send what is left of a third
+                document = json.loads(Path(job["file"]).read_text(encoding="utf-8"))
+                run_id = target.log(document, job)
+            return {"link": target.link(run_id)}
+        except Exception as error:
+            return {"error": one_line(error)}
+
+
+def main() -> None:
+    """Answer the jobs that come in, until there are no more."""
+    answers = _own_output()
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    worker = _Worker(json.loads(sys.stdin.readline()))
+    worker.answer(PREPARE)  # while tests run; a job that comes later tries again, and tells what is wrong
+    for line in sys.stdin:
+        answers.write(json.dumps(worker.answer(json.loads(line))) + "\n")
+        answers.flush()
+
+
+def _own_output() -> IO[str]:
+    """Where the answers go; what libraries print goes nowhere."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    return answers
+
+
+if __name__ == "__main__":
+    main()
