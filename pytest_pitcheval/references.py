@@ -101,9 +101,7 @@ def _find(directory: Path, reference: str, path: Path) -> Path:
     if reference == "last" or run_files.is_run_id(reference):
         return run_files.find(directory, reference)
     if not os.path.isfile(path):
-        raise PitchevalError(
-            "no such file; expected a baseline or run file, a run ID, 'last' or 'mlflow:RUN_ID|latest'"
-        )
+        raise PitchevalError("no such file; expected a baseline, a run (file, ID or 'last') or 'mlflow:RUN_ID|latest'")
     return path
 
 

@@ -197,8 +197,9 @@ class Session:
     def secrets(self) -> tuple[str, ...]:
         """The credentials that must appear in no report and no file, longest first."""
         from pytest_pitcheval.language_models import secrets
+        from pytest_pitcheval.tracker import credentials
 
-        seen = self._rollouts.callback.keys if self._rollouts else ()
+        seen = {*(self._rollouts.callback.keys if self._rollouts else ()), *credentials(self.settings.mlflow.uri)}
         return secrets(self.settings.generator, self.settings.evaluator, seen)
 
     @property

@@ -94,15 +94,14 @@ class Tracker:
 
     def hide(self, text: str) -> str:
         """``text`` without the credentials of the tracking URI."""
-        uri = self._settings.uri or ""
-        for secret in credentials(uri):
+        for secret in credentials(self._settings.uri):
             text = text.replace(secret, "***")
         return text
 
 
-def credentials(uri: str) -> list[str]:
+def credentials(uri: str | None) -> list[str]:
     """User and password in a URI, the longer text first."""
-    parts = urlsplit(uri)
+    parts = urlsplit(uri or "")
     userinfo = parts.netloc.rpartition("@")[0]
     return [text for text in (userinfo, parts.password) if text]
 

@@ -141,10 +141,12 @@ class Target:
         for test in document["tests"]:
             if test["rollout_id"] in done:
                 continue
-            tags = {RUN_ID: document["run"]["id"], ROLLOUT: test["rollout_id"]}
-            inputs = test["inputs"]
             span = self.client.start_trace(
-                test["nodeid"], inputs=inputs, tags=tags, experiment_id=self.experiment_id, run_id=run_id
+                test["nodeid"],
+                inputs=test["inputs"],
+                tags={RUN_ID: document["run"]["id"], ROLLOUT: test["rollout_id"]},
+                experiment_id=self.experiment_id,
+                run_id=run_id,
             )
             status = "ERROR" if test["status"] == "error" else "OK"
             self.client.end_trace(span.trace_id, outputs=test["prediction"], status=status)

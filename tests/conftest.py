@@ -35,6 +35,7 @@ evaluator_api_base = {url}
 evaluator_settings =
     api_key = "sk-for-tests-only"
     num_retries = 0
+eval_mlflow = off
 """
 
 CONFTEST = '''

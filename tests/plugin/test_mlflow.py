@@ -100,7 +100,10 @@ def check_logged(logged: Logged, document: dict[str, Any]) -> None:
             (test["example_id"], test["score"], test["inputs"]["question"]) for test in tests
         ]
         [dataset] = child.inputs.dataset_inputs
-        assert (dataset.dataset.name, json.loads(dataset.dataset.profile)) == (summary["test"], {"num_rows": len(tests)})
+        assert (dataset.dataset.name, json.loads(dataset.dataset.profile)) == (
+            summary["test"],
+            {"num_rows": len(tests)},
+        )
 
 
 @pytest.mark.parametrize("workers", ["-n0", "-n4"])
@@ -302,7 +305,10 @@ def test_a_logged_run_may_be_the_baseline(suite: Suite, good_run: tuple[str, ...
 
 @pytest.mark.parametrize(
     ("reference", "reason"),
-    [("mlflow:latest@nowhere", "no run whose gates passed on branch 'nowhere'"), ("mlflow:0123", "Run '0123' not found")],
+    [
+        ("mlflow:latest@nowhere", "no run whose gates passed on branch 'nowhere'"),
+        ("mlflow:0123", "Run '0123' not found"),
+    ],
 )
 def test_a_logged_baseline_that_is_not_there_is_one_line(
     suite: Suite, mlflow_server: MlflowServer, reference: str, reason: str
