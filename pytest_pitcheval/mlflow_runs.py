@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from typing import Any
@@ -33,7 +34,7 @@ class MlflowRun:
         part: `SESSION`, or test and method.
         start, end: milliseconds since 1970.
         table: the rows of `TABLE`, as pandas writes a table: ``columns`` and ``data``.
-        dataset: name and digest of the examples, None for the session.
+        datasets: of each, name, digest and number of examples.
     """
 
     part: str
@@ -44,7 +45,7 @@ class MlflowRun:
     tags: Mapping[str, str]
     points: list[Point]
     table: Mapping[str, Any]
-    dataset: tuple[str, str, int] | None = None
+    datasets: tuple[tuple[str, str, int], ...]
 
 
 def mlflow_runs(document: Mapping[str, Any], name: str | None, tags: Mapping[str, str]) -> list[MlflowRun]:
@@ -63,12 +64,13 @@ def _session(document: Mapping[str, Any], name: str | None, tags: Mapping[str, s
         tags={**_tags(document, document["gates"]), **tags, PART: SESSION},
         points=[(key, value, 0) for key, value in _totals(document).items()],
         table=_table(tests),
+        datasets=tuple(dict.fromkeys(_dataset(document, summary) for summary in document["summary"])),
     )
 
 
 def _part(document: Mapping[str, Any], summary: Mapping[str, Any], tags: Mapping[str, str]) -> MlflowRun:
     name = f"{summary['test']} [{summary['optimization']}]"
-    tests = [one for one in document["tests"] if _key(one) == _key(summary)]
+    tests = _tests(document, summary)
     gates = [one for one in document["gates"] if _key(one) == _key(summary)]
     compared = [one for one in document["comparisons"] if _key(one) == _key(summary)]
     settings = {f"settings.{key}": _text(value) for key, value in summary["settings"].items()}
@@ -80,8 +82,12 @@ def _part(document: Mapping[str, Any], summary: Mapping[str, Any], tags: Mapping
         tags={**_tags(document, gates), **tags, PART: name},
         points=[*((key, value, 0) for key, value in _numbers(summary, compared).items()), *_points(tests)],
         table=_table(tests),
-        dataset=(summary["test"], _digest(tests), len(tests)),
+        datasets=(_dataset(document, summary),),
     )
+
+
+def _tests(document: Mapping[str, Any], summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [one for one in document["tests"] if _key(one) == _key(summary)]
 
 
 def _key(one: Mapping[str, Any]) -> tuple[str, str]:
@@ -111,6 +117,7 @@ def _tags(document: Mapping[str, Any], gates: Iterable[Mapping[str, Any]]) -> di
     """Who it was, on which commit, and how the gates were decided."""
     run, decided = document["run"], list(gates)
     tags = {RUN_ID: run["id"], GATES_TAG: _worst(gate["status"] for gate in decided)}
+    tags |= {"mlflow.source.type": "LOCAL", "mlflow.source.name": _text(shlex.join(["pytest", *run["argv"]]))}
     git = run["git"]
     tags |= {"mlflow.source.git.commit": git["commit"]} if git["commit"] else {}
     tags |= {"mlflow.source.git.branch": git["branch"], "pitcheval.branch": git["branch"]} if git["branch"] else {}
@@ -200,10 +207,11 @@ def _cell(value: Any) -> Any:
     return value if value is None or isinstance(value, (str, int, float)) else json.dumps(value, ensure_ascii=False)
 
 
-def _digest(tests: Iterable[Mapping[str, Any]]) -> str:
-    """8 hexadecimal digits of the examples, whatever their order."""
+def _dataset(document: Mapping[str, Any], summary: Mapping[str, Any]) -> tuple[str, str, int]:
+    """The examples of a test: 8 hexadecimal digits stand for their rows, whatever the order."""
+    tests = _tests(document, summary)
     rows = sorted(f"{one['example_id']} {one['fingerprints'].get('example')}" for one in tests)
-    return hashlib.sha256("\n".join(rows).encode()).hexdigest()[:8]
+    return summary["test"], hashlib.sha256("\n".join(rows).encode()).hexdigest()[:8], len(tests)
 
 
 def _name(text: str) -> str:

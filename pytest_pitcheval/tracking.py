@@ -115,15 +115,16 @@ class Target:
             self.client.log_batch(run_id, metrics=points[start : start + _BATCH])
         self.client.log_dict(run_id, dict(run.table), TABLE)
         self.client.set_tag(run_id, "mlflow.loggedArtifacts", json.dumps([{"path": TABLE, "type": "table"}]))
-        if run.dataset is not None:
-            self._dataset(run_id, *run.dataset)
+        self._datasets(run_id, run)
 
-    def _dataset(self, run_id: str, name: str, digest: str, rows: int) -> None:
+    def _datasets(self, run_id: str, run: MlflowRun) -> None:
         from mlflow.entities import Dataset, DatasetInput, InputTag
 
-        source = json.dumps({"test": name})
-        dataset = Dataset(name, digest, "code", source, profile=json.dumps({"num_rows": rows}))
-        self.client.log_inputs(run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "evaluation")])])
+        context = [InputTag("mlflow.data.context", "evaluation")]
+        for name, digest, rows in run.datasets:
+            profile = json.dumps({"num_rows": rows})
+            dataset = Dataset(name, digest, "code", json.dumps({"test": name}), profile=profile)
+            self.client.log_inputs(run_id, [DatasetInput(dataset, context)])
 
     def _artifacts(self, run_id: str, job: Mapping[str, Any]) -> None:
         self.client.log_text(run_id, Path(job["file"]).read_text(encoding="utf-8"), RUN_FILE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -223,11 +223,11 @@ def test_a_broken_tracker_costs_nothing_but_the_deadline(
     check_logged(Logged(mlflow_server.url, experiment), run.document)
 
 
-@pytest.mark.parametrize("requests", [1, 4, 8, 12])
+@pytest.mark.parametrize("answers", [1, 4, 8, 12])
 def test_a_tracker_that_dies_halfway_gets_the_rest_later(
-    suite: Suite, mlflow_server: MlflowServer, sync: Callable[..., int], experiment: str, requests: int
+    suite: Suite, mlflow_server: MlflowServer, sync: Callable[..., int], experiment: str, answers: int
 ) -> None:
-    with Tracker("dying", behind=mlflow_server.url, requests=requests) as tracker:
+    with Tracker("dying", behind=mlflow_server.url, answers=answers) as tracker:
         options = (f"--eval-mlflow={tracker.url}", f"--eval-mlflow-experiment={experiment}", SECONDS)
         run = suite.run(*options)
         assert run.result.ret == pytest.ExitCode.OK
@@ -283,12 +283,12 @@ def test_no_credential_is_shown_or_written(suite: Suite) -> None:
 
 
 @pytest.fixture
-def good_run(suite: Suite, mlflow_server: MlflowServer, experiment: str) -> Iterator[tuple[str, ...]]:
+def good_run(suite: Suite, mlflow_server: MlflowServer, experiment: str) -> tuple[str, ...]:
     """The options of a run whose gates passed, and that was logged."""
     options = (f"--eval-mlflow={mlflow_server.url}", f"--eval-mlflow-experiment={experiment}", SECONDS)
     suite.rows(8)
     assert suite.run(*options, "--eval-min-mean=0.5").result.ret == pytest.ExitCode.OK
-    yield options
+    return options
 
 
 def test_a_logged_run_may_be_the_baseline(suite: Suite, good_run: tuple[str, ...]) -> None:
