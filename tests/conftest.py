@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import json
 import os
 import signal
@@ -19,6 +20,7 @@ for name in ("OPENAI_API_BASE", "OPENAI_BASE_URL", "PYTEST_ADDOPTS"):
 
 import pytest
 from background import PATIENCE, Background, is_alive
+from mlflow_server import MlflowServer
 from openai_server import OpenAIServer, Request, chat_format, dspy_answer
 
 pytest_plugins = ["pytester"]
@@ -177,6 +179,15 @@ class Suite:
 def server() -> Iterator[OpenAIServer]:
     """A provider on loopback that counts what it is asked."""
     with OpenAIServer() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
+    """A real MLflow server, shared by the tests of this process; it takes many seconds to start."""
+    if importlib.util.find_spec("mlflow") is None:
+        pytest.skip("MLflow is not installed")
+    with MlflowServer(tmp_path_factory.mktemp("mlflow")) as running:
         yield running
 
 
