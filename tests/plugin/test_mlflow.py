@@ -12,7 +12,7 @@ import pytest
 from conftest import Run, Suite
 from mlflow_server import MlflowServer
 from openai_server import Failure, Request
-from trackers import Tracker
+from trackers import Kind, Tracker
 
 from pytest_pitcheval import cli
 
@@ -20,6 +20,12 @@ SECONDS = "--eval-mlflow-timeout=60"
 """For trackers that do answer: this machine may be slow."""
 
 QUESTIONS = 4
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _imported_mlflow() -> None:
+    """Before pytester remembers what was imported: undoing this import undoes that plugins are found."""
+    import mlflow  # noqa: F401
 
 
 @pytest.fixture
@@ -203,12 +209,12 @@ def move_spool(suite: Suite, url: str) -> None:
         path.write_text(json.dumps({**waiting, "where": url}), encoding="utf-8")
 
 
-BROKEN = ["silent", "drip", "500", "503", "429", "refuse", "redirect", "garbage"]
+BROKEN: list[Kind] = ["silent", "drip", "500", "503", "429", "refuse", "redirect", "garbage"]
 
 
 @pytest.mark.parametrize("kind", BROKEN)
 def test_a_broken_tracker_costs_nothing_but_the_deadline(
-    suite: Suite, mlflow_server: MlflowServer, sync: Callable[..., int], experiment: str, kind: str
+    suite: Suite, mlflow_server: MlflowServer, sync: Callable[..., int], experiment: str, kind: Kind
 ) -> None:
     expected = without(suite.run("--eval-min-mean=0.9"))
     with Tracker(kind) as tracker:
