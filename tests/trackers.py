@@ -151,8 +151,8 @@ class Tracker:
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._connections.add(writer)
-        # A client that gave up waiting is an everyday event here.
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        # A client that gave up waiting is an everyday event here; only close() cancels, and asyncio would log it.
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             try:
                 request = await _read_request(reader)
                 self.lines.append(request.line)

@@ -210,7 +210,9 @@ def test_another_tracker_comes_back_on_the_port(behind: OpenAIServer) -> None:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "refuse"])
-def test_closing_is_quick_and_leaves_nothing(kind: Kind, behind: OpenAIServer) -> None:
+def test_closing_is_quick_and_leaves_nothing(
+    kind: Kind, behind: OpenAIServer, caplog: pytest.LogCaptureFixture
+) -> None:
     tracker = tracker_of(kind, behind)
     with closing(connect(tracker)) as idle, closing(connect(tracker)) as busy:
         idle.connect()
@@ -219,6 +221,7 @@ def test_closing_is_quick_and_leaves_nothing(kind: Kind, behind: OpenAIServer) -
         started = time.monotonic()
         tracker.close()
         assert time.monotonic() - started < 1
+    assert caplog.messages == []
     assert f"tracker {kind}" not in [thread.name for thread in threading.enumerate()]
     with pytest.raises(ConnectionRefusedError):
         ask(tracker)
