@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import json
 import os
 import signal
@@ -185,8 +184,6 @@ def server() -> Iterator[OpenAIServer]:
 @pytest.fixture(scope="session")
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
     """A real MLflow server, shared by the tests of this process; it takes many seconds to start."""
-    if importlib.util.find_spec("mlflow") is None:
-        pytest.skip("MLflow is not installed")
     with MlflowServer(tmp_path_factory.mktemp("mlflow")) as running:
         yield running
 

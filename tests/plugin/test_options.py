@@ -29,7 +29,7 @@ TEMPERATURE = "expected a temperature, 0 or more"
 VALUE = "expected a value"
 NAME_AND_VALUE = "expected 'name = JSON value'"
 
-SWITCHES = {"eval_recompile", "eval_update_baseline"}
+SWITCHES = {"eval_recompile", "eval_update_baseline", "eval_mlflow_traces"}
 
 WRONG = [
     ("optimization", "", METHODS),
@@ -69,6 +69,11 @@ WRONG = [
     ("eval_baseline", "", VALUE),
     ("eval_baseline_allow", "judge,program", ALLOWED),
     ("eval_baseline_allow", "", ALLOWED),
+    ("eval_mlflow", "", VALUE),
+    ("eval_mlflow_timeout", "0", SECONDS),
+    ("eval_mlflow_timeout", "soon", SECONDS),
+    ("eval_mlflow_experiment", "", VALUE),
+    ("eval_mlflow_run_name", "", VALUE),
 ]
 WRONG_INI = [
     *((name, value, expected) for name, value, expected in WRONG if value.strip()),
@@ -113,7 +118,8 @@ def test_every_option_that_can_be_wrong_is_tried() -> None:
     assert {name for name, _, _ in WRONG} == {option.name for option in OPTIONS} - SWITCHES
     names = {option.name for option in (*OPTIONS, *INI_ONLY)} | set(LM_ARGUMENTS)
     files = {"save_program", "eval_json", "eval_dir", "eval_replay", "eval_resume", "eval_baseline"}
-    anything_goes = files | {"generator_api_base", "evaluator_api_base"}
+    names_of_things = {"eval_mlflow", "eval_mlflow_experiment", "eval_mlflow_run_name"}
+    anything_goes = files | names_of_things | {"generator_api_base", "evaluator_api_base"}
     assert {name for name, _, _ in WRONG_INI} == names - anything_goes - SWITCHES - {"evaluator_model"}
 
 

@@ -11,7 +11,7 @@ from conftest import Suite
 from openai_server import chat_format
 
 from pytest_pitcheval.methods import METHODS
-from pytest_pitcheval.options import INI_ONLY, LM_ARGUMENTS, OPTIONS
+from pytest_pitcheval.options import INI_ONLY, LM_ARGUMENTS, MLFLOW_TAGS, OPTIONS
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
@@ -39,7 +39,7 @@ def test_the_program_of_the_readme(suite: Suite) -> None:
 def test_every_option_key_and_method_stands_in_the_readme() -> None:
     options = {option.flag for option in OPTIONS}
     assert set(re.findall(r"--(?:optimization|generator|evaluator|train|test|save|eval)[a-z-]*", README)) == options
-    keys = {option.name for option in INI_ONLY} | set(LM_ARGUMENTS)
+    keys = {option.name for option in INI_ONLY} | {*LM_ARGUMENTS, *MLFLOW_TAGS}
     assert {key for key in keys if f"`{key}`" not in README} == set()
     assert {method for method in METHODS if f"`{method}`" not in README} == set()
 
