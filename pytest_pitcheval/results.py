@@ -108,9 +108,9 @@ def _write(session: Session, results: Results, document: dict[str, Any]) -> None
         except OSError as error:
             results.problems.append(f"the run file could not be written: {error}")
     written = run_files.run_path(settings.directory, session.run_id) in results.paths
-    session.journal.close(remove=written)
-    if session.journal.problem and not written:
-        results.problems.append(session.journal.problem)
+    session.outbox.journal.close(remove=written)
+    if session.outbox.journal.problem and not written:
+        results.problems.append(session.outbox.journal.problem)
 
 
 def amend_junit(session: Session, results: Results, path: Path) -> None:
@@ -125,11 +125,12 @@ def amend_junit(session: Session, results: Results, path: Path) -> None:
 def _wait_for_tracker(session: Session, results: Results) -> None:
     """The run waits to be logged, before anything is tried; its run file is there, or there is nothing to log."""
     path = run_files.run_path(session.settings.directory, session.run_id)
-    if session.tracker is None or path not in results.paths:
+    tracker = session.outbox.tracker
+    if tracker is None or path not in results.paths:
         return
     files = dict.fromkeys(record.program_file for record in session.records.values() if record.program_file)
     try:
-        session.tracker.wait_for(session.run_id, path, [session.settings.directory / file for file in files])
+        tracker.wait_for(session.run_id, path, [session.settings.directory / file for file in files])
     except OSError as error:
         results.logged.append((f"mlflow: the run was not logged: {error}", True))
 

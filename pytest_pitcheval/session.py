@@ -22,13 +22,12 @@ if TYPE_CHECKING:
     from pytest_pitcheval.compilation import Compiler
     from pytest_pitcheval.dspy_examples import Trainsets
     from pytest_pitcheval.identities import Identities
-    from pytest_pitcheval.journal import Journal
+    from pytest_pitcheval.outbox import Outbox
     from pytest_pitcheval.records import Collected, Record
     from pytest_pitcheval.references import LoadedBaseline
     from pytest_pitcheval.results import Results
     from pytest_pitcheval.rollout_cache import Rollouts
     from pytest_pitcheval.running_test import RunningTest
-    from pytest_pitcheval.tracker import Tracker
 
 SESSION = pytest.StashKey["Session"]()
 RUNNING = pytest.StashKey["RunningTest"]()
@@ -46,6 +45,7 @@ class Session:
         run_id: this run's own; its time stamp.
         timestamp: that of the rollouts: the run's, or that of the one that is replayed or resumed.
         owner_pid: the controller's process.
+        started: when this process began it, monotonic.
         runtime_dir: what the processes of this session share; made by whoever needs it first.
         baseline: what scores are compared with, or None; not in workers.
         collected: the evaluation tests of this process.
@@ -60,7 +60,7 @@ class Session:
         shared: Mapping[str, Any] | None = getattr(config, "workerinput", {}).get("pitcheval")
         self.is_worker = shared is not None
         self.baseline: LoadedBaseline | None = None
-        shared = shared or self._new_session(config)
+        self._shared = shared = shared or self._new_session(config)
         self.run_id: str = shared["run_id"]
         self.timestamp: str = shared["timestamp"]
         self.owner_pid: int = shared["owner_pid"]
@@ -70,9 +70,8 @@ class Session:
         self.records: dict[str, Record] = {}
         self.lost: dict[str, str] = {}
         self.results: Results | None = None
-        self._journal: Journal | None = None
-        self._tracker: Tracker | None = None
-        self._started = time.monotonic()
+        self.started = time.monotonic()
+        self._outbox: Outbox | None = None
         self._watching = False
         self._attempts: Counter[str] = Counter()
         self._running: RunningTest | None = None
@@ -98,12 +97,7 @@ class Session:
 
     def for_worker(self) -> dict[str, Any]:
         """What an xdist worker of this session must know."""
-        return {
-            "run_id": self.run_id,
-            "timestamp": self.timestamp,
-            "owner_pid": self.owner_pid,
-            "runtime_dir": str(self.runtime_dir),
-        }
+        return dict(self._shared)
 
     # Collection
 
@@ -203,31 +197,20 @@ class Session:
         return secrets(self.settings.generator, self.settings.evaluator, seen)
 
     @property
-    def journal(self) -> Journal:
-        """The controller's journal."""
-        if self._journal is None:
-            from pytest_pitcheval.journal import Journal
+    def outbox(self) -> Outbox:
+        """What leaves the controller."""
+        if self._outbox is None:
+            from pytest_pitcheval.outbox import Outbox
 
-            self._journal = Journal(self.settings.directory, self.run_id, self.timestamp)
-        return self._journal
-
-    @property
-    def tracker(self) -> Tracker | None:
-        """Where the controller logs; None in a worker, and where nothing is logged."""
-        if self._tracker is None and not self.is_worker and not self.settings.mlflow.off:
-            from pytest_pitcheval.tracker import Tracker
-
-            self._tracker = Tracker(self.settings.mlflow, self.settings.directory, self.config.rootpath)
-        return self._tracker
+            self._outbox = Outbox(self)
+        return self._outbox
 
     def keep(self, record: Mapping[str, Any]) -> None:
-        """A record has arrived; with the first one, logging gets ready."""
+        """A record has arrived."""
         from pytest_pitcheval.records import Record
 
-        if not self.records and self.tracker is not None:
-            self.tracker.start()
         self.records[record["nodeid"]] = Record.from_dict(record)
-        self.journal.append(record)
+        self.outbox.add(record)
 
     def make_runtime_dir(self) -> Path:
         """The session's shared folder, for this user only."""
@@ -297,24 +280,14 @@ class Session:
         return self.results
 
     def publish(self) -> None:
-        """Complete the XML file that pytest has just written, and log the run to MLflow; whatever was asked for."""
-        if self.results is None:
-            return
-        from pytest_pitcheval import results, timeouts
-        from pytest_pitcheval.tracker import LOGGING_SECONDS
-
-        if self.settings.junit_path is not None:
-            results.amend_junit(self, self.results, self.settings.junit_path)
-        if self.tracker is not None and self.results.paths:
-            seconds = timeouts.left_of_session(
-                self.config, self._started, self.settings.mlflow.timeout or LOGGING_SECONDS
-            )
-            self.results.logged.extend(self.tracker.send(seconds, self.run_id))
+        """Once pytest has written its own files: complete them, and log the run."""
+        if self.results is not None:
+            self.outbox.publish(self.results)
 
     def close(self) -> None:
         """Give back what this process took; the controller also ends the session's servers."""
-        if self._tracker is not None:
-            self._tracker.close()
+        if self._outbox is not None:
+            self._outbox.close()
         if self._rollouts is not None:
             self._rollouts.uninstall()
         if not self.is_worker and self.runtime_dir.exists():

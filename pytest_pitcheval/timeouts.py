@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -50,9 +49,9 @@ def stopped(item: pytest.Item) -> Iterator[None]:
         item.config.hook.pytest_timeout_set_timer(item=item, settings=settings)
 
 
-def left_of_session(config: pytest.Config, started: float, seconds: float) -> float:
-    """``seconds``, or what pytest-timeout's session timeout leaves of them; ``started`` is monotonic."""
+def left_of_session(config: pytest.Config, passed: float, seconds: float) -> float:
+    """``seconds``, or what pytest-timeout's session timeout leaves of them after ``passed`` seconds of the session."""
     if not config.pluginmanager.hasplugin("timeout"):
         return seconds
     limit = config.getoption("session_timeout", None) or config.getini("session_timeout")
-    return max(0.0, min(seconds, float(limit) - (time.monotonic() - started))) if limit else seconds
+    return max(0.0, min(seconds, float(limit) - passed)) if limit else seconds

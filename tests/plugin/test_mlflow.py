@@ -24,8 +24,9 @@ QUESTIONS = 4
 
 @pytest.fixture(scope="module", autouse=True)
 def _imported_mlflow() -> None:
-    """Before pytester remembers what was imported: undoing this import undoes that plugins are found."""
-    import mlflow  # noqa: F401
+    """Before pytester remembers what was imported: undoing these imports undoes more than that."""
+    import mlflow
+    import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
 
 
 @pytest.fixture
