@@ -9,10 +9,13 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import queue
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import urlsplit
 
 from pytest_pitcheval.evaluation import one_line
 from pytest_pitcheval.mlflow_runs import GATES_TAG, PART, RUN_ID, SESSION, TABLE, MlflowRun, mlflow_runs
@@ -44,8 +47,7 @@ ENVIRONMENT = {
 class Target:
     """A tracker and an experiment there.
 
-    ``uri`` is None for MLflow's own default. ``lock`` is a file for the time in which a local store is created:
-    two processes at once would break it.
+    ``uri`` is None for MLflow's own default. ``lock`` is a file for the time in which a local store is created.
     """
 
     def __init__(self, uri: str | None, experiment: str, lock: str) -> None:
@@ -54,9 +56,11 @@ class Target:
         if uri is not None:
             set_tracking_uri(uri)
         self.uri = uri or _default_uri()
-        with _alone(lock) if self.uri.startswith(("sqlite", "file")) else contextlib.nullcontext():
-            self.client = MlflowClient(self.uri)
-            self.experiment_id = self._experiment(experiment)
+        if self.uri.startswith("sqlite:///"):
+            with _alone(lock):
+                _create_store(Path(urlsplit(self.uri).path[1:]))
+        self.client = MlflowClient(self.uri)
+        self.experiment_id = self._experiment(experiment)
 
     def _experiment(self, name: str) -> str:
         from mlflow.exceptions import MlflowException
@@ -196,6 +200,18 @@ def _default_uri() -> str:
     return str(get_tracking_uri())
 
 
+def _create_store(path: Path) -> None:
+    """Create an SQLite store elsewhere, then put it into place: made by halves, or by two at once, it stays broken."""
+    from mlflow import MlflowClient
+
+    for left in path.parent.glob(f"{path.name}.new-*"):  # of a process that was killed
+        left.unlink()
+    if not path.exists():
+        new = path.with_name(f"{path.name}.new-{os.getpid()}")
+        MlflowClient(f"sqlite:///{new}").search_experiments(max_results=1)
+        os.replace(new, path)
+
+
 @contextlib.contextmanager
 def _alone(lock: str) -> Iterator[None]:
     from filelock import FileLock
@@ -234,15 +250,24 @@ class _Worker:
 
 
 def main() -> None:
-    """Answer the jobs that come in, until there are no more."""
+    """Answer the jobs that come in."""
     answers = _own_output()
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     worker = _Worker(json.loads(sys.stdin.readline()))
+    jobs: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=_read_jobs, args=(jobs,), daemon=True).start()
     worker.answer(PREPARE)  # while tests run; a job that comes later tries again, and tells what is wrong
-    for line in sys.stdin:
-        answers.write(json.dumps(worker.answer(json.loads(line))) + "\n")
+    while True:
+        answers.write(json.dumps(worker.answer(json.loads(jobs.get()))) + "\n")
         answers.flush()
+
+
+def _read_jobs(jobs: queue.SimpleQueue[str]) -> None:
+    """Until the session is gone, however it ended: then nobody is there to end this process."""
+    for line in sys.stdin:
+        jobs.put(line)
+    os._exit(0)
 
 
 def _own_output() -> IO[str]:

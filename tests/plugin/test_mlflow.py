@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from background import Background, is_alive, wait_until
 from conftest import Run, Suite
 from mlflow_server import MlflowServer
 from openai_server import Failure, Request
@@ -360,10 +365,37 @@ def judge_fails(request: Request) -> Failure | None:
     return Failure() if request.model == "judge" and "question 2?" in request.prompt else None
 
 
-def test_the_store_is_whole_after_two_sessions_at_once_made_it(suite: Suite) -> None:
-    import subprocess
-    import sys
+@pytest.mark.parametrize("seconds", [0.2, 2, 4, 6])
+def test_a_store_that_was_not_ready_in_time_is_not_broken(
+    suite: Suite, sync: Callable[..., int], seconds: float
+) -> None:
+    """Wherever the deadline falls in the making of the store."""
+    uri = f"sqlite:///{suite.path}/new.db"
+    run = suite.run(f"--eval-mlflow={uri}", f"--eval-mlflow-timeout={seconds}")
+    assert run.result.ret == pytest.ExitCode.OK
+    assert sync(f"--eval-mlflow={uri}", SECONDS) == 0
+    assert run.document is not None
+    check_logged(Logged(uri, "pytest-pitcheval"), run.document)
+    assert list(suite.path.glob("new.db.*")) == []
 
+
+def test_a_killed_session_leaves_no_process_that_logs(suite: Suite, background: Callable[..., Background]) -> None:
+    with Tracker("drip") as tracker:
+        run = background(f"--eval-mlflow={tracker.url}", "--eval-mlflow-timeout=600")
+        wait_until(lambda: tracker.requests > 0)
+        [logging] = children(run.process.pid)
+        os.kill(run.process.pid, signal.SIGKILL)
+        run.wait()
+        wait_until(lambda: not is_alive(logging))
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started."""
+    done = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
+    return [int(one) for one in done.stdout.split()]
+
+
+def test_the_store_is_whole_after_two_sessions_at_once_made_it(suite: Suite) -> None:
     uri = f"sqlite:///{suite.path}/new.db"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--eval-mlflow={uri}", SECONDS]
     running = [subprocess.Popen(command, cwd=suite.path, stdout=subprocess.DEVNULL) for _ in range(2)]
