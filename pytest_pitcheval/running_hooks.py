@@ -53,7 +53,7 @@ class RunningHooks:
         if self._session.is_worker:
             return
         if record := getattr(report, reports.RECORD, None):
-            self._session.keep(record)
+            self._session.keep(report.nodeid, record)
         elif report.when not in ("setup", "call", "teardown"):  # xdist's own report of a worker's end
             worker = getattr(getattr(getattr(report, "node", None), "gateway", None), "id", "")
             self._session.lost[report.nodeid] = f"worker {worker} crashed while it ran"

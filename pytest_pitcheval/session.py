@@ -205,11 +205,11 @@ class Session:
             self._outbox = Outbox(self)
         return self._outbox
 
-    def keep(self, record: Mapping[str, Any]) -> None:
-        """A record has arrived."""
+    def keep(self, nodeid: str, record: Mapping[str, Any]) -> None:
+        """A record has arrived, without credentials; ``nodeid`` is the test's own, which may have one in it."""
         from pytest_pitcheval.records import Record
 
-        self.records[record["nodeid"]] = Record.from_dict(record)
+        self.records[nodeid] = Record.from_dict(record)
         self.outbox.add(record)
 
     def make_runtime_dir(self) -> Path:

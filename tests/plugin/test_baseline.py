@@ -162,7 +162,7 @@ def test_a_corrupt_one_is_one_line(suite: Suite, arguments: tuple[str, ...], tex
 def test_one_that_is_asked_for_and_missing_is_one_line(suite: Suite, name: str) -> None:
     runs = suite.path / ".pitcheval" / "runs"
     reason = {
-        "baseline.json": "no such file; expected a baseline or run file, a run ID or 'last'",
+        "baseline.json": "no such file; expected a baseline, a run (file, ID or 'last') or 'mlflow:RUN_ID|latest'",
         "last": f"no run in {runs} yet",
     }.get(name, f"expected a run ID of {runs}, a run file or 'last'")
     check_usage_error(suite.run(f"--eval-baseline={name}").result, f"--eval-baseline: {name!r}: {reason}")

@@ -232,7 +232,7 @@ WRONG = [
     (["show", "last"], "ERROR: 'last': no run in {runs} yet"),
     (["show", "nothing"], "ERROR: 'nothing': expected a run ID of {runs}, a run file or 'last'"),
     (["decide", "pytest.ini"], "ERROR: 'pytest.ini': pytest.ini: not JSON: Expecting value: "),
-    (["compare", "a.json", "b.json"], "ERROR: 'a.json': no such file; expected a baseline or run file, "),
+    (["compare", "a.json", "b.json"], "ERROR: 'a.json': no such file; expected a baseline, a run (file, "),
     (["decide", "last", "--eval-min-mean=high"], "ERROR: --eval-min-mean: 'high': expected a score, 0 or more"),
     (["decide", "last", "--eval-gate=lax"], "ERROR: --eval-gate: 'lax': expected normal or strict"),
     (["decide"], "pitcheval decide: error: the following arguments are required: RUN"),

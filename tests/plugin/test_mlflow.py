@@ -41,6 +41,13 @@ def suite(suite: Suite) -> Suite:
     return suite
 
 
+@pytest.fixture(autouse=True)
+def _no_tracker_of_another_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLflow's client puts the tracker it talks to into the environment; afterwards it is as it was."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+
+
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")
 """What SQLAlchemy says of MLflow's own store."""
 
@@ -239,7 +246,7 @@ def test_a_broken_tracker_costs_nothing_but_the_deadline(
     check_logged(Logged(mlflow_server.url, experiment), run.document)
 
 
-@pytest.mark.parametrize("answers", [1, 4, 8, 12])
+@pytest.mark.parametrize("answers", [1, 8])
 def test_a_tracker_that_dies_halfway_gets_the_rest_later(
     suite: Suite, mlflow_server: MlflowServer, sync: Callable[..., int], experiment: str, answers: int
 ) -> None:
@@ -365,7 +372,7 @@ def judge_fails(request: Request) -> Failure | None:
     return Failure() if request.model == "judge" and "question 2?" in request.prompt else None
 
 
-@pytest.mark.parametrize("seconds", [0.2, 2, 4, 6])
+@pytest.mark.parametrize("seconds", [0.2, 4])
 def test_a_store_that_was_not_ready_in_time_is_not_broken(
     suite: Suite, sync: Callable[..., int], seconds: float
 ) -> None:
