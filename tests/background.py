@@ -73,5 +73,10 @@ class Background:
         runs = (self.folder / ".pitcheval" / "runs").glob("*.json")
         return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(runs)]
 
+    @property
+    def has_records(self) -> bool:
+        """Whether the record of a test has arrived; what is printed of it comes before."""
+        return any((self.folder / ".pitcheval" / "runs").glob("*.jsonl"))
+
     def wait(self) -> int:
         return self.process.wait(PATIENCE)
