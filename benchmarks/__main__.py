@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import gate_simulation, startup
+from benchmarks import gate_simulation, regression, startup
 
-BENCHMARKS = {"startup": startup.main, "gate_simulation": gate_simulation.main}
+BENCHMARKS = {"startup": startup.main, "gate_simulation": gate_simulation.main, "regression": regression.main}
 
 
 def main(names: list[str]) -> None:

@@ -31,7 +31,7 @@ def run(baseline: Path, method: str, *options: str) -> tuple[int, dict[str, Any]
     """Exit code and run file of one run."""
     document = baseline.with_name("run.json")
     command = [sys.executable, "-m", "pytest", "-q", "test_pitch.py::test_pitch", "-n", "4", "-p", "no:cacheprovider"]
-    mine = [f"--optimization={method}", f"--eval-baseline={baseline}", f"--eval-json={document}"]
+    mine = [f"--optimization={method}", f"--eval-baseline={baseline}", f"--eval-json={document}", "--eval-mlflow=off"]
     done = subprocess.run([*command, *mine, *options], cwd=SUITE, stdout=subprocess.DEVNULL, check=False)
     found: dict[str, Any] = json.loads(document.read_text(encoding="utf-8"))
     return done.returncode, found
@@ -50,7 +50,3 @@ def show(method: str, code: int, document: dict[str, Any]) -> None:
         f"{method:<10} {code:4} {document['summary'][0]['mean']:5.3f}  {verdict['status']}: {verdict['reason']}",
         flush=True,
     )
-
-
-if __name__ == "__main__":
-    main()
