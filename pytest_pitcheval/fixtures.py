@@ -90,10 +90,7 @@ def example(request: pytest.FixtureRequest, _pitcheval_test: RunningTest) -> Any
     row = getattr(request, "param", None)
     if row is None:
         raise PitchevalError("example: expected an evaluation marker on the test, which says where examples are")
-    from pytest_pitcheval.dspy_examples import as_example
-
-    _pitcheval_test.example = as_example(row)
-    return _pitcheval_test.example
+    return _pitcheval_test.make_example()
 
 
 @pytest.fixture
@@ -113,13 +110,18 @@ def _dspy_settings(_pitcheval_test: RunningTest, pytestconfig: pytest.Config, ge
 
 @pytest.fixture
 def compiled_program(
-    request: pytest.FixtureRequest, optimization: Optimization, program: Any, _dspy_settings: None
+    request: pytest.FixtureRequest,
+    _pitcheval_test: RunningTest,
+    optimization: Optimization,
+    program: Any,
+    _dspy_settings: None,
 ) -> Any:
     """The program, compiled with this test's optimization method once for the whole session."""
     __tracebackhide__ = True
     from pytest_pitcheval.compiled_programs import compiled_for
 
-    return compiled_for(request, optimization, program)
+    _pitcheval_test.program = compiled_for(request, optimization, program)
+    return _pitcheval_test.program
 
 
 @pytest.fixture

@@ -105,6 +105,13 @@ OPTIONS = (
     Option("save_program", "PATH", _text, "write the compiled program to PATH as DSPy JSON"),
     Option("eval_rollouts", "K", _number(int, 1, "a whole number, 1 or more"), "rollouts of each example"),
     Option("eval_threshold", "X", _score, "lowest score that passes"),
+    Option(
+        "eval_concurrency",
+        "N",
+        _number(int, 1, "a whole number, 1 or more"),
+        "rollouts in flight at a time in the whole session; 1: one after the other; default 8",
+        8,
+    ),
     Option("eval_seed", "N", _number(int, 0, "a whole number, 0 or more"), "seed of the samples; default 0", 0),
     Option(
         "eval_replay",

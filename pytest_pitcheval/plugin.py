@@ -30,7 +30,7 @@ from pytest_pitcheval.fixtures import (  # noqa: F401  # pytest looks for fixtur
     valset,
 )
 from pytest_pitcheval.ownership import is_ours
-from pytest_pitcheval.session import SESSION, Session, get_session
+from pytest_pitcheval.session import DIST_CHOSEN, SESSION, Session, get_session
 
 _EVALUATION = (
     "evaluation(dataset, *, inputs, threshold=None, rollouts=None, limit=None, min_mean=None, min_pass_rate=None, "
@@ -46,6 +46,12 @@ _OPTIMIZATION = (
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     options.add_options(parser)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object]:
+    config.stash[DIST_CHOSEN] = config.getoption("dist", "no") != "no"  # xdist sets it itself next
+    return (yield)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -64,6 +70,17 @@ def pytest_configure_node(node: Any) -> None:
     session = get_session(node.config)
     node.workerinput["pitcheval"] = session.for_worker()
     session.watch_tests()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    return get_session(config).make_scheduler(log)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    if error:
+        get_session(node.config).note_crash(node.gateway.id)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -16,7 +16,7 @@ from pytest_pitcheval.evaluation import is_lm_error
 from pytest_pitcheval.ownership import uses_lm
 from pytest_pitcheval.records import Record, plain, redact
 from pytest_pitcheval.running_test import RunningTest
-from pytest_pitcheval.session import Session
+from pytest_pitcheval.session import RUNNING, Session
 
 RECORD = "pitcheval_record"
 """The attribute of a teardown report that carries the record to the controller."""
@@ -27,8 +27,6 @@ _LONGEST = 1200
 
 def finish(session: Session, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
     """Make ``report`` say what happened to an evaluation test, and put the record on the last one."""
-    from pytest_pitcheval.session import RUNNING
-
     running = item.stash.get(RUNNING, None)
     if running is None:
         if uses_lm(item):
@@ -45,7 +43,8 @@ def finish(session: Session, item: pytest.Item, call: pytest.CallInfo[None], rep
     if hidden:
         _redact(report, hidden)
     if call.when == "teardown":
-        session.end()
+        assert session.runner is not None
+        session.runner.end()
         record = redact(plain(running.record().to_dict()), hidden)
         setattr(report, RECORD, record)
         report.user_properties.extend(junit.properties(Record.from_dict(record)))
@@ -57,7 +56,9 @@ def _set_outcome(report: pytest.TestReport, error: BaseException, running: Runni
     What the program did wrong while a fixture called it is a failure; an LM that failed in the test's own body
     is an error.
     """
-    if report.when == "setup" and (error is running.program_raised or isinstance(error, MarkerError)):
+    if report.when == "setup" and (
+        any(error is run.program_raised for run in running.runs) or isinstance(error, MarkerError)
+    ):
         report.when = "call"
     elif report.when == "call" and (is_lm_error(error) or isinstance(error, PitchevalError)):
         report.when = "setup"

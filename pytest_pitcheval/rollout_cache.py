@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -25,20 +26,68 @@ _SCOPE = "pitcheval_scope"
 _PART = "pitcheval_part"
 
 
+class Ambiguous(Exception):
+    """Several rollouts are in flight, and it cannot be told which one of them an LM call belongs to."""
+
+
 class Rollouts:
     """This process's scopes: the running test's, and those that ``entered`` blocks carry into DSPy's threads."""
 
     def __init__(self) -> None:
         self._of_test: Scope | None = None
+        self._home = threading.get_ident()
+        self._flying: list[RolloutScope] = []
+        self._changed = threading.Condition()
+        self._is_awaiting = False
+        self._closed = False
         self.callback = _LMCallback(self)
 
     def current(self) -> Scope | None:
-        """The scope of the calling thread, None outside any."""
+        """The scope of the calling thread, None outside any. Raises Ambiguous where it cannot be told."""
         scope: Scope | None = dspy.settings.get(_SCOPE)
-        return scope or self._of_test
+        return scope or self._scope_of_stray()
+
+    def _scope_of_stray(self) -> Scope | None:
+        """Whose scope a thread without DSPy's context works for: the test's, unless that waits for a flight."""
+        if threading.get_ident() == self._home or not self._is_awaiting:
+            return self._of_test
+        with self._changed:
+            flying = tuple(self._flying)
+        if len(flying) < 2:
+            return flying[0] if flying else self._of_test
+        for scope in flying:
+            scope.torn = True
+        raise Ambiguous("an LM call from a thread without DSPy's context may be of one rollout or another")
+
+    @contextlib.contextmanager
+    def flying(self, scope: RolloutScope) -> Iterator[None]:
+        """Within it, the rollout of ``scope`` is made beside the running test."""
+        with self._changed:
+            self._flying.append(scope)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._flying.remove(scope)
+                self._changed.notify_all()
+
+    @contextlib.contextmanager
+    def awaited(self) -> Iterator[None]:
+        """Within it, the running test waits for rollouts that are made beside it."""
+        self._is_awaiting = True
+        try:
+            yield
+        finally:
+            self._is_awaiting = False
+
+    def wait_until_landed(self) -> None:
+        """Wait until no rollout is made beside the running test."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._flying)
 
     def begin(self, scope: Scope | None) -> None:
         """From now on ``scope`` is that of the running test; it reaches threads that DSPy's settings do not."""
+        self._home = threading.get_ident()
         self._of_test = scope
         if scope is not None:
             self.install()
@@ -69,17 +118,18 @@ class Rollouts:
 
     def install(self) -> None:
         """Stand in front of DSPy's cache; again if the user has configured another one."""
-        if not isinstance(dspy.cache, RolloutCache):
+        if not isinstance(dspy.cache, RolloutCache) and not self._closed:
             dspy.cache = RolloutCache(dspy.cache, self)
 
     def uninstall(self) -> None:
-        """Give DSPy's cache back."""
+        """Give DSPy's cache back, for good: rollouts that are still in flight do not take it again."""
+        self._closed = True
         if isinstance(dspy.cache, RolloutCache):
             dspy.cache = dspy.cache.inner
 
     def check_installed(self, scope: Scope) -> None:
         """Raise StaleAnswer if the cache was replaced during ``scope``: its answers may be old ones."""
-        if isinstance(scope, RolloutScope) and not isinstance(dspy.cache, RolloutCache):
+        if isinstance(scope, RolloutScope) and not isinstance(dspy.cache, RolloutCache) and not self._closed:
             self.install()  # so that it is said once
             raise StaleAnswer(f"rollout {scope.rollout_id}: dspy.cache was replaced meanwhile; do that in conftest.py")
 
@@ -163,8 +213,11 @@ class _LMCallback(BaseCallback):
         self.keys |= secret_values(getattr(instance, "kwargs", None) or {})
 
     def on_lm_end(self, call_id: str, outputs: Any, exception: BaseException | None = None) -> None:
-        call, scope = self._calls.pop(call_id, None), self._rollouts.current()
-        if call is None or scope is None:
+        call = self._calls.pop(call_id, None)
+        if call is None or isinstance(exception, Ambiguous):
+            return
+        scope = self._rollouts.current()
+        if scope is None:
             return
         if not call.asked:
             scope.bypassed_cache(call.part, Usage(fresh=1) + history_usage(call.lm, outputs))

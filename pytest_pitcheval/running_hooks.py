@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_pitcheval import reports, timeouts
+from pytest_pitcheval.runner import Runner
 from pytest_pitcheval.running_test import check_markers
 from pytest_pitcheval.session import RUNNING, Session
 
@@ -26,18 +27,27 @@ class RunningHooks:
     def __init__(self, session: Session) -> None:
         self._session = session
 
+    @property
+    def _runner(self) -> Runner:
+        assert self._session.runner is not None  # a test runs in this process
+        return self._session.runner
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
+        self._runner.upcoming.starts(nextitem)
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
-        self._session.start(item)
+        self._runner.start(item)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, Any, Any]:
-        with self._session.fixture_scope(fixturedef.scope):
+        with self._runner.fixture_scope(fixturedef):
             return (yield)
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
-        with self._session.call_scope(item):
+    def pytest_runtest_call(self) -> Generator[None, Any, Any]:
+        with self._runner.call_scope():
             return (yield)
 
     @pytest.hookimpl(wrapper=True)
@@ -48,10 +58,16 @@ class RunningHooks:
         reports.finish(self._session, item, call, report)
         return report
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if self._session.is_worker:
-            return
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, Any, Any]:
+        if not self._session.is_worker:
+            self._keep(report)
+        outcome = yield
+        if self._session.runner is not None and self._session.runner.is_stopping:
+            self._session.stop()
+        return outcome
+
+    def _keep(self, report: pytest.TestReport) -> None:
         if record := getattr(report, reports.RECORD, None):
             self._session.keep(report.nodeid, record)
         elif report.when not in ("setup", "call", "teardown"):  # xdist's own report of a worker's end

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,10 +16,15 @@ from pytest_pitcheval.markers import Evaluation, parse_evaluation
 from pytest_pitcheval.names import EXAMPLE, GENERATOR, JUDGE
 from pytest_pitcheval.parametrization import optimization_of
 from pytest_pitcheval.records import Collected, Record, Status, Usage, function_of, plain, total
+from pytest_pitcheval.rollout_runs import Generator, RolloutRun
 from pytest_pitcheval.rollouts import RolloutId
 from pytest_pitcheval.scopes import Answers, RolloutScope
 from pytest_pitcheval.scores import Score
 from pytest_pitcheval.settings import Settings
+
+if TYPE_CHECKING:
+    from pytest_pitcheval.flights import Flight
+    from pytest_pitcheval.lanes import Lane
 
 
 def check_markers(item: pytest.Item) -> None:
@@ -86,50 +89,96 @@ def answers_of(settings: Settings) -> Answers:
     return Answers.FRESH if settings.resume is None else Answers.RESUMED
 
 
-class RunningTest:
-    """One attempt at one evaluation test: its rollouts, and what they came to."""
+def may_run_ahead(item: pytest.Item) -> bool:
+    """Whether nothing is known that would keep a coming test from asking for a prediction of the plugin's own."""
+    if "prediction" not in getattr(item, "fixturenames", ()) or not isinstance(_params(item).get("example"), Row):
+        return False
+    conditions = [mark.args for mark in item.iter_markers("skipif")]
+    runs = all(mark.kwargs.get("run", True) for mark in item.iter_markers("xfail"))
+    skipped = item.get_closest_marker("skip") or any(each is not False for args in conditions for each in args)
+    return runs and not skipped
 
-    def __init__(self, item: pytest.Item, settings: Settings, timestamp: str, attempt: int) -> None:
+
+class RunningTest:
+    """One attempt at one evaluation test: its rollouts, and what they came to.
+
+    Attributes:
+        order: its place in the queue of those who wait for a slot.
+        runs: its rollouts, the first of which is also of whatever the test itself calls.
+        flights: those of them that are made in threads.
+        function_fixtures: the fixtures that have been set up for it alone, in order.
+        generator: what its predictions are made with, once that is known.
+    """
+
+    def __init__(
+        self,
+        item: pytest.Item,
+        settings: Settings,
+        timestamp: str,
+        answers: Answers = Answers.FRESH,
+        attempt: int = 1,
+        place: int = 0,
+    ) -> None:
+        self.item = item
         self.about = collected(item, settings)
         self.optimization = optimization_of(item, settings)
         self.evaluation = evaluation_of(item)
         self.rollout_id = RolloutId(timestamp, item.nodeid, attempt=attempt)
-        self._answers = answers_of(settings)
-        self.scopes: list[RolloutScope] = [RolloutScope(self.rollout_id, self._answers)]
+        self.order = (place,)
+        self._answers = answers
+        self.runs: list[RolloutRun] = [RolloutRun(RolloutScope(self.rollout_id, answers))]
+        self.flights: list[Flight] = []
+        self.lane: Lane | None = None
+        self.function_fixtures: list[str] = []
         self.score: Score | None = None
         self.named_scores: dict[str, float] = {}
         self.example: Any = None
         self.prediction: Any = None
-        self.predict: Callable[[RolloutScope], Any] | None = None
-        self.program_raised: BaseException | None = None
-        self.seconds = 0.0
+        self.program: Any = None
+        self.generator: Generator | None = None
+        self.has_own_fixtures = False
         self.program_file: str | None = None
         self.fingerprints: dict[str, str] = {}
         self.own_threshold = self.evaluation.threshold if self.evaluation else None
-        if isinstance(row := _params(item).get("example"), Row):
-            self.fingerprints[EXAMPLE] = example_identity(row.values)
+        self.rollout_count = settings.rollouts.over(self.evaluation.rollouts if self.evaluation else None, 1)
+        self._row: Any = _params(item).get("example")
+        if isinstance(self._row, Row):
+            self.fingerprints[EXAMPLE] = example_identity(self._row.values)
         self._status: Status = "passed"
         self._error: str | None = None
 
     @property
     def scope(self) -> RolloutScope:
-        """The scope of the first rollout, and of whatever the test itself calls."""
-        return self.scopes[0]
+        """The scope of the first rollout."""
+        return self.runs[0].scope
 
-    def next_scope(self) -> RolloutScope:
-        """The scope of a further rollout."""
-        scope = RolloutScope(self.rollout_id.with_sample(len(self.scopes)), self._answers)
-        self.scopes.append(scope)
-        return scope
+    @property
+    def asks_for_score(self) -> bool:
+        """Whether the test asks for a score."""
+        return "score" in getattr(self.item, "fixturenames", ())
 
-    @contextmanager
-    def timed(self) -> Iterator[None]:
-        """Adds the time within it to the test's ``seconds``."""
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds += time.perf_counter() - start
+    def make_example(self) -> Any:
+        """The ``dspy.Example`` of the test's row, the same one each time."""
+        if self.example is None:
+            from pytest_pitcheval.dspy_examples import as_example
+
+            self.example = as_example(self._row)
+        return self.example
+
+    def run(self, number: int) -> RolloutRun:
+        """The rollout ``number`` from 0; those up to it are made if need be."""
+        while len(self.runs) <= number:
+            sample = self.rollout_id.with_sample(len(self.runs))
+            self.runs.append(RolloutRun(RolloutScope(sample, self._answers)))
+        return self.runs[number]
+
+    def restart(self) -> None:
+        """Forget what was begun with other fixtures than the test has; what was paid for answers from the cache."""
+        for flight in self.flights:
+            flight.cancel()
+        self.flights.clear()
+        scope = RolloutScope(self.rollout_id, Answers.RESUMED if self._answers is Answers.FRESH else self._answers)
+        self.runs = [RolloutRun(scope)]
 
     def note(self, report: pytest.TestReport, error: BaseException | None) -> None:
         """Take the outcome of a phase into account; the first that did not pass names the status."""
@@ -141,7 +190,7 @@ class RunningTest:
 
     def usage(self, part: str) -> Usage:
         """What the LM calls of ``part`` took, over all rollouts."""
-        return total(scope.usage(part) for scope in self.scopes)
+        return total(run.scope.usage(part) for run in self.runs)
 
     def _known_fingerprints(self) -> dict[str, str]:
         """A judge that the metric did not ask makes no difference."""
@@ -168,7 +217,7 @@ class RunningTest:
             rollout_key=int(self.rollout_id),
             generator=self.usage(GENERATOR),
             judge=self.usage(JUDGE),
-            seconds=self.seconds,
+            seconds=sum(run.seconds for run in self.runs),
             fingerprints=self._known_fingerprints(),
             inputs=plain(self.example.inputs().toDict()) if self.example is not None else {},
             prediction=plain_prediction(self.prediction),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pytest_pitcheval.errors import PitchevalError, ReplayMiss, StaleAnswer
@@ -21,8 +23,32 @@ class Scope:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._usage = dict.fromkeys(PARTS, Usage())
+        self._waits = 0
+        self._waiting_since = 0.0
+        self._waited = 0.0
         self.failure: BaseException | None = None
         """The error of the last LM call, or None if a later call went well."""
+
+    @contextlib.contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Time within it, in any thread, is spent waiting for permission to call the LM."""
+        with self._lock:
+            if not self._waits:
+                self._waiting_since = time.monotonic()
+            self._waits += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._waits -= 1
+                if not self._waits:
+                    self._waited += time.monotonic() - self._waiting_since
+
+    @property
+    def waited(self) -> float:
+        """Seconds of waiting until now."""
+        with self._lock:
+            return self._waited + (time.monotonic() - self._waiting_since if self._waits else 0.0)
 
     def keyed(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         """The request whose fields make up the cache key."""
@@ -81,6 +107,12 @@ class RolloutScope(Scope):
         self._answers = answers
         self._own_keys: set[str] = set()
         self._problem: PitchevalError | None = None
+        self.torn = False
+        """Whether it cannot be said which LM calls are this rollout's: it has to be repeated on its own."""
+
+    def repeat(self) -> None:
+        """Begin again: what was paid for is kept, and answers from the cache."""
+        self.torn, self._problem, self.failure = False, None, None
 
     def keyed(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         kept = {name: value for name, value in request.items() if name != "timeout"}  # that decides no answer

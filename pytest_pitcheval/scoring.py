@@ -12,38 +12,25 @@ import pytest
 from pytest_pitcheval import evaluation
 from pytest_pitcheval.errors import PitchevalError, PitchevalWarning
 from pytest_pitcheval.evaluation import Verdict
-from pytest_pitcheval.language_models import cannot_vary, dspy_settings
+from pytest_pitcheval.in_turn import InTurn
+from pytest_pitcheval.language_models import cannot_vary
 from pytest_pitcheval.names import GENERATOR, JUDGE, METRIC, PROGRAM
+from pytest_pitcheval.rollout_runs import Generator, Judge
 from pytest_pitcheval.running_test import RunningTest
-from pytest_pitcheval.scopes import RolloutScope
 from pytest_pitcheval.scores import Score
-from pytest_pitcheval.session import get_session
+from pytest_pitcheval.session import Session, get_session
 
 
 def predict_example(request: pytest.FixtureRequest, running: RunningTest, program: Any, example: Any) -> Any:
     """The program's answer to the example, in the test's first rollout."""
     __tracebackhide__ = True
-    identities = get_session(request.config).identities
-    running.fingerprints[PROGRAM] = identities.program(program)
-    running.fingerprints[GENERATOR] = identities.generator(request.getfixturevalue("generator_lm"))
-    running.predict = lambda scope: _predict(request, running, program, example, scope)
-    running.prediction = running.predict(running.scope)
+    session, lm = get_session(request.config), request.getfixturevalue("generator_lm")
+    running.fingerprints[PROGRAM] = session.identities.program(program)
+    running.fingerprints[GENERATOR] = session.identities.generator(lm)
+    running.has_own_fixtures = program is running.program and example is running.example
+    running.generator, running.example = Generator(program, lm), example
+    running.prediction = _evaluator(session).predict(running, running.generator)
     return running.prediction
-
-
-def _predict(
-    request: pytest.FixtureRequest, running: RunningTest, program: Any, example: Any, scope: RolloutScope
-) -> Any:
-    __tracebackhide__ = True
-    settings = dspy_settings(request.getfixturevalue("generator_lm"))
-    with running.timed(), get_session(request.config).rollouts.entered(scope, GENERATOR, **settings):
-        try:
-            return evaluation.predict(program, example.inputs().toDict(), scope)
-        except PitchevalError:
-            raise
-        except Exception as error:
-            running.program_raised = error
-            raise
 
 
 def score_example(
@@ -56,57 +43,30 @@ def score_example(
 ) -> Score:
     """The score of all rollouts: the given prediction is the first, the program makes the others."""
     __tracebackhide__ = True
-    identities = get_session(request.config).identities
-    running.fingerprints[METRIC] = identities.metric(metric)
-    running.fingerprints[JUDGE] = identities.judge(metric, evaluator_lm)
-    rollouts = _rollouts(request, running)
-    running.prediction = prediction
-    if rollouts > 1 and cannot_vary(request.getfixturevalue("generator_lm")):
+    session = get_session(request.config)
+    running.fingerprints[METRIC] = session.identities.metric(metric)
+    running.fingerprints[JUDGE] = session.identities.judge(metric, evaluator_lm)
+    running.example = example
+    if running.rollout_count > 1 and cannot_vary(request.getfixturevalue("generator_lm")):
         warnings.warn(
             PitchevalWarning("generator_lm samples at temperature 0: rollouts are asked afresh, but cannot differ"),
             stacklevel=1,
         )
-    verdicts = [_judge(request, running, running.scope, metric, example, prediction, evaluator_lm)]
-    for _ in range(1, rollouts):
-        scope = running.next_scope()
-        again = _another(running)(scope)
-        verdicts.append(_judge(request, running, scope, metric, example, again, evaluator_lm))
+    verdicts = _evaluator(session).judge(running, Judge(metric, evaluator_lm), prediction, running.rollout_count)
+    running.prediction = prediction
     running.score = make_score(verdicts, _threshold(request.config, running), prediction)
     return running.score
 
 
-def _rollouts(request: pytest.FixtureRequest, running: RunningTest) -> int:
-    marked = running.evaluation.rollouts if running.evaluation else None
-    return get_session(request.config).settings.rollouts.over(marked, 1)
+def _evaluator(session: Session) -> InTurn:
+    assert session.runner is not None  # a test runs in this process
+    return session.runner.evaluator
 
 
 def _threshold(config: pytest.Config, running: RunningTest, given: float | None = None) -> float | None:
     if given is not None:
         running.own_threshold = given
     return get_session(config).settings.threshold.made(running.own_threshold)
-
-
-def _another(running: RunningTest) -> Callable[[RolloutScope], Any]:
-    if running.predict is None:
-        raise PitchevalError(
-            "rollouts: a prediction fixture of your own gives one prediction; expected rollouts=1 or the plugin's own"
-        )
-    return running.predict
-
-
-def _judge(
-    request: pytest.FixtureRequest,
-    running: RunningTest,
-    scope: RolloutScope,
-    metric: Any,
-    example: Any,
-    prediction: Any,
-    evaluator_lm: Any,
-) -> Verdict:
-    __tracebackhide__ = True
-    settings = dspy_settings(evaluator_lm)
-    with running.timed(), get_session(request.config).rollouts.entered(scope, JUDGE, **settings):
-        return evaluation.judge(metric, example, prediction, scope)
 
 
 def make_score(verdicts: Sequence[Verdict], threshold: float | None, prediction: Any = None) -> Score:

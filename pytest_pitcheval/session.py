@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import sys
 import time
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,10 +24,13 @@ if TYPE_CHECKING:
     from pytest_pitcheval.references import LoadedBaseline
     from pytest_pitcheval.results import Results
     from pytest_pitcheval.rollout_cache import Rollouts
+    from pytest_pitcheval.runner import Runner
     from pytest_pitcheval.running_test import RunningTest
 
 SESSION = pytest.StashKey["Session"]()
 RUNNING = pytest.StashKey["RunningTest"]()
+DIST_CHOSEN = pytest.StashKey[bool]()
+"""Whether the user said how xdist is to distribute tests."""
 
 
 def get_session(config: pytest.Config) -> Session:
@@ -52,6 +52,7 @@ class Session:
         datasets: by test function, the IDs of all examples, sampled or not.
         records: by node ID, what came of them; not in workers.
         lost: by node ID, why one that was begun left no record.
+        runner: what is known of the running tests; None where none of them has to do with LMs, and in the controller.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -70,11 +71,10 @@ class Session:
         self.records: dict[str, Record] = {}
         self.lost: dict[str, str] = {}
         self.results: Results | None = None
+        self.runner: Runner | None = None
         self.started = time.monotonic()
         self._outbox: Outbox | None = None
         self._watching = False
-        self._attempts: Counter[str] = Counter()
-        self._running: RunningTest | None = None
         self._rollouts: Rollouts | None = None
         self._compiler: Compiler | None = None
         self._trainsets: Trainsets | None = None
@@ -109,15 +109,17 @@ class Session:
 
     def collect(self, items: Sequence[pytest.Item]) -> None:
         """Remember the evaluation tests; a worker leaves them where the controller finds them."""
-        if any(map(uses_lm, items)):
-            self.watch_tests()
         ours = [item for item in items if is_ours(item)]
+        if ours or any(map(uses_lm, items)):
+            from pytest_pitcheval.runner import Runner
+
+            self.runner = Runner(self, items)
+            self.watch_tests()
         if not ours:
             return
         from pytest_pitcheval import storage, timeouts
         from pytest_pitcheval.running_test import collected
 
-        self.watch_tests()
         for item in ours:
             timeouts.add_default(item, self.settings.timeout)
         self.collected = [collected(item, self.settings) for item in ours]
@@ -140,6 +142,29 @@ class Session:
             self._watching = True
             self.config.pluginmanager.register(RunningHooks(self), "pitcheval-running")
             self.config.pluginmanager.register(MarkerHooks(), "pitcheval-markers")
+
+    def make_scheduler(self, log: Any) -> Any:
+        """xdist's scheduler for this session; None for its own: the user has chosen one, or has no evaluation tests."""
+        if self.config.stash.get(DIST_CHOSEN, False):
+            return None
+        from pytest_pitcheval.scheduling import AtOnceScheduling
+
+        return AtOnceScheduling(self.config, log, self.runtime_dir, self._evaluations)
+
+    def _evaluations(self) -> frozenset[str]:
+        """The node IDs of the evaluation tests, as workers have collected them."""
+        from pytest_pitcheval import storage
+
+        if not self.collected_path.exists():
+            return frozenset()
+        return frozenset(one["nodeid"] for one in storage.read_json(self.collected_path)["tests"])
+
+    def note_crash(self, worker: str) -> None:
+        """Tell the other workers that ``worker`` is dead."""
+        if self.runtime_dir.exists():
+            from pytest_pitcheval.workers import crash_path
+
+            crash_path(self.runtime_dir, worker).touch()
 
     # What tests use
 
@@ -217,65 +242,26 @@ class Session:
         self.runtime_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         return self.runtime_dir
 
-    # Running one test after the other
-
-    def start(self, item: pytest.Item) -> None:
-        """A new attempt at ``item``: a test that is run again gets new rollouts."""
-        from pytest_pitcheval.running_test import RunningTest
-
-        self.end()
-        ours = is_ours(item)
-        if not ours and not uses_lm(item):
-            return
-        self._attempts[item.nodeid] += 1
-        self._running = RunningTest(item, self.settings, self.timestamp, self._attempts[item.nodeid])
-        if ours:
-            item.stash[RUNNING] = self._running
-
-    @contextlib.contextmanager
-    def fixture_scope(self, fixture_scope: str) -> Iterator[None]:
-        """LM calls of a function-scoped fixture are the test's; those of wider ones belong to no rollout."""
-        running = self._running
-        if running is None or "dspy" not in sys.modules:
-            yield
-        elif fixture_scope == "function":
-            self.rollouts.begin(running.scope)
-            yield
-        else:
-            with self.rollouts.outside():
-                yield
-
-    @contextlib.contextmanager
-    def call_scope(self, item: pytest.Item) -> Iterator[None]:
-        """LM calls of the test's body are the test's, and none may have had an old answer."""
-        running = self._running
-        if running is None or "dspy" not in sys.modules:
-            yield
-            return
-        self.rollouts.begin(running.scope)
-        try:
-            yield
-        finally:
-            self.rollouts.check_installed(running.scope)
-            for scope in running.scopes:
-                scope.check()
-
-    def end(self) -> None:
-        """The running test is over."""
-        self._running = None
-        if self._rollouts is not None:
-            self._rollouts.begin(None)
-
     # The end
+
+    def stop(self) -> None:
+        """Begin no rollout that has not begun; what is in flight is not waited for."""
+        if self.runner is not None:
+            self.runner.pool.close()
+        elif self.runtime_dir.exists():
+            from pytest_pitcheval.workers import stop_path
+
+            stop_path(self.runtime_dir).touch()
 
     def conclude(self) -> Results | None:
         """Sum the session up and write its run file; None in a worker, and where no evaluation test was run."""
+        self.stop()
         if self.is_worker or not (self.records or self.lost):
             return None
         from pytest_pitcheval.results import conclude
 
-        if self._running is not None:
-            self.lost[self._running.about.nodeid] = "interrupted"
+        if self.runner is not None and self.runner.running is not None:
+            self.lost[self.runner.running.about.nodeid] = "interrupted"
         self.results = conclude(self)
         return self.results
 

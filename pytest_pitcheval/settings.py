@@ -86,6 +86,7 @@ class Settings(NamedTuple):
     methods: Choice[tuple[str, ...]]
     rollouts: Choice[int]
     threshold: Choice[float]
+    concurrency: int
     generator: ModelSettings
     evaluator: ModelSettings
     train_size: int | None
@@ -222,6 +223,7 @@ def read_settings(config: pytest.Config) -> Settings:
         methods=read.choice("optimization"),
         rollouts=read.choice("eval_rollouts"),
         threshold=read.choice("eval_threshold"),
+        concurrency=read.value("eval_concurrency"),
         generator=generator,
         evaluator=evaluator,
         train_size=read.value("train_size"),

@@ -36,15 +36,18 @@ def note_cancelled(item: pytest.Item) -> None:
 
 
 @contextlib.contextmanager
-def stopped(item: pytest.Item) -> Iterator[None]:
-    """Time within it is not charged to the test; afterwards its clock starts anew."""
+def stopped(item: pytest.Item) -> Iterator[float | None]:
+    """Time within it is not charged to the test; afterwards its clock starts anew.
+
+    Gives the seconds that the clock was set to, None where none is running.
+    """
     settings = item.stash.get(_SETTINGS, None)
     if settings is None:
-        yield
+        yield None
         return
     item.config.hook.pytest_timeout_cancel_timer(item=item)
     try:
-        yield
+        yield settings.timeout
     finally:
         item.config.hook.pytest_timeout_set_timer(item=item, settings=settings)
 

@@ -1,0 +1,196 @@
+"""Looking ahead: while one test waits for its rollouts, those of the following ones are in flight."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pytest
+
+from pytest_pitcheval import timeouts
+from pytest_pitcheval.errors import PitchevalError
+from pytest_pitcheval.evaluation import Verdict
+from pytest_pitcheval.flights import Flight, Torn
+from pytest_pitcheval.in_turn import STOPPED, InTurn
+from pytest_pitcheval.lanes import Key, Lane, lane_key, obstacle
+from pytest_pitcheval.pool import Pool
+from pytest_pitcheval.rollout_runs import Generator, Judge, Result, RolloutRun
+
+if TYPE_CHECKING:
+    from pytest_pitcheval.rollout_cache import Rollouts
+    from pytest_pitcheval.running_test import RunningTest
+    from pytest_pitcheval.upcoming import Upcoming
+
+T = TypeVar("T")
+
+_TICK = 0.5
+"""Seconds after which a waiting test looks at its timeout."""
+
+
+class TimedOut(PitchevalError):
+    """A rollout took longer than its test may."""
+
+
+class LookAhead(InTurn):
+    """Keeps up to ``window`` tests prepared; how many rollouts are in flight is the pool's business.
+
+    ``prepare`` makes the `RunningTest` of a test that is still to come, or None if that must not be begun.
+    """
+
+    def __init__(
+        self,
+        rollouts: Rollouts,
+        pool: Pool,
+        upcoming: Upcoming,
+        prepare: Callable[[pytest.Item], RunningTest | None],
+        window: int,
+        say: Callable[[str], None],
+    ) -> None:
+        super().__init__(rollouts, pool)
+        self._upcoming = upcoming
+        self._prepare = prepare
+        self._window = window
+        self._say = say
+        self._lanes: dict[Key, Lane | None] = {}
+        self._off = False
+
+    def predict(self, test: RunningTest, generator: Generator) -> Any:
+        __tracebackhide__ = True
+        lane = self._lane(test, generator)
+        if lane is not None:
+            self._extend(lane, test)
+            if lane.ahead and not test.flights:
+                self._launch(lane, test, 0)
+        if not test.flights:  # there is nothing to do meanwhile
+            return super().predict(test, generator)
+        try:
+            return self._landed(test, test.flights[0], test.flights[0].predicted)
+        except Torn:
+            self._stop(test.runs[0])
+            return super().predict(test, generator)
+
+    def judge(self, test: RunningTest, judge: Judge, prediction: Any, count: int) -> list[Verdict]:
+        __tracebackhide__ = True
+        lane = test.lane
+        if lane is None or not test.flights or not self._is_shared(lane, test, judge, prediction):
+            return super().judge(test, judge, prediction, count)
+        self._open(lane, judge)
+        for number in range(len(test.flights), count):
+            self._launch(lane, test, number)
+        return [self._verdict(test, number, judge, prediction) for number in range(count)]
+
+    # Lanes
+
+    def _lane(self, test: RunningTest, generator: Generator) -> Lane | None:
+        """The lane of ``test``, None where it cannot share; a new one where its fixtures turn out to be others."""
+        key = lane_key(test.item, test.optimization)
+        lane = self._lanes.get(key)
+        if lane is not None and not lane.generator.is_same(generator):
+            lane = None
+        if self._off:
+            lane = None
+        elif lane is None and (key not in self._lanes or self._lanes[key] is not None) and self._can_share(test):
+            lane = Lane(generator)
+        self._lanes[key] = test.lane = lane
+        if test.flights and test.flights[0].lane is not lane and not self._off:
+            test.restart()
+        return lane
+
+    def _can_share(self, test: RunningTest) -> bool:
+        name = obstacle(test.function_fixtures)
+        if name is not None:
+            self._say(
+                f"{test.about.test}: one example at a time, as its fixture {name!r} is made anew for each test "
+                "and might make a difference to the program"
+            )
+        return name is None and test.has_own_fixtures
+
+    def _is_shared(self, lane: Lane, test: RunningTest, judge: Judge, prediction: Any) -> bool:
+        """Whether the tests of the lane are all judged in this way."""
+        if self._off or not test.asks_for_score or prediction is not test.prediction:
+            return False
+        if lane.judge is not None:
+            return lane.judge.is_same(judge)
+        return obstacle(test.function_fixtures) is None
+
+    def _open(self, lane: Lane, judge: Judge) -> None:
+        """The judge is known: what waits for it goes on, and further rollouts begin."""
+        if lane.judge is not None:
+            return
+        for flight in lane.open(judge):
+            flight.launch_judge(self._pool, self._rollouts, judge)
+        for test in lane.ahead:
+            self._launch_all(lane, test)
+
+    # Flights
+
+    def _extend(self, lane: Lane, test: RunningTest) -> None:
+        """Begin with following tests of the lane, until the window is full."""
+        lane.ahead = [one for one in lane.ahead if one.order > test.order]
+        free = self._window - len(lane.ahead)
+        if free <= 0 or self._pool.closed:
+            return
+        key = lane_key(test.item, test.optimization)
+        for place, item in self._upcoming.after(test.item, lane.place):
+            lane.place = place + 1
+            one = self._prepare(item) if item.parent is test.item.parent else None
+            if one is not None and lane_key(item, one.optimization) == key:
+                lane.ahead.append(one)
+                self._launch_all(lane, one)
+                free -= 1
+                if not free:
+                    return
+
+    def _launch_all(self, lane: Lane, test: RunningTest) -> None:
+        count = test.rollout_count if lane.judge is not None and test.asks_for_score else 1
+        for number in range(len(test.flights), count):
+            self._launch(lane, test, number)
+
+    def _launch(self, lane: Lane, test: RunningTest, number: int) -> None:
+        flight = Flight(test.run(number), test.example, lane, (*test.order, number), test.asks_for_score)
+        test.flights.append(flight)
+        flight.launch(self._pool, self._rollouts)
+
+    # Landing
+
+    def _verdict(self, test: RunningTest, number: int, judge: Judge, prediction: Any) -> Verdict:
+        __tracebackhide__ = True
+        flight = test.flights[number]
+        try:
+            if number:
+                self._landed(test, flight, flight.predicted)
+            return self._landed(test, flight, flight.judged)
+        except Torn:
+            self._stop(test.runs[number])
+            return self._judge(test, number, judge, prediction)
+
+    def _landed(self, test: RunningTest, flight: Flight, result: Result[T]) -> T:
+        """The result, as soon as it is there; its timeout is counted from when it was begun."""
+        __tracebackhide__ = True
+        if self._off and flight.cancel():
+            raise Torn
+        if not result.done:
+            with self._rollouts.awaited(), timeouts.stopped(test.item) as limit:
+                while not result.wait(_TICK):
+                    self._check(flight, limit)
+        return result.get()
+
+    def _check(self, flight: Flight, limit: float | None) -> None:
+        __tracebackhide__ = True
+        if self._pool.closed and flight.cancel():
+            raise PitchevalError(STOPPED)
+        if limit is not None and flight.seconds > limit:
+            flight.give_up()
+            raise TimedOut(f"Timeout (>{limit:.1f}s): no end of rollout {flight.run.scope.rollout_id}")
+
+    def _stop(self, run: RolloutRun) -> None:
+        """Look ahead no more: it cannot be said which LM calls are whose. Then ``run`` can be repeated."""
+        if not self._off:
+            self._off = True
+            self._say(
+                "one example at a time, as the program calls its LM from threads that do not carry DSPy's context "
+                "(dspy.Parallel's do)"
+            )
+        with self._rollouts.awaited():
+            self._rollouts.wait_until_landed()
+        run.scope.repeat()

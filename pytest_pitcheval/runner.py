@@ -1,0 +1,141 @@
+"""The tests of one process while they run: which one does, whose LM calls are made, who makes its rollouts."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from pytest_pitcheval.in_turn import InTurn
+from pytest_pitcheval.lookahead import LookAhead
+from pytest_pitcheval.ownership import is_ours, uses_lm
+from pytest_pitcheval.pool import Pool
+from pytest_pitcheval.progress import Progress
+from pytest_pitcheval.running_test import RunningTest, answers_of, may_run_ahead
+from pytest_pitcheval.scopes import Answers
+from pytest_pitcheval.session import RUNNING, Session
+from pytest_pitcheval.slots import LocalSlots, SharedSlots, Slots
+from pytest_pitcheval.upcoming import Upcoming, plan_path
+from pytest_pitcheval.workers import BegunTests, Worker, stop_path
+
+_AHEAD = 4
+"""Tests prepared ahead for each rollout that may be in flight: a slow one holds up the others only after so many."""
+
+
+class Runner:
+    """Runs nothing itself: pytest does, and this keeps what belongs to the running test."""
+
+    def __init__(self, session: Session, items: Sequence[pytest.Item]) -> None:
+        self._session = session
+        self._settings = session.settings
+        self._items = items
+        self._worker = Worker.of(session.config)
+        self._attempts: Counter[str] = Counter()
+        self._ahead: dict[str, RunningTest] = {}
+        self._evaluator: InTurn | None = None
+        self._begun = BegunTests(session.runtime_dir, self._worker.name) if self._worker else None
+        self.running: RunningTest | None = None
+        self.upcoming = Upcoming(items, plan_path(session.runtime_dir, self._worker.name) if self._worker else None)
+        self.pool = Pool(self._slots(), stop_path(session.runtime_dir).exists if self._worker else lambda: False)
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether pytest runs no further test."""
+        return bool(self._items and (self._items[0].session.shouldfail or self._items[0].session.shouldstop))
+
+    @property
+    def concurrency(self) -> int:
+        """How many rollouts may be in flight in the whole session; one while somebody is debugging."""
+        option = self._session.config.getoption
+        return 1 if option("usepdb", False) or option("trace", False) else self._settings.concurrency
+
+    def _slots(self) -> Slots:
+        if self._worker is None:
+            return LocalSlots(self.concurrency)
+        folder = self._session.make_runtime_dir() / "slots"
+        return SharedSlots(self.concurrency, folder, self._worker.number, self._worker.total)
+
+    @property
+    def evaluator(self) -> InTurn:
+        """Who makes the rollouts."""
+        if self._evaluator is None:
+            session, rollouts = self._session, self._session.rollouts
+            if self.concurrency == 1:
+                self._evaluator = InTurn(rollouts, self.pool)
+            else:
+                window = self.concurrency * (1 if session.config.getoption("maxfail", 0) else _AHEAD)
+                say = Progress(session.config).say
+                self._evaluator = LookAhead(rollouts, self.pool, self.upcoming, self._prepare, window, say)
+        return self._evaluator
+
+    # One test after the other
+
+    def start(self, item: pytest.Item) -> None:
+        """A new attempt at ``item``: a test that is run again gets new rollouts."""
+        self.end()
+        ours = is_ours(item)
+        if not ours and not uses_lm(item):
+            return
+        self._attempts[item.nodeid] += 1
+        self.running = self._ahead.pop(item.nodeid, None) or self._new(item, self._attempts[item.nodeid])
+        if ours:
+            item.stash[RUNNING] = self.running
+
+    def _new(self, item: pytest.Item, attempt: int) -> RunningTest:
+        answers = answers_of(self._settings)
+        if self._begun is not None and self._begun.by_the_dead(item.nodeid) and answers is Answers.FRESH:
+            answers = Answers.RESUMED  # what a worker that crashed has paid for is not asked again
+        place = self.upcoming.place(item)
+        return RunningTest(item, self._settings, self._session.timestamp, answers, attempt=attempt, place=place)
+
+    def _prepare(self, item: pytest.Item) -> RunningTest | None:
+        """The first attempt at a test that is still to come, unless it cannot be begun."""
+        if self._attempts[item.nodeid] or item.nodeid in self._ahead or not is_ours(item) or not may_run_ahead(item):
+            return None
+        test = self._new(item, 1)
+        test.make_example()
+        self._ahead[item.nodeid] = test
+        if self._begun is not None:
+            self._begun.add(item.nodeid)
+        return test
+
+    @contextlib.contextmanager
+    def fixture_scope(self, fixturedef: pytest.FixtureDef[object]) -> Iterator[None]:
+        """LM calls of a function-scoped fixture are the test's; those of wider ones belong to no rollout."""
+        running = self.running
+        if running is not None and fixturedef.scope == "function":
+            running.function_fixtures.append(fixturedef.argname)
+        if running is None or "dspy" not in sys.modules:
+            yield
+        elif fixturedef.scope == "function":
+            self._session.rollouts.begin(running.scope)
+            yield
+        else:
+            with self._session.rollouts.outside():
+                yield
+
+    @contextlib.contextmanager
+    def call_scope(self) -> Iterator[None]:
+        """LM calls of the test's body are the test's, and none may have had an old answer."""
+        running = self.running
+        if running is None or "dspy" not in sys.modules:
+            yield
+            return
+        self._session.rollouts.begin(running.scope)
+        try:
+            yield
+        finally:
+            self._session.rollouts.check_installed(running.scope)
+            for run in running.runs:
+                run.scope.check()
+
+    def end(self) -> None:
+        """The running test is over, and nothing of it is kept."""
+        if self.running is not None and RUNNING in self.running.item.stash:
+            del self.running.item.stash[RUNNING]
+        self.running = None
+        if "dspy" in sys.modules:
+            self._session.rollouts.begin(None)

@@ -1,0 +1,62 @@
+"""How xdist hands out evaluation tests: all at once, so that a worker can look ahead over those that are its own."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from xdist.scheduler import LoadScheduling
+
+from pytest_pitcheval import storage
+from pytest_pitcheval.upcoming import plan_path
+
+
+class AtOnceScheduling(LoadScheduling):
+    """``--dist=load``, but each worker gets its part of the evaluation tests at the start; other tests as usual.
+
+    ``evaluations`` gives their node IDs, once workers have collected; in ``folder`` a plan for each worker says
+    which tests are its own.
+    """
+
+    def __init__(self, config: pytest.Config, log: Any, folder: Path, evaluations: Callable[[], Collection[str]]):
+        super().__init__(config, log)
+        self._folder = folder
+        self._evaluations = evaluations
+        self._plans: dict[Any, dict[int, None]] = {}
+
+    def schedule(self) -> None:
+        super().schedule()
+        if self.collection is None or not self.pending:
+            return
+        known = self._evaluations()
+        if not known:
+            return
+        ours = [index for index in self.pending if self.collection[index] in known]
+        nodes = [node for node in self.nodes if not node.shutting_down]
+        self.pending[:] = [index for index in self.pending if self.collection[index] not in known]
+        for node, part in zip(nodes, parts(ours, len(nodes)), strict=True):
+            if part:
+                self.node2pending[node].extend(part)
+                self._plan(node)
+                node.send_runtest_some(part)
+
+    def check_schedule(self, node: Any, duration: float = 0) -> None:
+        before = len(self.node2pending[node])
+        super().check_schedule(node, duration)
+        if len(self.node2pending[node]) > before:
+            self._plan(node)
+
+    def _plan(self, node: Any) -> None:
+        """Tell ``node`` which tests it has been given; the order of those before stays."""
+        plan = self._plans.setdefault(node, {})
+        plan.update(dict.fromkeys(self.node2pending[node]))
+        storage.write_json(plan_path(self._folder, node.gateway.id), list(plan), indent=None)
+
+
+def parts(whole: Sequence[int], count: int) -> list[list[int]]:
+    """``whole`` in ``count`` consecutive parts whose sizes differ by one at most."""
+    bounds = [number * len(whole) // count for number in range(count + 1)]
+    return [list(whole[start:end]) for start, end in itertools.pairwise(bounds)]
