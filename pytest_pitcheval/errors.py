@@ -34,5 +34,9 @@ class StaleAnswer(PitchevalError):
     """A rollout was answered from a cache entry that it did not make itself."""
 
 
+class Ambiguous(PitchevalError):
+    """Several rollouts are in flight, and it cannot be told which of them an LM call belongs to."""
+
+
 class ReplayMiss(PitchevalError):
     """A replayed rollout asked for an LM call that its first run did not leave in DSPy's cache."""

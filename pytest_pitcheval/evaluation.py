@@ -51,6 +51,7 @@ def predict(program: Callable[..., Any], inputs: Mapping[str, Any], scope: Scope
         LMCallFailed: the program ended because of an LM call that failed, or hid that its last one did.
         Exception: whatever else the program raised.
     """
+    __tracebackhide__ = True
     try:
         prediction = _call(program, inputs)
     except Exception as error:
@@ -67,6 +68,7 @@ def predict(program: Callable[..., Any], inputs: Mapping[str, Any], scope: Scope
 
 
 def _call(program: Callable[..., Any], inputs: Mapping[str, Any]) -> Any:
+    __tracebackhide__ = True
     kind = type(program)  # DSPy warns of whoever looks at an instance's forward
     only_async = hasattr(kind, "aforward") and not hasattr(kind, "forward")
     result = program.acall(**inputs) if only_async else program(**inputs)  # type: ignore[attr-defined]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
@@ -10,15 +11,16 @@ import pytest
 from pytest_pitcheval import timeouts
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.evaluation import Verdict
-from pytest_pitcheval.flights import Flight, Torn
+from pytest_pitcheval.flights import Flight
 from pytest_pitcheval.in_turn import STOPPED, InTurn
 from pytest_pitcheval.lanes import Key, Lane, lane_key, obstacle
 from pytest_pitcheval.pool import Pool
-from pytest_pitcheval.rollout_runs import Generator, Judge, Result, RolloutRun
+from pytest_pitcheval.rollout_runs import Generator, Judge, Result
 
 if TYPE_CHECKING:
     from pytest_pitcheval.rollout_cache import Rollouts
     from pytest_pitcheval.running_test import RunningTest
+    from pytest_pitcheval.scopes import RolloutScope
     from pytest_pitcheval.upcoming import Upcoming
 
 T = TypeVar("T")
@@ -34,7 +36,8 @@ class TimedOut(PitchevalError):
 class LookAhead(InTurn):
     """Keeps up to ``window`` tests prepared; how many rollouts are in flight is the pool's business.
 
-    ``prepare`` makes the `RunningTest` of a test that is still to come, or None if that must not be begun.
+    ``prepare`` makes the `RunningTest` of a test that is still to come, or None if that must not be begun; ``note``
+    is told which test's flight has ``begun`` or ``landed``.
     """
 
     def __init__(
@@ -45,29 +48,27 @@ class LookAhead(InTurn):
         prepare: Callable[[pytest.Item], RunningTest | None],
         window: int,
         say: Callable[[str], None],
+        note: Callable[[str, str], None],
     ) -> None:
         super().__init__(rollouts, pool)
         self._upcoming = upcoming
         self._prepare = prepare
         self._window = window
         self._say = say
+        self._note = note
         self._lanes: dict[Key, Lane | None] = {}
-        self._off = False
+        rollouts.look_ahead()
 
     def predict(self, test: RunningTest, generator: Generator) -> Any:
         __tracebackhide__ = True
-        lane = self._lane(test, generator)
+        lane = None if test.alone else self._lane(test, generator)
         if lane is not None:
             self._extend(lane, test)
-            if lane.ahead and not test.flights:
+            if not test.flights and (lane.ahead or (test.asks_for_score and test.rollout_count > 1)):
                 self._launch(lane, test, 0)
         if not test.flights:  # there is nothing to do meanwhile
             return super().predict(test, generator)
-        try:
-            return self._landed(test, test.flights[0], test.flights[0].predicted)
-        except Torn:
-            self._stop(test.runs[0])
-            return super().predict(test, generator)
+        return self._landed(test, test.flights[0], test.flights[0].predicted)
 
     def judge(self, test: RunningTest, judge: Judge, prediction: Any, count: int) -> list[Verdict]:
         __tracebackhide__ = True
@@ -77,7 +78,7 @@ class LookAhead(InTurn):
         self._open(lane, judge)
         for number in range(len(test.flights), count):
             self._launch(lane, test, number)
-        return [self._verdict(test, number, judge, prediction) for number in range(count)]
+        return [self._verdict(test, flight) for flight in test.flights[:count]]
 
     # Lanes
 
@@ -87,12 +88,10 @@ class LookAhead(InTurn):
         lane = self._lanes.get(key)
         if lane is not None and not lane.generator.is_same(generator):
             lane = None
-        if self._off:
-            lane = None
-        elif lane is None and (key not in self._lanes or self._lanes[key] is not None) and self._can_share(test):
+        if lane is None and (key not in self._lanes or self._lanes[key] is not None) and self._can_share(test):
             lane = Lane(generator)
         self._lanes[key] = test.lane = lane
-        if test.flights and test.flights[0].lane is not lane and not self._off:
+        if test.flights and test.flights[0].lane is not lane:
             test.restart()
         return lane
 
@@ -107,7 +106,7 @@ class LookAhead(InTurn):
 
     def _is_shared(self, lane: Lane, test: RunningTest, judge: Judge, prediction: Any) -> bool:
         """Whether the tests of the lane are all judged in this way."""
-        if self._off or not test.asks_for_score or prediction is not test.prediction:
+        if not test.asks_for_score or prediction is not test.prediction:
             return False
         if lane.judge is not None:
             return lane.judge.is_same(judge)
@@ -147,28 +146,29 @@ class LookAhead(InTurn):
             self._launch(lane, test, number)
 
     def _launch(self, lane: Lane, test: RunningTest, number: int) -> None:
-        flight = Flight(test.run(number), test.example, lane, (*test.order, number), test.asks_for_score)
+        order = (*test.order, number)
+        flight = Flight(test.run(number), test.example, lane, order, test.asks_for_score, self._flying)
         test.flights.append(flight)
         flight.launch(self._pool, self._rollouts)
 
+    @contextlib.contextmanager
+    def _flying(self, scope: RolloutScope) -> Iterator[None]:
+        nodeid = scope.rollout_id.nodeid
+        self._note("begun", nodeid)
+        with self._rollouts.flying(scope):
+            yield
+        self._note("landed", nodeid)
+
     # Landing
 
-    def _verdict(self, test: RunningTest, number: int, judge: Judge, prediction: Any) -> Verdict:
+    def _verdict(self, test: RunningTest, flight: Flight) -> Verdict:
         __tracebackhide__ = True
-        flight = test.flights[number]
-        try:
-            if number:
-                self._landed(test, flight, flight.predicted)
-            return self._landed(test, flight, flight.judged)
-        except Torn:
-            self._stop(test.runs[number])
-            return self._judge(test, number, judge, prediction)
+        self._landed(test, flight, flight.predicted)  # what it raised, the metric has not been asked about
+        return self._landed(test, flight, flight.judged)
 
     def _landed(self, test: RunningTest, flight: Flight, result: Result[T]) -> T:
         """The result, as soon as it is there; its timeout is counted from when it was begun."""
         __tracebackhide__ = True
-        if self._off and flight.cancel():
-            raise Torn
         if not result.done:
             with self._rollouts.awaited(), timeouts.stopped(test.item) as limit:
                 while not result.wait(_TICK):
@@ -182,15 +182,3 @@ class LookAhead(InTurn):
         if limit is not None and flight.seconds > limit:
             flight.give_up()
             raise TimedOut(f"Timeout (>{limit:.1f}s): no end of rollout {flight.run.scope.rollout_id}")
-
-    def _stop(self, run: RolloutRun) -> None:
-        """Look ahead no more: it cannot be said which LM calls are whose. Then ``run`` can be repeated."""
-        if not self._off:
-            self._off = True
-            self._say(
-                "one example at a time, as the program calls its LM from threads that do not carry DSPy's context "
-                "(dspy.Parallel's do)"
-            )
-        with self._rollouts.awaited():
-            self._rollouts.wait_until_landed()
-        run.scope.repeat()

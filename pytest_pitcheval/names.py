@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+RERUN = "rerun"
+"""Outcome of a report that a worker crashed with a test which will be run again."""
+
 EXAMPLE, PROGRAM, METRIC, GENERATOR, JUDGE = ROLES = ("example", "program", "metric", "generator", "judge")
 """What has a fingerprint on a record. The program is the compiled one, the judge all LMs that the metric may ask."""
 

@@ -83,6 +83,11 @@ def pytest_testnodedown(node: Any, error: object) -> None:
         get_session(node.config).note_crash(node.gateway.id)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_handlecrashitem(crashitem: str, report: pytest.TestReport, sched: Any) -> None:
+    get_session(sched.config).examine_crash(crashitem, report, sched)
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     session = get_session(metafunc.config)
     if is_ours(metafunc.definition):

@@ -28,10 +28,14 @@ class Closed(Exception):
 
 
 class Task:
-    """A place in the queue: ``begin`` is called with the task once it has a slot, unless it was cancelled."""
+    """A place in the queue: ``begin`` is called with the task once it has a slot, unless it was cancelled.
 
-    def __init__(self, begin: Callable[[Task], None]) -> None:
+    ``is_held`` says whether `Pool.hold` holds it up.
+    """
+
+    def __init__(self, begin: Callable[[Task], None], is_held: bool = True) -> None:
         self._begin = begin
+        self.is_held = is_held
         self._begun: bool | None = None
         self._mutex = threading.Lock()
         self._release: Release | None = None
@@ -86,6 +90,7 @@ class Pool:
         self._idle = 0
         self._dispatcher: threading.Thread | None = None
         self._closed = False
+        self._holding = False
         self.in_flight = 0
         """How many slots this process has taken."""
 
@@ -120,9 +125,8 @@ class Pool:
 
     def try_slot(self, stack: contextlib.ExitStack) -> bool:
         """Whether there is a slot for the calling thread at once, and nobody before it; ``stack`` gives it back."""
-        if self._queue or self._closed:
-            return False
-        release = self._take()
+        with self._changed:
+            release = None if self._closed or self._first() else self._take()
         if release is not None:
             stack.callback(release)
         return release is not None
@@ -131,7 +135,7 @@ class Pool:
     def slot(self, order: Order) -> Iterator[None]:
         """A slot for the calling thread, once it is its turn. Raises Closed where there will be none."""
         granted = threading.Event()
-        task = Task(lambda _: granted.set())
+        task = Task(lambda _: granted.set(), is_held=False)
         self._enqueue(order, task)
         try:
             while not granted.wait(_TICK):
@@ -141,6 +145,18 @@ class Pool:
         finally:
             task.cancel()
             task.give_up()
+
+    def hold(self, seconds: float) -> None:
+        """Begin nothing in threads, until `go_on`; returns when nothing is in flight, or after ``seconds``."""
+        with self._changed:
+            self._holding = True
+            self._changed.wait_for(lambda: not self.in_flight, seconds)
+
+    def go_on(self) -> None:
+        """Let the queue go on after `hold`."""
+        with self._changed:
+            self._holding = False
+            self._changed.notify_all()
 
     def close(self) -> None:
         """Begin nothing more; what is in flight goes on."""
@@ -185,14 +201,29 @@ class Pool:
         """The first in the queue and a slot for it, as soon as there are both; None once the pool is closed."""
         with self._changed:
             while True:
-                self._changed.wait_for(lambda: self._queue or self._closed)
+                self._changed.wait_for(lambda: self._first() or self._closed)
                 if not self._closed and self._stopped():
                     self.close()
                 if self._closed:
                     return None
-                if (release := self._take()) is not None:
-                    return heapq.heappop(self._queue).task, release
+                first, release = self._first(), self._take()
+                if first is not None and release is not None:
+                    self._remove(first)
+                    return first.task, release
                 self._changed.wait(self._slots.poll)
+
+    def _first(self) -> _Queued | None:
+        """The one whose turn it is."""
+        if not self._holding:
+            return self._queue[0] if self._queue else None
+        return next((one for one in self._queue if not one.task.is_held), None)
+
+    def _remove(self, one: _Queued) -> None:
+        if one is self._queue[0]:
+            heapq.heappop(self._queue)
+        else:
+            self._queue.remove(one)
+            heapq.heapify(self._queue)
 
     def _in_thread(self, work: Callable[[], None]) -> None:
         with self._changed:

@@ -16,7 +16,8 @@ from typing import Any
 import dspy
 from dspy.utils.callback import ACTIVE_CALL_ID, BaseCallback
 
-from pytest_pitcheval.errors import StaleAnswer
+from pytest_pitcheval import thread_scopes
+from pytest_pitcheval.errors import Ambiguous, StaleAnswer
 from pytest_pitcheval.language_models import secret_values
 from pytest_pitcheval.names import GENERATOR
 from pytest_pitcheval.records import Usage
@@ -26,10 +27,6 @@ _SCOPE = "pitcheval_scope"
 _PART = "pitcheval_part"
 
 
-class Ambiguous(Exception):
-    """Several rollouts are in flight, and it cannot be told which one of them an LM call belongs to."""
-
-
 class Rollouts:
     """This process's scopes: the running test's, and those that ``entered`` blocks carry into DSPy's threads."""
 
@@ -37,39 +34,47 @@ class Rollouts:
         self._of_test: Scope | None = None
         self._home = threading.get_ident()
         self._flying: list[RolloutScope] = []
-        self._changed = threading.Condition()
+        self._mutex = threading.Lock()
+        self._stack = contextlib.ExitStack()
         self._is_awaiting = False
         self._closed = False
         self.callback = _LMCallback(self)
 
     def current(self) -> Scope | None:
         """The scope of the calling thread, None outside any. Raises Ambiguous where it cannot be told."""
+        return self._own_scope() or self._scope_of_stray()
+
+    @staticmethod
+    def _own_scope() -> Scope | None:
         scope: Scope | None = dspy.settings.get(_SCOPE)
-        return scope or self._scope_of_stray()
+        return scope or thread_scopes.inherited()
 
     def _scope_of_stray(self) -> Scope | None:
-        """Whose scope a thread without DSPy's context works for: the test's, unless that waits for a flight."""
+        """Whose scope a thread works for that no rollout has started: the test's, unless that waits for a flight."""
         if threading.get_ident() == self._home or not self._is_awaiting:
             return self._of_test
-        with self._changed:
+        with self._mutex:
             flying = tuple(self._flying)
         if len(flying) < 2:
             return flying[0] if flying else self._of_test
+        problem = Ambiguous(
+            f"rollout {flying[0].rollout_id} or another one: an LM call came from a thread that was there before "
+            "the rollouts; expected --eval-concurrency=1, or such calls within the context of whom they are for"
+        )
         for scope in flying:
-            scope.torn = True
-        raise Ambiguous("an LM call from a thread without DSPy's context may be of one rollout or another")
+            scope.report(problem)
+        raise problem
 
     @contextlib.contextmanager
     def flying(self, scope: RolloutScope) -> Iterator[None]:
         """Within it, the rollout of ``scope`` is made beside the running test."""
-        with self._changed:
+        with self._mutex:
             self._flying.append(scope)
         try:
             yield
         finally:
-            with self._changed:
+            with self._mutex:
                 self._flying.remove(scope)
-                self._changed.notify_all()
 
     @contextlib.contextmanager
     def awaited(self) -> Iterator[None]:
@@ -79,11 +84,6 @@ class Rollouts:
             yield
         finally:
             self._is_awaiting = False
-
-    def wait_until_landed(self) -> None:
-        """Wait until no rollout is made beside the running test."""
-        with self._changed:
-            self._changed.wait_for(lambda: not self._flying)
 
     def begin(self, scope: Scope | None) -> None:
         """From now on ``scope`` is that of the running test; it reaches threads that DSPy's settings do not."""
@@ -99,7 +99,7 @@ class Rollouts:
         ``part`` says who makes them; None: its mark ``pitcheval_part`` does. ``settings`` are DSPy's. Raises
         StaleAnswer if something took our cache away meanwhile.
         """
-        self.install()
+        self.install(scope)
         others = [one for one in dspy.settings.get("callbacks") or [] if one is not self.callback]
         mine = {_SCOPE: scope, _PART: part, "callbacks": [*others, self.callback], "track_usage": True}
         with dspy.context(**mine, **settings):
@@ -116,14 +116,27 @@ class Rollouts:
         finally:
             self._of_test = of_test
 
-    def install(self) -> None:
-        """Stand in front of DSPy's cache; again if the user has configured another one."""
-        if not isinstance(dspy.cache, RolloutCache) and not self._closed:
-            dspy.cache = RolloutCache(dspy.cache, self)
+    def look_ahead(self) -> None:
+        """From now on, until `uninstall`, there may be rollouts in flight beside the running test."""
+        self._stack.enter_context(thread_scopes.handed_on(self._own_scope))
+
+    def install(self, entering: Scope | None = None) -> None:
+        """Stand in front of DSPy's cache; again if the user has configured another one.
+
+        That makes stale what is in flight, but for the scope that is just ``entering``.
+        """
+        if isinstance(dspy.cache, RolloutCache) or self._closed:
+            return
+        dspy.cache = RolloutCache(dspy.cache, self)
+        with self._mutex:
+            for scope in self._flying:
+                if scope is not entering:
+                    scope.report(_replaced(scope))
 
     def uninstall(self) -> None:
         """Give DSPy's cache back, for good: rollouts that are still in flight do not take it again."""
         self._closed = True
+        self._stack.close()
         if isinstance(dspy.cache, RolloutCache):
             dspy.cache = dspy.cache.inner
 
@@ -131,7 +144,11 @@ class Rollouts:
         """Raise StaleAnswer if the cache was replaced during ``scope``: its answers may be old ones."""
         if isinstance(scope, RolloutScope) and not isinstance(dspy.cache, RolloutCache) and not self._closed:
             self.install()  # so that it is said once
-            raise StaleAnswer(f"rollout {scope.rollout_id}: dspy.cache was replaced meanwhile; do that in conftest.py")
+            raise _replaced(scope)
+
+
+def _replaced(scope: RolloutScope) -> StaleAnswer:
+    return StaleAnswer(f"rollout {scope.rollout_id}: dspy.cache was replaced meanwhile; do that in conftest.py")
 
 
 class RolloutCache:
@@ -214,7 +231,7 @@ class _LMCallback(BaseCallback):
 
     def on_lm_end(self, call_id: str, outputs: Any, exception: BaseException | None = None) -> None:
         call = self._calls.pop(call_id, None)
-        if call is None or isinstance(exception, Ambiguous):
+        if call is None or isinstance(exception, Ambiguous):  # the latter has been told to whom it may concern
             return
         scope = self._rollouts.current()
         if scope is None:

@@ -58,6 +58,7 @@ class Result(Generic[T]):
 
     def compute(self, make: Callable[[], T]) -> bool:
         """Leave what ``make`` returns or raises (``pytest.skip`` as well); whether it returned."""
+        __tracebackhide__ = True
         try:
             self._value = make()
         except BaseException as error:

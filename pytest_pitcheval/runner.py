@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
+from pytest_pitcheval import timeouts
 from pytest_pitcheval.in_turn import InTurn
 from pytest_pitcheval.lookahead import LookAhead
 from pytest_pitcheval.ownership import is_ours, uses_lm
@@ -19,7 +20,7 @@ from pytest_pitcheval.scopes import Answers
 from pytest_pitcheval.session import RUNNING, Session
 from pytest_pitcheval.slots import LocalSlots, SharedSlots, Slots
 from pytest_pitcheval.upcoming import Upcoming, plan_path
-from pytest_pitcheval.workers import BegunTests, Worker, stop_path
+from pytest_pitcheval.workers import FlightLog, Worker, stop_path
 
 _AHEAD = 4
 """Tests prepared ahead for each rollout that may be in flight: a slow one holds up the others only after so many."""
@@ -36,7 +37,9 @@ class Runner:
         self._attempts: Counter[str] = Counter()
         self._ahead: dict[str, RunningTest] = {}
         self._evaluator: InTurn | None = None
-        self._begun = BegunTests(session.runtime_dir, self._worker.name) if self._worker else None
+        self._log: FlightLog | None = None
+        if self._worker is not None:
+            self._log = FlightLog(session.make_runtime_dir(), self._worker.name)
         self.running: RunningTest | None = None
         self.upcoming = Upcoming(items, plan_path(session.runtime_dir, self._worker.name) if self._worker else None)
         self.pool = Pool(self._slots(), stop_path(session.runtime_dir).exists if self._worker else lambda: False)
@@ -67,8 +70,15 @@ class Runner:
                 self._evaluator = InTurn(rollouts, self.pool)
             else:
                 window = self.concurrency * (1 if session.config.getoption("maxfail", 0) else _AHEAD)
-                say = Progress(session.config).say
-                self._evaluator = LookAhead(rollouts, self.pool, self.upcoming, self._prepare, window, say)
+                self._evaluator = LookAhead(
+                    rollouts,
+                    self.pool,
+                    self.upcoming,
+                    self._prepare,
+                    window,
+                    say=Progress(session.config).say,
+                    note=self._log.add if self._log else lambda what, nodeid: None,
+                )
         return self._evaluator
 
     # One test after the other
@@ -83,10 +93,20 @@ class Runner:
         self.running = self._ahead.pop(item.nodeid, None) or self._new(item, self._attempts[item.nodeid])
         if ours:
             item.stash[RUNNING] = self.running
+        if self._log is not None and self._log.is_suspect(item.nodeid):
+            self._leave_alone(self.running)
+
+    def _leave_alone(self, test: RunningTest) -> None:
+        """Until it is over, let nothing else be in flight here: if this worker crashes too, it is because of it."""
+        with timeouts.stopped(test.item):
+            self.pool.hold(self._settings.timeout)
+        assert self._log is not None
+        self._log.add("alone", test.item.nodeid)
+        test.alone = True
 
     def _new(self, item: pytest.Item, attempt: int) -> RunningTest:
         answers = answers_of(self._settings)
-        if self._begun is not None and self._begun.by_the_dead(item.nodeid) and answers is Answers.FRESH:
+        if self._log is not None and self._log.was_begun(item.nodeid) and answers is Answers.FRESH:
             answers = Answers.RESUMED  # what a worker that crashed has paid for is not asked again
         place = self.upcoming.place(item)
         return RunningTest(item, self._settings, self._session.timestamp, answers, attempt=attempt, place=place)
@@ -95,11 +115,11 @@ class Runner:
         """The first attempt at a test that is still to come, unless it cannot be begun."""
         if self._attempts[item.nodeid] or item.nodeid in self._ahead or not is_ours(item) or not may_run_ahead(item):
             return None
+        if self._log is not None and self._log.is_suspect(item.nodeid):
+            return None
         test = self._new(item, 1)
         test.make_example()
         self._ahead[item.nodeid] = test
-        if self._begun is not None:
-            self._begun.add(item.nodeid)
         return test
 
     @contextlib.contextmanager
@@ -136,6 +156,8 @@ class Runner:
         """The running test is over, and nothing of it is kept."""
         if self.running is not None and RUNNING in self.running.item.stash:
             del self.running.item.stash[RUNNING]
+        if self.running is not None and self.running.alone:
+            self.pool.go_on()
         self.running = None
         if "dspy" in sys.modules:
             self._session.rollouts.begin(None)

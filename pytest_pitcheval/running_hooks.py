@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_pitcheval import reports, timeouts
+from pytest_pitcheval.names import RERUN
 from pytest_pitcheval.runner import Runner
 from pytest_pitcheval.running_test import check_markers
 from pytest_pitcheval.session import RUNNING, Session
@@ -42,11 +43,13 @@ class RunningHooks:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, Any, Any]:
+        __tracebackhide__ = True
         with self._runner.fixture_scope(fixturedef):
             return (yield)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self) -> Generator[None, Any, Any]:
+        __tracebackhide__ = True
         with self._runner.call_scope():
             return (yield)
 
@@ -57,6 +60,9 @@ class RunningHooks:
         report = yield
         reports.finish(self._session, item, call, report)
         return report
+
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
+        return (RERUN, "R", RERUN.upper()) if report.outcome == RERUN else None
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, Any, Any]:
@@ -70,7 +76,7 @@ class RunningHooks:
     def _keep(self, report: pytest.TestReport) -> None:
         if record := getattr(report, reports.RECORD, None):
             self._session.keep(report.nodeid, record)
-        elif report.when not in ("setup", "call", "teardown"):  # xdist's own report of a worker's end
+        elif report.when not in ("setup", "call", "teardown") and report.failed:  # xdist's own of a worker's end
             worker = getattr(getattr(getattr(report, "node", None), "gateway", None), "id", "")
             self._session.lost[report.nodeid] = f"worker {worker} crashed while it ran"
 

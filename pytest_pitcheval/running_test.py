@@ -105,6 +105,7 @@ class RunningTest:
     Attributes:
         order: its place in the queue of those who wait for a slot.
         runs: its rollouts, the first of which is also of whatever the test itself calls.
+        alone: whether nothing else may be in flight, because a worker crashed that may have done so over this test.
         flights: those of them that are made in threads.
         function_fixtures: the fixtures that have been set up for it alone, in order.
         generator: what its predictions are made with, once that is known.
@@ -127,6 +128,7 @@ class RunningTest:
         self.order = (place,)
         self._answers = answers
         self.runs: list[RolloutRun] = [RolloutRun(RolloutScope(self.rollout_id, answers))]
+        self.alone = False
         self.flights: list[Flight] = []
         self.lane: Lane | None = None
         self.function_fixtures: list[str] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
@@ -11,7 +12,9 @@ import pytest
 from xdist.scheduler import LoadScheduling
 
 from pytest_pitcheval import storage
+from pytest_pitcheval.names import RERUN
 from pytest_pitcheval.upcoming import plan_path
+from pytest_pitcheval.workers import log_path, read_log
 
 
 class AtOnceScheduling(LoadScheduling):
@@ -54,6 +57,16 @@ class AtOnceScheduling(LoadScheduling):
         plan = self._plans.setdefault(node, {})
         plan.update(dict.fromkeys(self.node2pending[node]))
         storage.write_json(plan_path(self._folder, node.gateway.id), list(plan), indent=None)
+
+
+def examine_crash(folder: Path, nodeid: str, report: pytest.TestReport, scheduler: Any) -> None:
+    """Queue the test ``nodeid`` again if the worker that crashed with it had others in flight; ``report`` says so."""
+    flown = read_log(log_path(folder, report.node.gateway.id))  # xdist's
+    if flown.alone == nodeid or not flown.in_flight - {nodeid}:
+        return
+    with contextlib.suppress(NotImplementedError):  # as some of xdist's other schedulers have it
+        scheduler.mark_test_pending(nodeid)
+        report.outcome = RERUN  # type: ignore[assignment]
 
 
 def parts(whole: Sequence[int], count: int) -> list[list[int]]:

@@ -107,12 +107,6 @@ class RolloutScope(Scope):
         self._answers = answers
         self._own_keys: set[str] = set()
         self._problem: PitchevalError | None = None
-        self.torn = False
-        """Whether it cannot be said which LM calls are this rollout's: it has to be repeated on its own."""
-
-    def repeat(self) -> None:
-        """Begin again: what was paid for is kept, and answers from the cache."""
-        self.torn, self._problem, self.failure = False, None, None
 
     def keyed(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         kept = {name: value for name, value in request.items() if name != "timeout"}  # that decides no answer

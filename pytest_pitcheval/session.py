@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pytest_pitcheval.running_test import RunningTest
 
 SESSION = pytest.StashKey["Session"]()
-RUNNING = pytest.StashKey["RunningTest"]()
+RUNNING: pytest.StashKey[RunningTest] = pytest.StashKey()
 DIST_CHOSEN = pytest.StashKey[bool]()
 """Whether the user said how xdist is to distribute tests."""
 
@@ -165,6 +165,13 @@ class Session:
             from pytest_pitcheval.workers import crash_path
 
             crash_path(self.runtime_dir, worker).touch()
+
+    def examine_crash(self, nodeid: str, report: pytest.TestReport, scheduler: Any) -> None:
+        """Let the test that a worker crashed with run again, alone, where something else may have been the reason."""
+        if self.runtime_dir.exists():
+            from pytest_pitcheval import scheduling
+
+            scheduling.examine_crash(self.runtime_dir, nodeid, report, scheduler)
 
     # What tests use
 

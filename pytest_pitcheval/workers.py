@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections import Counter
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -39,34 +42,61 @@ def crash_path(folder: Path, worker: str) -> Path:
     return folder / f"crashed-{worker}"
 
 
-class BegunTests:
-    """The tests that a worker runs ahead, so that another one knows what a crash has left paid for."""
+def log_path(folder: Path, worker: str) -> Path:
+    """Where ``worker`` writes down its flights."""
+    return folder / f"flights-{worker}.jsonl"
+
+
+class Flown(NamedTuple):
+    """What the flight log of a worker says, by node ID.
+
+    Attributes:
+        begun: the tests that it has made LM calls for ahead.
+        in_flight: those of them that were not finished.
+        alone: the last test that it ran with nothing else in flight, because of an earlier crash.
+    """
+
+    begun: frozenset[str]
+    in_flight: frozenset[str]
+    alone: str | None
+
+
+def read_log(path: Path) -> Flown:
+    """What a worker has written down."""
+    lines = storage.read_text(path, whole_lines=True).splitlines() if path.exists() else []
+    entries: list[tuple[str, str]] = [tuple(json.loads(line)) for line in lines]
+    landed = Counter(nodeid for what, nodeid in entries if what == "landed")
+    begun = Counter(nodeid for what, nodeid in entries if what == "begun")
+    alone = [nodeid for what, nodeid in entries if what == "alone"]
+    return Flown(frozenset(begun), frozenset(begun - landed), alone[-1] if alone else None)
+
+
+class FlightLog:
+    """The flights of one worker on disk, and those of workers that have crashed."""
 
     def __init__(self, folder: Path, worker: str) -> None:
         self._folder = folder
-        self._own = _begun_path(folder, worker)
-        self._by_dead: dict[str, frozenset[str]] = {}
+        self._file = log_path(folder, worker).open("a", encoding="utf-8")
+        self._mutex = threading.Lock()
+        self._dead: dict[str, Flown] = {}
 
-    def add(self, nodeid: str) -> None:
-        """LM calls are made for ``nodeid`` by this process."""
-        with self._own.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(nodeid) + "\n")
+    def add(self, what: str, nodeid: str) -> None:
+        """Note that a flight of ``nodeid`` has ``begun`` or ``landed``, or that it runs ``alone``."""
+        with self._mutex:
+            self._file.write(json.dumps([what, nodeid]) + "\n")
+            self._file.flush()
 
-    def by_the_dead(self, nodeid: str) -> bool:
-        """Whether a worker that has crashed had begun with ``nodeid``."""
-        for path in self._folder.glob(crash_path(Path(), "*").name):
+    def was_begun(self, nodeid: str) -> bool:
+        """Whether a worker that has crashed had begun with ``nodeid``: some of it is paid for."""
+        return any(nodeid in flown.begun for flown in self._crashed())
+
+    def is_suspect(self, nodeid: str) -> bool:
+        """Whether ``nodeid`` was in flight or alone when a worker crashed, so that it may have been the reason."""
+        return any(nodeid in flown.in_flight or nodeid == flown.alone for flown in self._crashed())
+
+    def _crashed(self) -> Collection[Flown]:
+        for path in self._folder.glob("crashed-*"):
             worker = path.name.partition("-")[2]
-            if worker not in self._by_dead:
-                self._by_dead[worker] = self._read(_begun_path(self._folder, worker))
-        return any(nodeid in begun for begun in self._by_dead.values())
-
-    @staticmethod
-    def _read(path: Path) -> frozenset[str]:
-        if not path.exists():
-            return frozenset()
-        lines = storage.read_text(path, whole_lines=True).splitlines()
-        return frozenset(map(json.loads, lines))
-
-
-def _begun_path(folder: Path, worker: str) -> Path:
-    return folder / f"begun-{worker}.jsonl"
+            if worker not in self._dead:
+                self._dead[worker] = read_log(log_path(self._folder, worker))
+        return self._dead.values()

@@ -74,9 +74,10 @@ class Background:
         return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(runs)]
 
     @property
-    def has_records(self) -> bool:
-        """Whether the record of a test has arrived; what is printed of it comes before."""
-        return any((self.folder / ".pitcheval" / "runs").glob("*.jsonl"))
+    def records(self) -> int:
+        """How many records of tests have arrived; what is printed of them comes before."""
+        journals = (self.folder / ".pitcheval" / "runs").glob("*.jsonl")
+        return sum(max(0, path.read_text(encoding="utf-8").count("\n") - 1) for path in journals)
 
     def wait(self) -> int:
         return self.process.wait(PATIENCE)

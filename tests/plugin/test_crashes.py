@@ -89,7 +89,7 @@ def test_an_interrupted_run_keeps_what_is_finished(suite: Suite, background: Cal
     suite.rows(4)
     suite.server.fail = hang_on_question(2)
     run = background("-p", "no:xdist", "--eval-timeout=3600")
-    wait_until(hanging(suite))
+    wait_until(lambda: hanging(suite)() and run.records == 2)
     run.process.send_signal(signal.SIGINT)
     assert run.wait() == pytest.ExitCode.INTERRUPTED
     [document] = run.documents
@@ -104,7 +104,7 @@ def test_interrupted_workers_keep_what_is_finished(suite: Suite, background: Cal
     suite.rows(4)
     suite.server.fail = hang_on_question(2)
     run = background("-n2", "-v", "--eval-timeout=3600")
-    wait_until(lambda: hanging(suite)() and run.has_records)
+    wait_until(lambda: hanging(suite)() and run.records > 0)
     processes = run.processes
     os.killpg(run.process.pid, signal.SIGINT)
     assert run.wait() == pytest.ExitCode.INTERRUPTED

@@ -299,7 +299,7 @@ def metric(evaluator_lm):
 def test_rollouts_are_samples_of_their_own(suite: Suite) -> None:
     suite.add("conftest.py", ROLLOUTS_PROGRAM)
     suite.server.answer = score_by_number
-    run = suite.run("--eval-rollouts=4", "--eval-threshold=0.1")
+    run = suite.run("--eval-rollouts=4", "--eval-threshold=0.1", "--eval-concurrency=1")
     run.result.assert_outcomes(passed=3)
     assert len(run.by("generator")) == len(run.by("judge")) == 3 * 4
     for test in run.tests:

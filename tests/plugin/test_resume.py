@@ -40,10 +40,12 @@ def statuses(run: Run) -> dict[str, int]:
     return {name: names.count(name) for name in set(names)}
 
 
-@pytest.mark.parametrize(("arguments", "in_flight"), [((), 1), (("-n2",), 2)], ids=["one process", "two workers"])
+@pytest.mark.parametrize("concurrency", [1, 8])
+@pytest.mark.parametrize("workers", [(), ("-n2",)], ids=["one process", "two workers"])
 def test_a_killed_run_is_continued(
-    suite: Suite, background: Callable[..., Background], arguments: tuple[str, ...], in_flight: int
+    suite: Suite, background: Callable[..., Background], workers: tuple[str, ...], concurrency: int
 ) -> None:
+    arguments = (*workers, f"--eval-concurrency={concurrency}")
     suite.rows(EXAMPLES)
     suite.server.latency = 0.02
     run = background(*arguments)
@@ -57,7 +59,7 @@ def test_a_killed_run_is_continued(
 
     resumed = suite.run("--eval-resume=last", *arguments)
     resumed.result.assert_outcomes(passed=EXAMPLES)
-    assert CALLS <= len(suite.server.requests) <= CALLS + in_flight
+    assert CALLS <= len(suite.server.requests) <= CALLS + concurrency
     assert [test["example_id"] for test in resumed.tests] == [f"e{n}" for n in range(EXAMPLES)]
     by_id = {test["nodeid"]: test for test in resumed.tests}
     for before in killed:

@@ -1,0 +1,63 @@
+"""A rollout's scope in the threads that its program starts.
+
+DSPy's settings reach the threads of ``dspy.Parallel``, but not a plain ``threading.Thread`` or a thread pool. While
+several rollouts are in flight in one process, their scope has to reach those as well. As tracing libraries do it, the
+start of a thread and the handing of work to a thread pool are wrapped for as long as that goes on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+from pytest_pitcheval.scopes import Scope
+
+T = TypeVar("T")
+
+_inherited: ContextVar[Scope | None] = ContextVar("pitcheval_scope", default=None)
+
+
+def inherited() -> Scope | None:
+    """The scope of whoever gave the calling thread its work, None if that had none."""
+    return _inherited.get()
+
+
+def bound(scope: Scope, work: Callable[..., T]) -> Callable[..., T]:
+    """``work``, in whichever thread, in ``scope``."""
+
+    def in_scope(*args: Any, **kwargs: Any) -> T:
+        token = _inherited.set(scope)
+        try:
+            return work(*args, **kwargs)
+        finally:
+            _inherited.reset(token)
+
+    return in_scope
+
+
+@contextlib.contextmanager
+def handed_on(current: Callable[[], Scope | None]) -> Iterator[None]:
+    """Within it, threads and what thread pools are given inherit the scope that ``current`` says of their starter."""
+    start, submit = threading.Thread.start, ThreadPoolExecutor.submit
+
+    def start_in_scope(thread: threading.Thread) -> None:
+        if (scope := current()) is not None:
+            thread.run = bound(scope, thread.run)  # type: ignore[method-assign]
+        start(thread)
+
+    def submit_in_scope(pool: ThreadPoolExecutor, work: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        if (scope := current()) is not None:
+            work = bound(scope, work)
+        return submit(pool, work, *args, **kwargs)
+
+    threading.Thread.start = start_in_scope  # type: ignore[method-assign, assignment]
+    ThreadPoolExecutor.submit = submit_in_scope  # type: ignore[method-assign, assignment]
+    try:
+        yield
+    finally:
+        threading.Thread.start = start  # type: ignore[method-assign]
+        ThreadPoolExecutor.submit = submit  # type: ignore[method-assign]

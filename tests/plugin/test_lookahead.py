@@ -1,0 +1,541 @@
+"""While one test waits for its rollouts, those of the following ones are in flight."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+from conftest import Run, Suite
+from openai_server import Failure, Request, chat_format
+
+EXAMPLES = 12
+
+
+def question(request: Request) -> int:
+    found = re.search(r"question (\d+)\?", request.prompt)
+    assert found, request.prompt
+    return int(found[1])
+
+
+def asked(run: Run) -> Counter[tuple[str, int]]:
+    """How often each model was asked about each question."""
+    return Counter((request.model, question(request)) for request in run.requests)
+
+
+def once_each(count: int, *models: str) -> Counter[tuple[str, int]]:
+    return Counter({(model, number): 1 for model in models for number in range(count)})
+
+
+@pytest.fixture
+def slow(suite: Suite) -> Suite:
+    """Twelve examples, and a provider that takes long enough for requests to meet."""
+    suite.rows(EXAMPLES)
+    suite.server.latency = 0.1
+    return suite
+
+
+@pytest.mark.parametrize(
+    ("arguments", "concurrency"),
+    [
+        *[("-p no:xdist", 1), ("-p no:xdist", 3), ("-n0", 32), ("-n2", 1), ("-n2", 3), ("-n4", 32)],
+        *[("-n2 --dist=loadscope", 3), ("-n2 --dist=worksteal", 3), ("-n2 --dist=load", 3)],
+    ],
+)
+def test_no_more_in_flight_than_allowed_and_nothing_asked_twice(slow: Suite, arguments: str, concurrency: int) -> None:
+    run = slow.run(*arguments.split(), f"--eval-concurrency={concurrency}")
+    run.result.assert_outcomes(passed=EXAMPLES)
+    assert asked(run) == once_each(EXAMPLES, "generator", "judge")
+    assert slow.server.peak_in_flight <= concurrency
+    if "--dist" not in arguments and concurrency > 1:
+        assert slow.server.peak_in_flight > 1
+    assert [test["lm_calls"] for test in run.tests] == [{"fresh": 2, "cached": 0, "failed": 0}] * EXAMPLES
+
+
+def test_one_at_a_time_is_in_order(slow: Suite) -> None:
+    run = slow.run("--eval-concurrency=1")
+    assert slow.server.peak_in_flight == 1
+    pairs = [(request.model, question(request)) for request in run.requests]
+    assert pairs == [(model, number) for number in range(EXAMPLES) for model in ("generator", "judge")]
+
+
+def test_rollouts_of_one_example_fly_together(slow: Suite) -> None:
+    slow.rows(1)
+    run = slow.run("--eval-rollouts=6")
+    run.result.assert_outcomes(passed=1)
+    assert len(run.by("generator")) == len(run.by("judge")) == 6
+    assert slow.server.peak_in_flight >= 4
+    assert len(run.tests[0]["samples"]) == 6
+
+
+def test_results_are_reported_in_order_and_each_has_its_own(slow: Suite) -> None:
+    """The first question is answered last, and every answer goes to the test that asked."""
+
+    def answer(request: Request) -> str:
+        if request.model == "judge":
+            return chat_format(score=question(request) / 100, feedback=f"feedback {question(request)}")
+        return chat_format(answer=f"answer to {question(request)}")
+
+    slow.server.answer = answer
+    run = slow.run("-v", "--eval-threshold=0")
+    run.result.assert_outcomes(passed=EXAMPLES)
+    order = re.findall(r"test_qa\[e(\d+)\] PASSED", run.text)
+    assert order == [str(number) for number in range(EXAMPLES)]
+    for number, test in enumerate(run.tests):
+        assert test["prediction"] == {"answer": f"answer to {number}"}
+        assert (test["score"], test["feedback"]) == (number / 100, f"feedback {number}")
+        assert test["seconds"] > 0
+
+
+def test_seconds_are_those_of_the_rollout_not_of_the_wait(slow: Suite) -> None:
+    """With one slot for all, a test's turn comes late; its own seconds do not grow with its place."""
+    run = slow.run("--eval-concurrency=2")
+    seconds = sorted(test["seconds"] for test in run.tests)
+    assert seconds[-1] < sum(seconds) / 2
+
+
+def fail_on(number: int) -> Callable[[Request], Failure | None]:
+    return lambda request: Failure(message=f"no {number}") if question(request) == number else None
+
+
+RAISING = """
+
+class Raising(dspy.Module):
+    def __init__(self):
+        super().__init__()
+        self.ask = dspy.Predict("question -> answer")
+
+    def forward(self, question):
+        if question == "question 3?":
+            raise KeyError("no three")
+        return self.ask(question=question)
+
+
+@pytest.fixture(scope="session")
+def program():
+    return Raising()
+"""
+
+
+def test_failures_surface_in_their_own_test(slow: Suite) -> None:
+    slow.add("conftest.py", RAISING)
+    slow.server.fail = fail_on(5)
+    run = slow.run()
+    run.result.assert_outcomes(passed=EXAMPLES - 2, failed=1, errors=1)
+    statuses = {test["example_id"]: test["status"] for test in run.tests if test["status"] != "passed"}
+    assert statuses == {"e3": "failed", "e5": "error"}
+    run.result.stdout.fnmatch_lines(["*_ test_qa?e3? _*", '*raise KeyError("no three")', "*conftest.py:*: KeyError"])
+    assert "lookahead" not in run.text
+    assert "flights" not in run.text
+
+
+@pytest.mark.parametrize("arguments", ["-x", "--maxfail=1", "-x -n2"])
+def test_what_has_not_begun_is_not_begun_after_the_last_failure(slow: Suite, arguments: str) -> None:
+    slow.rows(60)
+    slow.server.fail = fail_on(0)
+    run = slow.run(*arguments.split(), "--eval-concurrency=4")
+    assert run.result.ret == (pytest.ExitCode.INTERRUPTED if "-n2" in arguments else pytest.ExitCode.TESTS_FAILED)
+    begun = {number for _, number in asked(run)}
+    assert max(asked(run).values()) == 1
+    assert len(begun) <= 24
+    finished = [test["example_id"] for test in run.tests]
+    assert "e0" in finished
+
+
+def test_interactive_debugging_is_one_at_a_time(slow: Suite) -> None:
+    slow.run("--pdb", "-k", "e1")
+    assert slow.server.peak_in_flight == 1
+
+
+@pytest.mark.parametrize("arguments", ["-s", "-k e1", "-p no:randomly"])
+def test_with_other_options(slow: Suite, arguments: str) -> None:
+    run = slow.run(*arguments.split())
+    passed = 3 if "-k" in arguments else EXAMPLES
+    assert run.result.parseoutcomes()["passed"] == passed
+    assert set(asked(run).values()) == {1}
+    assert slow.server.peak_in_flight > 1
+
+
+SHUFFLE = """
+
+def pytest_collection_modifyitems(items):
+    import random
+    random.Random(7).shuffle(items)
+"""
+
+
+def test_in_random_order_with_two_methods(slow: Suite) -> None:
+    slow.add("conftest.py", SHUFFLE)
+    run = slow.run("--optimization=none,labeled")
+    run.result.assert_outcomes(passed=2 * EXAMPLES)
+    assert set(asked(run).values()) == {2}
+    assert slow.server.peak_in_flight > 1
+    demos = {test["nodeid"]: test["optimization"] for test in run.tests}
+    assert Counter(demos.values()) == {"none": EXAMPLES, "labeled": EXAMPLES}
+    with_demos = [request for request in run.by("generator") if "trained" in request.prompt]
+    assert sorted(map(question_asked, with_demos)) == sorted(range(EXAMPLES))
+
+
+def question_asked(request: Request) -> int:
+    found = re.findall(r"question (\d+)\?", request.prompt)
+    return int(found[-1])
+
+
+RERUNS = """
+
+import pytest
+from _pytest.runner import runtestprotocol
+
+
+def pytest_runtest_protocol(item, nextitem):
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    for attempt in range(2):
+        item._initrequest()
+        reports = runtestprotocol(item, nextitem=nextitem, log=False)
+    for report in reports:
+        item.ihook.pytest_runtest_logreport(report=report)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
+"""
+
+
+def test_a_test_that_is_run_again_gets_new_rollouts(slow: Suite) -> None:
+    """As pytest-rerunfailures does it."""
+    slow.rows(4)
+    slow.add("conftest.py", RERUNS)
+    run = slow.run()
+    run.result.assert_outcomes(passed=4)
+    assert set(asked(run).values()) == {2}
+    assert all(test["rollout_id"].endswith("~2") for test in run.tests)
+    assert [test["lm_calls"]["fresh"] for test in run.tests] == [2] * 4
+
+
+SKIPS = """
+
+@pytest.mark.skipif(True, reason="not today")
+@pytest.mark.evaluation("data.jsonl", inputs=["question"])
+def test_skipped(score):
+    pass
+
+
+@pytest.mark.xfail(run=False)
+@pytest.mark.evaluation("data.jsonl", inputs=["question"])
+def test_not_run(score):
+    pass
+"""
+
+
+def test_tests_that_are_skipped_ask_nothing(slow: Suite) -> None:
+    slow.add("test_qa.py", SKIPS)
+    run = slow.run()
+    run.result.assert_outcomes(passed=EXAMPLES, skipped=EXAMPLES, xfailed=EXAMPLES)
+    assert asked(run) == once_each(EXAMPLES, "generator", "judge")
+
+
+PREDICTIONS_ONLY = """
+import pytest
+
+
+@pytest.mark.evaluation("data.jsonl", inputs=["question"])
+def test_answer(prediction):
+    assert prediction.answer
+"""
+
+
+def test_without_a_score_nothing_is_judged(slow: Suite) -> None:
+    slow.write("test_qa.py", PREDICTIONS_ONLY)
+    run = slow.run()
+    run.result.assert_outcomes(passed=EXAMPLES)
+    assert asked(run) == once_each(EXAMPLES, "generator")
+    assert slow.server.peak_in_flight > 2
+
+
+ASYNC_PROGRAM = """
+
+class Async(dspy.Module):
+    def __init__(self):
+        super().__init__()
+        self.ask = dspy.Predict("question -> answer")
+
+    async def aforward(self, question):
+        return await self.ask.acall(question=question)
+
+
+@pytest.fixture(scope="session")
+def program():
+    return Async()
+"""
+
+
+def test_async_programs_look_ahead_as_well(slow: Suite) -> None:
+    slow.add("conftest.py", ASYNC_PROGRAM)
+    run = slow.run()
+    run.result.assert_outcomes(passed=EXAMPLES)
+    assert asked(run) == once_each(EXAMPLES, "generator", "judge")
+    assert slow.server.peak_in_flight > 2
+
+
+THREADS = """
+
+import concurrent.futures
+import threading
+
+POOL = concurrent.futures.ThreadPoolExecutor(4)
+
+
+class Threads(dspy.Module):
+    def __init__(self):
+        super().__init__()
+        self.ask = dspy.Predict("question -> answer")
+
+    def forward(self, question):
+        lm, adapter = dspy.settings.lm, dspy.settings.adapter
+
+        def ask(question):
+            with dspy.context(lm=lm, adapter=adapter):
+                return self.ask(question=question)
+
+        in_pool = POOL.submit(ask, question + " really?")
+        found = []
+        thread = threading.Thread(target=lambda: found.append(ask(question)))
+        thread.start()
+        thread.join()
+        in_pool.result()
+        return found[0]
+
+
+@pytest.fixture(scope="session")
+def program():
+    return Threads()
+"""
+
+
+def test_threads_of_the_programs_own_belong_to_its_rollout(slow: Suite) -> None:
+    """Of a shared pool too: each of the two calls is counted where it belongs, and is fresh."""
+    slow.add("conftest.py", THREADS)
+    run = slow.run()
+    run.result.assert_outcomes(passed=EXAMPLES)
+    assert [test["generator"]["lm_calls"] for test in run.tests] == [{"fresh": 2, "cached": 0, "failed": 0}] * EXAMPLES
+    assert slow.server.peak_in_flight > 2
+
+
+QUEUED = """
+
+import queue
+import threading
+
+WORK = queue.Queue()
+
+
+def serve():
+    while True:
+        call, answer = WORK.get()
+        try:
+            answer.put(call())
+        except Exception as error:
+            answer.put(error)
+
+
+threading.Thread(target=serve, daemon=True).start()
+threading.Thread(target=serve, daemon=True).start()
+
+
+class Queued(dspy.Module):
+    def __init__(self):
+        super().__init__()
+        self.ask = dspy.Predict("question -> answer")
+
+    def forward(self, question):
+        lm, answer = dspy.settings.lm, queue.Queue()
+
+        def call():
+            with dspy.context(lm=lm):
+                return self.ask(question=question)
+
+        WORK.put((call, answer))
+        found = answer.get()
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+
+@pytest.fixture(scope="session")
+def program():
+    return Queued()
+"""
+
+
+def test_calls_that_may_be_of_any_rollout_are_errors_that_say_what_to_do(slow: Suite) -> None:
+    slow.add("conftest.py", QUEUED)
+    run = slow.run()
+    assert run.result.ret == pytest.ExitCode.TESTS_FAILED
+    errors = [test["error"] for test in run.tests if test["status"] == "error"]
+    assert errors
+    assert all("expected --eval-concurrency=1" in error for error in errors)
+    slow.run("--eval-concurrency=1").result.assert_outcomes(passed=EXAMPLES)
+
+
+FUNCTION_PROGRAM = """
+
+@pytest.fixture
+def program(example):
+    class Other(dspy.Module):
+        def __init__(self):
+            super().__init__()
+            self.ask = dspy.Predict("question, hint -> answer")
+
+        def forward(self, question):
+            return self.ask(question=question, hint=f"for {example.question}")
+
+    return Other()
+"""
+
+DATABASE = """
+
+STATE = []
+
+
+@pytest.fixture(autouse=True)
+def database(request):
+    STATE.append(request.node.name)
+    yield
+    STATE.pop()
+
+
+class Reads(dspy.Module):
+    def __init__(self):
+        super().__init__()
+        self.ask = dspy.Predict("question, state -> answer")
+
+    def forward(self, question):
+        return self.ask(question=question, state=" ".join(STATE))
+
+
+@pytest.fixture(scope="session")
+def program():
+    return Reads()
+"""
+
+
+@pytest.mark.parametrize(("fixtures", "sees"), [(FUNCTION_PROGRAM, "for question {}?"), (DATABASE, "test_qa[e{}]")])
+def test_fixtures_made_for_each_test_are_respected(slow: Suite, fixtures: str, sees: str) -> None:
+    slow.add("conftest.py", fixtures)
+    run = slow.run("-s")
+    run.result.assert_outcomes(passed=EXAMPLES)
+    for request in run.by("generator"):
+        assert sees.format(question(request)) in request.prompt
+    assert asked(run) == once_each(EXAMPLES, "generator", "judge")
+    name = "program" if "FOR" in sees or "question" in sees else "database"
+    assert f"its fixture '{name}' is made anew for each test" in run.result.stderr.str() + run.text
+
+
+METRIC_FOR_EACH_TEST = """
+
+@pytest.fixture
+def metric(request):
+    return lambda example, pred, trace=None: dspy.Prediction(score=1.0, feedback=request.node.name)
+"""
+
+
+def test_a_metric_made_for_each_test_is_respected(slow: Suite) -> None:
+    slow.add("conftest.py", METRIC_FOR_EACH_TEST)
+    run = slow.run()
+    run.result.assert_outcomes(passed=EXAMPLES)
+    assert [test["feedback"] for test in run.tests] == [f"test_qa[e{n}]" for n in range(EXAMPLES)]
+    assert slow.server.peak_in_flight > 1
+
+
+CLEANED = """
+import pytest
+
+
+@pytest.fixture
+def prediction(prediction):
+    prediction.answer = "cleaned"
+    return prediction
+
+
+@pytest.mark.evaluation("data.jsonl", inputs=["question"])
+def test_qa(score):
+    pass
+"""
+
+
+def test_an_overridden_prediction_is_what_is_judged(slow: Suite) -> None:
+    slow.write("test_qa.py", CLEANED)
+    run = slow.run()
+    run.result.assert_outcomes(passed=EXAMPLES)
+    assert all("cleaned" in request.prompt for request in run.by("judge"))
+    assert asked(run) == Counter({("generator", n): 1 for n in range(EXAMPLES)}) + Counter(
+        {("judge", n): 1 for n in range(EXAMPLES)}
+    )
+
+
+OVERRIDES = """
+import dspy
+import pytest
+
+
+class Wrapped(dspy.Module):
+    def __init__(self, style):
+        super().__init__()
+        self.ask = dspy.Predict("question, style -> answer")
+        self.style = style
+
+    def forward(self, question):
+        return self.ask(question=question, style=self.style)
+
+
+@pytest.fixture(scope="module")
+def program():
+    return Wrapped("modular")
+
+
+@pytest.mark.evaluation("data.jsonl", inputs=["question"])
+def test_module(score):
+    pass
+
+
+class TestInClass:
+    @pytest.fixture(scope="class")
+    def program(self):
+        return Wrapped("classy")
+
+    @pytest.mark.evaluation("data.jsonl", inputs=["question"])
+    def test_class(self, score):
+        pass
+
+
+@pytest.mark.parametrize("program", [Wrapped("first"), Wrapped("second")], ids=["1", "2"])
+@pytest.mark.evaluation("data.jsonl", inputs=["question"])
+def test_parametrized(score):
+    pass
+"""
+
+
+@pytest.mark.parametrize("arguments", ["-p no:xdist", "-n2"])
+def test_overridden_programs_are_never_mixed_up(slow: Suite, arguments: str) -> None:
+    slow.write("test_qa.py", OVERRIDES)
+    slow.rows(5)
+    run = slow.run(*arguments.split())
+    run.result.assert_outcomes(passed=20)
+    found = Counter(style for r in run.by("generator") for style in re.findall("modular|classy|first|second", r.prompt))
+    assert found == dict.fromkeys(("modular", "classy", "first", "second"), 5)
+    assert len(run.requests) == 40
+
+
+def test_a_provider_that_hangs_for_all_costs_about_one_timeout(slow: Suite) -> None:
+    """What was begun together ends together: the last of them has not waited for the others' timeouts."""
+    slow.rows(4)
+    slow.server.fail = lambda request: Failure(hang=True)
+    run = slow.run("--eval-timeout=4")
+    run.result.assert_outcomes(errors=4)
+    assert all("Timeout" in test["error"] for test in run.tests)
+    assert run.result.duration < 3 * 4
+
+
+def test_a_hanging_rollout_gives_its_slot_to_others(slow: Suite) -> None:
+    slow.server.fail = lambda r: Failure(hang=True) if question(r) in (0, 1) and r.model == "generator" else None
+    run = slow.run("--eval-concurrency=2", "--eval-timeout=4", "-p", "no:randomly")
+    run.result.assert_outcomes(passed=EXAMPLES - 2, errors=2)
