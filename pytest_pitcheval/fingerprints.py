@@ -15,6 +15,7 @@ from typing import Any
 from pytest_pitcheval.records import plain
 
 _DEPTH = 4
+_OF_PYTEST = frozenset({"_pytest", "pluggy", "pytest", "xdist"})
 Digest = Callable[[Any], str]
 """Of the source of a function or class."""
 
@@ -87,8 +88,11 @@ class Describer:
         if callable(getattr(value, "toDict", None)):  # dspy.Example and dspy.Prediction
             return self.describe(value.toDict(), depth)
         kinds = [kind for kind in type(value).__mro__ if not _is_library(kind)]
+        name = f"{type(value).__module__}.{type(value).__qualname__}"
+        if name.partition(".")[0] in _OF_PYTEST:  # a fixture's request leads to all of the session
+            return {"type": name}
         described: dict[str, Any] = {
-            "type": f"{type(value).__module__}.{type(value).__qualname__}",
+            "type": name,
             "source": [self._digest(kind) for kind in kinds],
         }
         if callable(getattr(value, "named_sub_modules", None)):

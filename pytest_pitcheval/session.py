@@ -151,6 +151,10 @@ class Session:
 
         return AtOnceScheduling(self.config, log, self.runtime_dir, self._evaluations)
 
+    @property
+    def _has_evaluations(self) -> bool:
+        return bool(self.collected) or self.collected_path.exists()
+
     def _evaluations(self) -> frozenset[str]:
         """The node IDs of the evaluation tests, as workers have collected them."""
         from pytest_pitcheval import storage
@@ -263,7 +267,7 @@ class Session:
     def conclude(self) -> Results | None:
         """Sum the session up and write its run file; None in a worker, and where no evaluation test was run."""
         self.stop()
-        if self.is_worker or not (self.records or self.lost):
+        if self.is_worker or not (self.records or (self.lost and self._has_evaluations)):
             return None
         from pytest_pitcheval.results import conclude
 

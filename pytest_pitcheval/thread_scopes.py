@@ -18,6 +18,9 @@ from pytest_pitcheval.scopes import Scope
 
 T = TypeVar("T")
 
+OWN_THREADS = "pitcheval-"
+"""What the names of the plugin's own threads begin with: they serve all rollouts."""
+
 _inherited: ContextVar[Scope | None] = ContextVar("pitcheval_scope", default=None)
 
 
@@ -45,7 +48,8 @@ def handed_on(current: Callable[[], Scope | None]) -> Iterator[None]:
     start, submit = threading.Thread.start, ThreadPoolExecutor.submit
 
     def start_in_scope(thread: threading.Thread) -> None:
-        if (scope := current()) is not None:
+        scope = current()
+        if scope is not None and not thread.name.startswith(OWN_THREADS):
             thread.run = bound(scope, thread.run)  # type: ignore[method-assign]
         start(thread)
 

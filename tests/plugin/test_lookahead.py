@@ -136,11 +136,12 @@ def test_what_has_not_begun_is_not_begun_after_the_last_failure(slow: Suite, arg
     slow.server.fail = fail_on(0)
     run = slow.run(*arguments.split(), "--eval-concurrency=4")
     assert run.result.ret == (pytest.ExitCode.INTERRUPTED if "-n2" in arguments else pytest.ExitCode.TESTS_FAILED)
-    begun = {number for _, number in asked(run)}
-    assert max(asked(run).values()) == 1
-    assert len(begun) <= 24
     finished = [test["example_id"] for test in run.tests]
     assert "e0" in finished
+    assert max(asked(run).values()) == 1
+    begun = {number for _, number in asked(run)}
+    assert len(begun) <= len(finished) + 2 * 4  # in each worker no more than may be in flight
+    assert len(begun) < 60
 
 
 def test_interactive_debugging_is_one_at_a_time(slow: Suite) -> None:
@@ -418,16 +419,18 @@ def program():
 """
 
 
-@pytest.mark.parametrize(("fixtures", "sees"), [(FUNCTION_PROGRAM, "for question {}?"), (DATABASE, "test_qa[e{}]")])
-def test_fixtures_made_for_each_test_are_respected(slow: Suite, fixtures: str, sees: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "fixtures", "sees"),
+    [("program", FUNCTION_PROGRAM, "for question {}?"), ("database", DATABASE, "test_qa[e{}]")],
+)
+def test_fixtures_made_for_each_test_are_respected(slow: Suite, name: str, fixtures: str, sees: str) -> None:
     slow.add("conftest.py", fixtures)
-    run = slow.run("-s")
+    run = slow.run(subprocess=True)
     run.result.assert_outcomes(passed=EXAMPLES)
     for request in run.by("generator"):
         assert sees.format(question(request)) in request.prompt
     assert asked(run) == once_each(EXAMPLES, "generator", "judge")
-    name = "program" if "FOR" in sees or "question" in sees else "database"
-    assert f"its fixture '{name}' is made anew for each test" in run.result.stderr.str() + run.text
+    assert f"its fixture '{name}' is made anew for each test" in run.result.stderr.str()
 
 
 METRIC_FOR_EACH_TEST = """

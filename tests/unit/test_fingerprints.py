@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from pytest_pitcheval.fingerprints import fingerprint
+from pytest_pitcheval.fingerprints import describe, fingerprint
 
 
 class Example:
@@ -164,3 +164,11 @@ def test_recursion_in_the_state_ends() -> None:
     metric = Metric()
     metric.state = (metric,)
     assert fingerprint(metric) == fingerprint(metric)
+
+
+def test_of_pytests_own_objects_only_the_kind_counts(request: pytest.FixtureRequest) -> None:
+    def metric(example: object, pred: object, trace: object = None) -> str:
+        return request.node.name
+
+    assert "SubRequest" in str(describe(metric)) or "TopRequest" in str(describe(metric))
+    assert "config" not in str(describe(metric)["closure"])
