@@ -39,9 +39,9 @@ def make_lm(settings: ModelSettings, role: str, session: Session) -> Any:
     }
     lm = _local(settings.model, arguments, session) if local_lm.is_local(settings.model) else None
     if lm is None:
-        import dspy
+        from pytest_pitcheval.patient_lm import PatientLM
 
-        lm = dspy.LM(settings.model, **arguments)
+        lm = PatientLM(settings.model, patience=session.settings.timeout, **arguments)
     lm.pitcheval_part = GENERATOR if role == "generator" else JUDGE  # whose calls they are; copies keep the mark
     return lm
 

@@ -11,6 +11,7 @@ import pytest
 
 from pytest_pitcheval.methods import METHODS, check_method
 from pytest_pitcheval.names import ALLOWED
+from pytest_pitcheval.rate_limits import parse_rate_limits
 
 PREFIX = "pitcheval_"
 """Of every ``dest`` of ours: a second plugin with the same one would stop every pytest start."""
@@ -111,6 +112,13 @@ OPTIONS = (
         _number(int, 1, "a whole number, 1 or more"),
         "rollouts in flight at a time in the whole session; 1: one after the other; default 8",
         8,
+    ),
+    Option(
+        "eval_rate_limit",
+        "LIMIT[,LIMIT...]",
+        parse_rate_limits,
+        "LM requests of all workers together, such as 30/min, 2/s, 40000tokens/min, or of some models groq/*=30/min",
+        (),
     ),
     Option("eval_seed", "N", _number(int, 0, "a whole number, 0 or more"), "seed of the samples; default 0", 0),
     Option(

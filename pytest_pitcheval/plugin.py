@@ -30,7 +30,7 @@ from pytest_pitcheval.fixtures import (  # noqa: F401  # pytest looks for fixtur
     valset,
 )
 from pytest_pitcheval.ownership import is_ours
-from pytest_pitcheval.session import DIST_CHOSEN, SESSION, Session, get_session
+from pytest_pitcheval.session import SESSION, Session, get_session
 
 _EVALUATION = (
     "evaluation(dataset, *, inputs, threshold=None, rollouts=None, limit=None, min_mean=None, min_pass_rate=None, "
@@ -44,13 +44,17 @@ _OPTIMIZATION = (
 )
 
 
+_DIST_CHOSEN = pytest.StashKey[bool]()
+"""Whether the user said how xdist is to distribute tests."""
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     options.add_options(parser)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object]:
-    config.stash[DIST_CHOSEN] = config.getoption("dist", "no") != "no"  # xdist sets it itself next
+    config.stash[_DIST_CHOSEN] = config.getoption("dist", "no") != "no"  # xdist sets it itself next
     return (yield)
 
 
@@ -74,18 +78,29 @@ def pytest_configure_node(node: Any) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    return get_session(config).make_scheduler(log)
+    if config.stash.get(_DIST_CHOSEN, False):
+        return None
+    from pytest_pitcheval import scheduling
+
+    return scheduling.AtOnceScheduling(config, log, get_session(config))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: object) -> None:
-    if error:
-        get_session(node.config).note_crash(node.gateway.id)
+    session = get_session(node.config)
+    if error and session.has_evaluations:
+        from pytest_pitcheval import workers
+
+        workers.note_crash(session.runtime_dir, node.gateway.id)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_handlecrashitem(crashitem: str, report: pytest.TestReport, sched: Any) -> None:
-    get_session(sched.config).examine_crash(crashitem, report, sched)
+    session = get_session(sched.config)
+    if session.has_evaluations:
+        from pytest_pitcheval import scheduling
+
+        scheduling.examine_crash(session.runtime_dir, crashitem, report, sched)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

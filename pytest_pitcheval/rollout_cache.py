@@ -8,29 +8,33 @@ into the key, so that freshness and replay hold for every LM however it came int
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import threading
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
 
 import dspy
-from dspy.utils.callback import ACTIVE_CALL_ID, BaseCallback
 
 from pytest_pitcheval import thread_scopes
 from pytest_pitcheval.errors import Ambiguous, StaleAnswer
-from pytest_pitcheval.language_models import secret_values
-from pytest_pitcheval.names import GENERATOR
-from pytest_pitcheval.records import Usage
+from pytest_pitcheval.lm_calls import PART, LMCallback, answer_usage
 from pytest_pitcheval.scopes import RolloutScope, Scope
 
+if TYPE_CHECKING:
+    from pytest_pitcheval.limiter import Limiter
+
 _SCOPE = "pitcheval_scope"
-_PART = "pitcheval_part"
 
 
 class Rollouts:
-    """This process's scopes: the running test's, and those that ``entered`` blocks carry into DSPy's threads."""
+    """This process's scopes: the running test's, and those that ``entered`` blocks carry into DSPy's threads.
 
-    def __init__(self) -> None:
+    ``limiter`` is asked before each LM request; ``clock`` stops that of the running test's timeout meanwhile.
+    """
+
+    def __init__(self, limiter: Limiter, clock: Callable[[], AbstractContextManager[object]]) -> None:
+        self.limiter = limiter
+        self._clock = clock
         self._of_test: Scope | None = None
         self._home = threading.get_ident()
         self._flying: list[RolloutScope] = []
@@ -38,7 +42,7 @@ class Rollouts:
         self._stack = contextlib.ExitStack()
         self._is_awaiting = False
         self._closed = False
-        self.callback = _LMCallback(self)
+        self.callback = LMCallback(self)
 
     def current(self) -> Scope | None:
         """The scope of the calling thread, None outside any. Raises Ambiguous where it cannot be told."""
@@ -101,10 +105,21 @@ class Rollouts:
         """
         self.install(scope)
         others = [one for one in dspy.settings.get("callbacks") or [] if one is not self.callback]
-        mine = {_SCOPE: scope, _PART: part, "callbacks": [*others, self.callback], "track_usage": True}
+        mine = {_SCOPE: scope, PART: part, "callbacks": [*others, self.callback], "track_usage": True}
         with dspy.context(**mine, **settings):
             yield
         self.check_installed(scope)
+
+    @contextlib.contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Within it, the calling thread waits for permission to ask: that is charged to no rollout, and no test."""
+        scope = self._own_scope() or self._of_test
+        with contextlib.ExitStack() as stack:
+            if scope is not None:
+                stack.enter_context(scope.waiting())
+            if threading.get_ident() == self._home and not self._is_awaiting:
+                stack.enter_context(self._clock())
+            yield
 
     @contextlib.contextmanager
     def outside(self) -> Iterator[None]:
@@ -137,6 +152,7 @@ class Rollouts:
         """Give DSPy's cache back, for good: rollouts that are still in flight do not take it again."""
         self._closed = True
         self._stack.close()
+        self.limiter.close()
         if isinstance(dspy.cache, RolloutCache):
             dspy.cache = dspy.cache.inner
 
@@ -174,12 +190,17 @@ class RolloutCache:
         """The cached answer, or None; counted for the scope. Arguments as of ``dspy.Cache.get``."""
         scope = self._scope(request)
         if scope is None:
-            return self.inner.get(request, *args, **kwargs)
+            answer = self.inner.get(request, *args, **kwargs)
+            if answer is None and not _is_embedding(request):
+                self._rollouts.callback.keep_to_limits(self._rollouts.callback.asks_cache(), request)
+            return answer
         request = dict(scope.keyed(request))
         answer = self.inner.get(request, *args, **kwargs)
-        part = self._rollouts.callback.asks_cache()
+        call = self._rollouts.callback.asks_cache()
+        part = call.part
         if answer is None:
             scope.asks_provider(part)
+            self._rollouts.callback.keep_to_limits(call, request)
         else:
             scope.answered_from_cache(self._key(request, *args, **kwargs), part)
         return answer
@@ -190,14 +211,13 @@ class RolloutCache:
         if scope is not None:
             request = dict(scope.keyed(request))
             key = self._key(request, *args[:1], **{k: v for k, v in kwargs.items() if k != "enable_memory_cache"})
-            scope.stored(key, self._rollouts.callback.asks_cache(), answer_usage(value))
+            call, usage = self._rollouts.callback.asks_cache(), answer_usage(value)
+            scope.stored(key, call.part, usage)
+            self._rollouts.callback.settle(call, usage)
         self.inner.put(request, value, *args, **kwargs)
 
     def _scope(self, request: Mapping[str, Any]) -> Scope | None:
-        # Embeddings do not depend on the rollout: the same text has the same vector.
-        if str(request.get("_fn_identifier", "")).startswith("dspy.clients.embedding"):
-            return None
-        return self._rollouts.current()
+        return None if _is_embedding(request) else self._rollouts.current()
 
     def _key(self, request: dict[str, Any], *args: Any, **kwargs: Any) -> str | None:
         try:
@@ -206,72 +226,6 @@ class RolloutCache:
             return None
 
 
-@dataclasses.dataclass
-class _Call:
-    """An LM call in progress; ``asked`` once the cache was asked for it."""
-
-    lm: Any
-    part: str
-    asked: bool = False
-
-
-class _LMCallback(BaseCallback):
-    """Sees every LM call begin and end: who made it, whether it failed, whether it went past the cache."""
-
-    def __init__(self, rollouts: Rollouts) -> None:
-        self._rollouts = rollouts
-        self._calls: dict[str, _Call] = {}
-        self.keys: set[str] = set()
-        """The credentials of all LMs that were called, to be kept out of reports."""
-
-    def on_lm_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
-        part = dspy.settings.get(_PART) or getattr(instance, "pitcheval_part", GENERATOR)
-        self._calls[call_id] = _Call(instance, part)
-        self.keys |= secret_values(getattr(instance, "kwargs", None) or {})
-
-    def on_lm_end(self, call_id: str, outputs: Any, exception: BaseException | None = None) -> None:
-        call = self._calls.pop(call_id, None)
-        if call is None or isinstance(exception, Ambiguous):  # the latter has been told to whom it may concern
-            return
-        scope = self._rollouts.current()
-        if scope is None:
-            return
-        if not call.asked:
-            scope.bypassed_cache(call.part, Usage(fresh=1) + history_usage(call.lm, outputs))
-        scope.ended(call.part, exception)
-
-    def asks_cache(self) -> str:
-        """Note that the calling thread's LM call asks the cache; returns who makes it."""
-        call = self._calls.get(ACTIVE_CALL_ID.get() or "")
-        if call is None:  # a thread of the user's own: no callbacks there
-            return dspy.settings.get(_PART) or GENERATOR
-        call.asked = True
-        return call.part
-
-
-def answer_usage(answer: Any) -> Usage:
-    """Tokens and cost of an answer in any of the forms that DSPy caches: a mapping, or LiteLLM's response."""
-    if isinstance(answer, Mapping):
-        return _usage(answer.get("usage"), answer.get("cost"))
-    hidden = getattr(answer, "_hidden_params", None) or {}
-    return _usage(getattr(answer, "usage", None), hidden.get("response_cost"))
-
-
-def history_usage(lm: Any, outputs: Any) -> Usage:
-    """Tokens and cost of the call of ``lm`` that returned this very ``outputs`` object; unknown cost if not found."""
-    for entry in reversed(getattr(lm, "history", None) or []):
-        if entry.get("outputs") is outputs:
-            return _usage(entry.get("usage"), entry.get("cost"))
-    return Usage(cost=None)
-
-
-def _usage(tokens: Any, cost: float | None) -> Usage:
-    def read(*names: str) -> int:
-        values = (tokens.get(n) if isinstance(tokens, Mapping) else getattr(tokens, n, None) for n in names)
-        return next((int(value) for value in values if value), 0)
-
-    return Usage(
-        prompt_tokens=read("prompt_tokens", "input_tokens"),
-        completion_tokens=read("completion_tokens", "output_tokens"),
-        cost=None if cost is None else float(cost),
-    )
+def _is_embedding(request: Mapping[str, Any]) -> bool:
+    """Embeddings do not depend on the rollout: the same text has the same vector."""
+    return str(request.get("_fn_identifier", "")).startswith("dspy.clients.embedding")

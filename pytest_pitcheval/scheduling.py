@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from xdist.scheduler import LoadScheduling
 
 from pytest_pitcheval import storage
 from pytest_pitcheval.names import RERUN
+from pytest_pitcheval.session import Session
 from pytest_pitcheval.upcoming import plan_path
 from pytest_pitcheval.workers import log_path, read_log
 
@@ -20,23 +21,19 @@ from pytest_pitcheval.workers import log_path, read_log
 class AtOnceScheduling(LoadScheduling):
     """``--dist=load``, but each worker gets its part of the evaluation tests at the start; other tests as usual.
 
-    ``evaluations`` gives their node IDs, once workers have collected; in ``folder`` a plan for each worker says
-    which tests are its own.
+    A plan in the session's folder tells each worker which tests are its own.
     """
 
-    def __init__(self, config: pytest.Config, log: Any, folder: Path, evaluations: Callable[[], Collection[str]]):
+    def __init__(self, config: pytest.Config, log: Any, session: Session) -> None:
         super().__init__(config, log)
-        self._folder = folder
-        self._evaluations = evaluations
+        self._session = session
         self._plans: dict[Any, dict[int, None]] = {}
 
     def schedule(self) -> None:
         super().schedule()
-        if self.collection is None or not self.pending:
+        if self.collection is None or not self.pending or not self._session.has_evaluations:
             return
-        known = self._evaluations()
-        if not known:
-            return
+        known = {one["nodeid"] for one in storage.read_json(self._session.collected_path)["tests"]}
         ours = [index for index in self.pending if self.collection[index] in known]
         nodes = [node for node in self.nodes if not node.shutting_down]
         self.pending[:] = [index for index in self.pending if self.collection[index] not in known]
@@ -49,14 +46,14 @@ class AtOnceScheduling(LoadScheduling):
     def check_schedule(self, node: Any, duration: float = 0) -> None:
         before = len(self.node2pending[node])
         super().check_schedule(node, duration)
-        if len(self.node2pending[node]) > before:
+        if len(self.node2pending[node]) > before and self._session.has_evaluations:
             self._plan(node)
 
     def _plan(self, node: Any) -> None:
         """Tell ``node`` which tests it has been given; the order of those before stays."""
         plan = self._plans.setdefault(node, {})
         plan.update(dict.fromkeys(self.node2pending[node]))
-        storage.write_json(plan_path(self._folder, node.gateway.id), list(plan), indent=None)
+        storage.write_json(plan_path(self._session.runtime_dir, node.gateway.id), list(plan), indent=None)
 
 
 def examine_crash(folder: Path, nodeid: str, report: pytest.TestReport, scheduler: Any) -> None:

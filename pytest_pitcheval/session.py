@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,8 +31,6 @@ if TYPE_CHECKING:
 
 SESSION = pytest.StashKey["Session"]()
 RUNNING: pytest.StashKey[RunningTest] = pytest.StashKey()
-DIST_CHOSEN = pytest.StashKey[bool]()
-"""Whether the user said how xdist is to distribute tests."""
 
 
 def get_session(config: pytest.Config) -> Session:
@@ -143,39 +143,10 @@ class Session:
             self.config.pluginmanager.register(RunningHooks(self), "pitcheval-running")
             self.config.pluginmanager.register(MarkerHooks(), "pitcheval-markers")
 
-    def make_scheduler(self, log: Any) -> Any:
-        """xdist's scheduler for this session; None for its own: the user has chosen one, or has no evaluation tests."""
-        if self.config.stash.get(DIST_CHOSEN, False):
-            return None
-        from pytest_pitcheval.scheduling import AtOnceScheduling
-
-        return AtOnceScheduling(self.config, log, self.runtime_dir, self._evaluations)
-
     @property
-    def _has_evaluations(self) -> bool:
+    def has_evaluations(self) -> bool:
+        """Whether evaluation tests were collected, here or by workers."""
         return bool(self.collected) or self.collected_path.exists()
-
-    def _evaluations(self) -> frozenset[str]:
-        """The node IDs of the evaluation tests, as workers have collected them."""
-        from pytest_pitcheval import storage
-
-        if not self.collected_path.exists():
-            return frozenset()
-        return frozenset(one["nodeid"] for one in storage.read_json(self.collected_path)["tests"])
-
-    def note_crash(self, worker: str) -> None:
-        """Tell the other workers that ``worker`` is dead."""
-        if self.runtime_dir.exists():
-            from pytest_pitcheval.workers import crash_path
-
-            crash_path(self.runtime_dir, worker).touch()
-
-    def examine_crash(self, nodeid: str, report: pytest.TestReport, scheduler: Any) -> None:
-        """Let the test that a worker crashed with run again, alone, where something else may have been the reason."""
-        if self.runtime_dir.exists():
-            from pytest_pitcheval import scheduling
-
-            scheduling.examine_crash(self.runtime_dir, nodeid, report, scheduler)
 
     # What tests use
 
@@ -184,9 +155,12 @@ class Session:
         """This process's rollouts; the first use imports DSPy."""
         if self._rollouts is None:
             os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "true")  # else LiteLLM fetches a price list
+            from pytest_pitcheval.limiter import Limiter
             from pytest_pitcheval.rollout_cache import Rollouts
 
-            self._rollouts = Rollouts()
+            folder = self.make_runtime_dir() if self.is_worker else None
+            limiter = Limiter(self.settings.rate_limits, folder, lambda: bool(self.runner and self.runner.pool.closed))
+            self._rollouts = Rollouts(limiter, self.clock_stopped)
         return self._rollouts
 
     @property
@@ -215,6 +189,13 @@ class Session:
 
             self._identities = Identities()
         return self._identities
+
+    def clock_stopped(self) -> AbstractContextManager[object]:
+        """Within it, time is not charged to the running test."""
+        from pytest_pitcheval import timeouts
+
+        running = self.runner.running if self.runner else None
+        return timeouts.stopped(running.item) if running else contextlib.nullcontext()
 
     def make_lm(self, role: str) -> Any:
         """The LM that the options name for the ``generator`` or the ``evaluator``."""
@@ -267,7 +248,7 @@ class Session:
     def conclude(self) -> Results | None:
         """Sum the session up and write its run file; None in a worker, and where no evaluation test was run."""
         self.stop()
-        if self.is_worker or not (self.records or (self.lost and self._has_evaluations)):
+        if self.is_worker or not (self.records or (self.lost and self.has_evaluations)):
             return None
         from pytest_pitcheval.results import conclude
 

@@ -13,6 +13,7 @@ import pytest
 
 from pytest_pitcheval.names import GATES
 from pytest_pitcheval.options import INI_ONLY, OPTIONS, Option
+from pytest_pitcheval.rate_limits import RateLimit
 
 T = TypeVar("T")
 
@@ -87,6 +88,7 @@ class Settings(NamedTuple):
     rollouts: Choice[int]
     threshold: Choice[float]
     concurrency: int
+    rate_limits: tuple[RateLimit, ...]
     generator: ModelSettings
     evaluator: ModelSettings
     train_size: int | None
@@ -224,6 +226,7 @@ def read_settings(config: pytest.Config) -> Settings:
         rollouts=read.choice("eval_rollouts"),
         threshold=read.choice("eval_threshold"),
         concurrency=read.value("eval_concurrency"),
+        rate_limits=read.value("eval_rate_limit"),
         generator=generator,
         evaluator=evaluator,
         train_size=read.value("train_size"),

@@ -13,6 +13,8 @@ import pytest
 
 from pytest_pitcheval import storage
 
+_CRASHED = "crashed-"
+
 
 class Worker(NamedTuple):
     """One xdist worker: its name, its number from 0 and how many there are of them."""
@@ -37,9 +39,9 @@ def stop_path(folder: Path) -> Path:
     return folder / "stop"
 
 
-def crash_path(folder: Path, worker: str) -> Path:
-    """The file whose presence says that ``worker`` has crashed."""
-    return folder / f"crashed-{worker}"
+def note_crash(folder: Path, worker: str) -> None:
+    """Tell the other workers that ``worker`` is dead."""
+    (folder / f"{_CRASHED}{worker}").touch()
 
 
 def log_path(folder: Path, worker: str) -> Path:
@@ -95,8 +97,8 @@ class FlightLog:
         return any(nodeid in flown.in_flight or nodeid == flown.alone for flown in self._crashed())
 
     def _crashed(self) -> Collection[Flown]:
-        for path in self._folder.glob("crashed-*"):
-            worker = path.name.partition("-")[2]
+        for path in self._folder.glob(f"{_CRASHED}*"):
+            worker = path.name.removeprefix(_CRASHED)
             if worker not in self._dead:
                 self._dead[worker] = read_log(log_path(self._folder, worker))
         return self._dead.values()

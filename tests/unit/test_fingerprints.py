@@ -168,7 +168,7 @@ def test_recursion_in_the_state_ends() -> None:
 
 def test_of_pytests_own_objects_only_the_kind_counts(request: pytest.FixtureRequest) -> None:
     def metric(example: object, pred: object, trace: object = None) -> str:
-        return request.node.name
+        return str(request.node.name)
 
     assert "SubRequest" in str(describe(metric)) or "TopRequest" in str(describe(metric))
     assert "config" not in str(describe(metric)["closure"])
