@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
+from pytest_pitcheval.credentials import in_environment, in_uri, without_credentials
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.settings import MlflowSettings
 from pytest_pitcheval.spool import Spool, Waiting
@@ -93,20 +93,7 @@ class Tracker:
         self._process.close()
 
     def hide(self, text: str) -> str:
-        """``text`` without the credentials of the tracking URI."""
-        for secret in credentials(self._settings.uri):
+        """``text`` without credentials: a server may repeat what it was sent."""
+        for secret in sorted(in_uri(self._settings.uri) | in_environment(), key=len, reverse=True):
             text = text.replace(secret, "***")
         return text
-
-
-def credentials(uri: str | None) -> list[str]:
-    """User and password in a URI, the longer text first."""
-    parts = urlsplit(uri or "")
-    userinfo = parts.netloc.rpartition("@")[0]
-    return [text for text in (userinfo, parts.password) if text]
-
-
-def without_credentials(uri: str) -> str:
-    """``uri`` without user and password."""
-    parts = urlsplit(uri)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if parts.netloc else uri
