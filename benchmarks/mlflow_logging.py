@@ -21,7 +21,7 @@ from mlflow_server import MlflowServer
 from openai_server import OpenAIServer
 from trackers import KINDS, PROXIES, Kind, Tracker
 
-MISBEHAVING: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind != "healthy")
+MISBEHAVING: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind not in ("healthy", "lossy"))
 DEADLINES = (5, 10)
 """Seconds of ``--eval-mlflow-timeout``; a tracker may cost one second more."""
 
@@ -105,17 +105,24 @@ def main() -> None:
 
 
 def misbehaving(folder: Path, server: MlflowServer) -> None:
-    """Each tracker against a run without one, just before it."""
+    """Each tracker, after a run without one; against the median of those, since they are all the same."""
     print("tracker   deadline      off  tracker     more  bound        logged  same outcome")
     with OpenAIServer() as provider:
         write_suite(folder, provider.url, examples=4)
         run(folder, "--eval-mlflow=off")  # compiled files, and the disk's cache
         for deadline in DEADLINES:
-            for kind in MISBEHAVING:
-                off = run(folder, "--eval-mlflow=off")
-                with Tracker(kind, server.url if kind in PROXIES else None) as tracker:
-                    got = run(folder, f"--eval-mlflow={tracker.url}", f"--eval-mlflow-timeout={deadline}")
+            pairs = [
+                (run(folder, "--eval-mlflow=off"), misbehaving_run(folder, kind, server, deadline))
+                for kind in MISBEHAVING
+            ]
+            off = median([one for one, _ in pairs])
+            for kind, (_, got) in zip(MISBEHAVING, pairs, strict=True):
                 show(f"{kind:<10} {deadline:6} s", off, got, deadline + BOUND)
+
+
+def misbehaving_run(folder: Path, kind: Kind, server: MlflowServer, deadline: float) -> Run:
+    with Tracker(kind, server.url if kind in PROXIES else None) as tracker:
+        return run(folder, f"--eval-mlflow={tracker.url}", f"--eval-mlflow-timeout={deadline}")
 
 
 def healthy(folder: Path, server: MlflowServer) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
-from urllib.parse import parse_qsl, quote, unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from pytest_pitcheval.language_models import is_secret_name
 
@@ -13,8 +13,8 @@ def in_uri(uri: str | None) -> set[str]:
     """User and password of a URI, and passwords in its query; with what a server gets to see of them."""
     parts = urlsplit(uri or "")
     userinfo = parts.netloc.rpartition("@")[0]
-    queried = [value for name, value in parse_qsl(parts.query) if is_secret_name(name)]
-    written = {userinfo, parts.password or "", *queried, *map(quote, queried)}
+    query = (one.partition("=") for one in parts.query.split("&"))
+    written = {userinfo, parts.password or "", *(value for name, _, value in query if is_secret_name(name))}
     return _known({*written, *map(unquote, written), _basic(unquote(userinfo))})
 
 
@@ -23,6 +23,13 @@ def in_environment() -> set[str]:
     names = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
     user, password, token = (os.environ.get(name, "") for name in names)
     return _known({password, token, _basic(f"{user}:{password}")})
+
+
+def hide(text: str, uri: str | None) -> str:
+    """``text`` without what is secret: a server may repeat what it was sent."""
+    for secret in sorted(in_uri(uri) | in_environment(), key=len, reverse=True):
+        text = text.replace(secret, "***")
+    return text
 
 
 def without_credentials(uri: str) -> str:

@@ -5,10 +5,9 @@ All of it may be done again after a kill: runs are found by their tags, and a me
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -26,20 +25,16 @@ _PARENT = "mlflow.parentRunId"
 
 
 class Target:
-    """A tracker and an experiment there.
+    """A tracker and an experiment there; ``uri`` is None for MLflow's own default."""
 
-    ``uri`` is None for MLflow's own default. ``lock`` is a file for the time in which a local store is created.
-    """
-
-    def __init__(self, uri: str | None, experiment: str, lock: str) -> None:
+    def __init__(self, uri: str | None, experiment: str) -> None:
         from mlflow import MlflowClient, set_tracking_uri
 
         if uri is not None:
             set_tracking_uri(uri)
         self.uri = uri or _default_uri()
         if self.uri.startswith("sqlite:///"):
-            with alone(lock):
-                _create_store(Path(urlsplit(self.uri).path[1:]))
+            _create_store(Path(urlsplit(self.uri).path[1:]))
         self.client = MlflowClient(self.uri)
         self.experiment_id = self._experiment(experiment)
 
@@ -202,15 +197,18 @@ def _create_store(path: Path) -> None:
     from mlflow import MlflowClient
 
     for left in path.parent.glob(f"{path.name}.new-*"):
-        if not _is_alive(left.suffix.removeprefix(".new-")):
+        if not _is_alive(left.name.rpartition(".new-")[2].partition("-")[0]):  # SQLite's journal ends in "-journal"
             left.unlink(missing_ok=True)
     if not path.exists():
         new = path.with_name(f"{path.name}.new-{os.getpid()}")
         MlflowClient(f"sqlite:///{new}").search_experiments(max_results=1)
-        if path.exists():  # somebody else's, who has another lock: runs may be in it
-            new.unlink()
-        else:
+        try:
+            os.link(new, path)  # not over one that somebody else has put there meanwhile: runs may be in it
+        except FileExistsError:
+            pass
+        except OSError:  # a file system without links
             os.replace(new, path)
+        new.unlink(missing_ok=True)
 
 
 def _is_alive(pid: str) -> bool:
@@ -218,16 +216,6 @@ def _is_alive(pid: str) -> bool:
         os.kill(int(pid), 0)
     except (ValueError, ProcessLookupError):
         return False
-    except PermissionError:
+    except PermissionError:  # another user's
         return True
     return True
-
-
-@contextlib.contextmanager
-def alone(lock: str) -> Iterator[None]:
-    """Hold the file ``lock``, of which no other process holds it."""
-    from filelock import FileLock
-
-    Path(lock).parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(lock):
-        yield

@@ -5,18 +5,20 @@ Its first line of input says where to log, each further one what. It answers eac
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
 import queue
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
+from pytest_pitcheval.credentials import hide
 from pytest_pitcheval.evaluation import one_line
-from pytest_pitcheval.tracking import Target, alone
+from pytest_pitcheval.tracking import Target
 
 PREPARE: Mapping[str, Any] = {"prepare": True}
 """The job of importing MLflow and connecting, which take seconds."""
@@ -62,12 +64,21 @@ class _Worker:
                 return {}
             if "fetch" in job:
                 return {"document": target.fetch(job["fetch"])}
-            with alone(job["lock"]):  # two sessions may send what is left of a third
+            with _alone(job["lock"]):  # two sessions may send what is left of a third
                 document = json.loads(Path(job["file"]).read_text(encoding="utf-8"))
                 run_id = target.log(document, job)
-            return {"link": target.link(run_id)}
-        except Exception as error:
-            return {"error": one_line(error)}
+            return {"link": hide(target.link(run_id), self._arguments["uri"])}
+        except Exception as error:  # hidden before it is cut, which could leave half a secret
+            return {"error": one_line(hide(f"{type(error).__name__}: {error}", self._arguments["uri"]))}
+
+
+@contextlib.contextmanager
+def _alone(lock: str) -> Iterator[None]:
+    from filelock import FileLock
+
+    Path(lock).parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(lock):
+        yield
 
 
 def main() -> None:
