@@ -403,6 +403,7 @@ def test_traces_of_the_examples(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Whatever the environment says of the user's own logging; and what was cut off is completed."""
+    import mlflow
 
     monkeypatch.setenv("MLFLOW_ENABLE_ASYNC_LOGGING", "true")
     monkeypatch.setenv("MLFLOW_ENABLE_ASYNC_TRACE_LOGGING", "true")
