@@ -508,7 +508,7 @@ def test_the_store_has_both_of_two_sessions_that_made_it_at_once(suite: Suite) -
 def test_a_users_own_tracing_goes_on_beside_it(
     suite: Suite, mlflow_server: SharedServer, experiment: str, workers: str
 ) -> None:
-    expected = without(suite.run(workers))
+    expected = without(suite.run())
     theirs = f"{experiment} of the user"
     Logged(mlflow_server.url, theirs).client.create_experiment(theirs)
     suite.add("conftest.py", AUTOLOG.format(url=mlflow_server.url, experiment=theirs))
