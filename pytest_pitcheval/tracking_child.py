@@ -91,7 +91,7 @@ def main() -> None:
     jobs: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_read_jobs, args=(jobs,), daemon=True).start()
     worker.answer(PREPARE)  # while tests run; a job that comes later tries again, and tells what is wrong
-    gc.freeze()  # a million objects of imports, which a quarter of the time of many points would go into looking at
+    gc.freeze()  # else a quarter of the time that many points take goes into collecting what imports have made
     while True:
         answers.write(json.dumps(worker.answer(json.loads(jobs.get()))) + "\n")
         answers.flush()
