@@ -236,17 +236,21 @@ BROKEN: list[Kind] = ["silent", "drip", "500", "503", "429", "refuse", "redirect
 def test_a_broken_tracker_costs_nothing_but_the_deadline(suite: Suite, kind: Kind) -> None:
     expected = without(suite.run("--eval-min-mean=0.9"))
     with Tracker(kind) as tracker:
-        run = suite.run("--eval-min-mean=0.9", f"--eval-mlflow={tracker.url}", DEADLINE)
-        assert log_line(run).startswith("mlflow: not logged: ")
-        assert tracker.requests > 0 or kind == "refuse"
+        run = run_until_asked(suite, tracker, "--eval-min-mean=0.9")
+    assert log_line(run).startswith("mlflow: not logged: ")
     assert without(run) == expected
     assert run.result.ret == pytest.ExitCode.TESTS_FAILED
     assert run.document is not None
-    assert waiting(suite) == [run.document["run"]["id"]]
+    assert run.document["run"]["id"] in waiting(suite)
 
 
-DEADLINE = "--eval-mlflow-timeout=8"
-"""In which MLflow is imported, even on a busy machine, and the tracker is asked."""
+def run_until_asked(suite: Suite, tracker: Tracker, *arguments: str) -> Run:
+    """A run whose deadline was late enough for MLflow to be imported and the tracker to be asked."""
+    for seconds in (8, 30, 120):
+        run = suite.run(*arguments, f"--eval-mlflow={tracker.url}", f"--eval-mlflow-timeout={seconds}")
+        if tracker.requests or "in time" not in log_line(run):
+            return run
+    raise AssertionError("the tracker was never asked")
 
 
 def waiting(suite: Suite) -> list[str]:
@@ -259,29 +263,31 @@ def test_what_was_cut_off_anywhere_is_sent_once(
 ) -> None:
     """By a tracker that is too slow, or dies, between calls, and before anything is tried."""
     options = to(mlflow_server, experiment)
-    runs = [suite.run("--eval-mlflow=http://127.0.0.1:9", AT_ONCE)]
-    expected = without(runs[0])
+    first = suite.run(*NOWHERE)
+    expected = without(first)
     with Tracker("slow", behind=mlflow_server.url) as tracker:
-        runs.append(suite.run(*options, f"--eval-mlflow={tracker.url}", DEADLINE))
+        runs = [first, run_until_asked(suite, tracker, *options)]
         assert tracker.requests > 0
     for answers in (1, 8):
         with Tracker("dying", behind=mlflow_server.url, answers=answers) as tracker:
             runs.append(suite.run(*options, f"--eval-mlflow={tracker.url}"))
     documents = [run.document for run in runs if run.document]
     assert [without(run) for run in runs] == [expected] * 4
-    assert waiting(suite) == [document["run"]["id"] for document in documents]
+    assert {document["run"]["id"] for document in documents} <= set(waiting(suite))
+    cut_off = len(waiting(suite))
     move_spool(suite, mlflow_server.url)
     assert sync(*options) == 0
     assert sync(*options) == 0
     logged = Logged(mlflow_server.url, experiment)
     for document in documents:
         check_logged(logged, document)
-    assert len(logged.sessions()) == len(documents) == 4
+    assert len(logged.sessions()) == cut_off
+    assert len(documents) == 4
     assert waiting(suite) == []
 
 
-AT_ONCE = "--eval-mlflow-timeout=0.1"
-"""For runs that are to wait, whatever the tracker: its process is not ready as soon as that."""
+NOWHERE = ("--eval-mlflow=http://127.0.0.1:9", "--eval-mlflow-timeout=0.1")
+"""For runs that are to wait: nothing listens there, and nobody needs to find out."""
 
 
 def test_a_lost_answer_makes_no_second_run(suite: Suite, mlflow_server: SharedServer, experiment: str) -> None:
@@ -296,7 +302,8 @@ def test_a_lost_answer_makes_no_second_run(suite: Suite, mlflow_server: SharedSe
 
 
 def test_the_next_session_sends_what_waits(suite: Suite, mlflow_server: SharedServer, experiment: str) -> None:
-    first = suite.run(f"--eval-mlflow={mlflow_server.url}", AT_ONCE)
+    first = suite.run(*NOWHERE)
+    move_spool(suite, mlflow_server.url)
     second = suite.run(*to(mlflow_server, experiment))
     assert first.document is not None
     assert second.document is not None
@@ -313,7 +320,7 @@ def test_the_next_session_sends_what_waits(suite: Suite, mlflow_server: SharedSe
 def test_what_waits_for_another_tracker_is_not_sent_there(
     suite: Suite, sync: Callable[..., int], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    suite.run("--eval-mlflow=http://127.0.0.1:9", AT_ONCE)
+    suite.run(*NOWHERE)
     capsys.readouterr()
     assert sync(f"--eval-mlflow=sqlite:///{tmp_path}/other.db", SECONDS) == 0
     assert capsys.readouterr().out == "mlflow: 1 more wait for http://127.0.0.1:9: --eval-mlflow names it\n"
@@ -322,7 +329,7 @@ def test_what_waits_for_another_tracker_is_not_sent_there(
 
 def test_a_smaller_session_timeout_holds(suite: Suite) -> None:
     with Tracker("silent") as tracker:
-        run = suite.run(f"--eval-mlflow={tracker.url}", "--eval-mlflow-timeout=600", "--session-timeout=3")
+        run = suite.run(f"--eval-mlflow={tracker.url}", "--eval-mlflow-timeout=600", "--session-timeout=6")
     assert log_line(run).startswith("mlflow: not logged: the tracker did not answer in time")
 
 
@@ -471,8 +478,8 @@ def test_a_killed_session_leaves_no_process_that_logs(suite: Suite, background: 
 def test_the_process_that_logs_is_gone_when_the_session_ends(
     suite: Suite, background: Callable[..., Background]
 ) -> None:
-    with Tracker("silent") as tracker:
-        run = background(f"--eval-mlflow={tracker.url}", DEADLINE)
+    with Tracker("drip") as tracker:
+        run = background(f"--eval-mlflow={tracker.url}", "--eval-mlflow-timeout=20")
         wait_until(lambda: tracker.requests > 0)
         [logging] = children(run.process.pid)
         assert run.wait() == pytest.ExitCode.OK
