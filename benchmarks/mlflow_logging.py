@@ -88,14 +88,14 @@ class Run:
     Attributes:
         seconds: of the whole process.
         after: seconds of them after the run file was written.
-        megabytes: the most that its child, which logs, had in memory; 0 without one.
+        child: the most megabytes of memory and seconds of CPU time that its child, which logs, had; 0 without one.
         logged: whether it said so.
         outcome: the exit code, and each test's status and score.
     """
 
     seconds: float
     after: float
-    megabytes: float
+    child: tuple[float, float]
     logged: bool
     outcome: Any
 
@@ -157,7 +157,7 @@ def many(folder: Path) -> None:
         uris = (f"sqlite:///{folder}/{size}-{number}.db" for number in itertools.count())
         logging = functools.partial(many_run, folder, uris)
         got = compare(f"{size:<18,}", folder, [], logging, BOUND_OF_MANY)
-        print(f"  at most {got.megabytes:.0f} MB in the process that logs", flush=True)
+        print("  the process that logs: {:.0f} MB, {:.2f} s of CPU time".format(*got.child), flush=True)
 
 
 def many_run(folder: Path, uris: Iterator[str]) -> Run:
@@ -214,13 +214,13 @@ def run(folder: Path, *options: str) -> Run:
         with output.open("w") as file:
             started = time.time()
             process = subprocess.Popen(command, cwd=folder, env=environment(folder), stdout=file)
-            megabytes = watch(process)
+            child = watch(process)
             ended = time.time()
         [document] = Path(own, "runs").glob("*.json")
         logged = re.search(r"^mlflow: (?!not logged)", output.read_text(), re.MULTILINE) is not None
         found = [(test["nodeid"], test["status"], test["score"]) for test in json.loads(document.read_text())["tests"]]
         after = ended - document.stat().st_mtime
-        return Run(ended - started, after, megabytes, logged, (process.returncode, found))
+        return Run(ended - started, after, child, logged, (process.returncode, found))
 
 
 def environment(folder: Path) -> dict[str, str]:
@@ -228,26 +228,33 @@ def environment(folder: Path) -> dict[str, str]:
     return {**os.environ, "DSPY_CACHEDIR": str(folder / "cache"), "LITELLM_LOCAL_MODEL_COST_MAP": "true"}
 
 
-def watch(process: subprocess.Popen[bytes]) -> float:
-    """Wait for the process; the most megabytes that any child of it had."""
-    peak = 0
+def watch(process: subprocess.Popen[bytes]) -> tuple[float, float]:
+    """Wait for the process; the most megabytes and CPU seconds that any child of it had."""
+    memory = cpu = 0.0
     while process.poll() is None:
         for child in children(process.pid):
-            peak = max(peak, peak_kilobytes(child))
+            memory, cpu = max(memory, megabytes(child)), max(cpu, cpu_seconds(child))
         time.sleep(0.02)
-    return peak / 1024
+    return memory, cpu
 
 
 def children(pid: int) -> list[str]:
+    return proc(f"{pid}/task/{pid}/children").split()
+
+
+def megabytes(pid: str) -> float:
+    """The most memory that the process had at a time."""
+    lines = proc(f"{pid}/status").splitlines()
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0.0)
+
+
+def cpu_seconds(pid: str) -> float:
+    fields = proc(f"{pid}/stat").rpartition(")")[2].split()
+    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+
+
+def proc(name: str) -> str:
     try:
-        return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return Path("/proc", name).read_text()
     except OSError:  # it has just ended
-        return []
-
-
-def peak_kilobytes(pid: str) -> int:
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")), 0)
+        return ""
