@@ -229,7 +229,7 @@ def move_spool(suite: Suite, url: str) -> None:
         path.write_text(json.dumps({**waiting, "where": url}), encoding="utf-8")
 
 
-BROKEN: list[Kind] = ["silent", "drip", "500", "503", "429", "refuse", "redirect", "garbage", "echo"]
+BROKEN: list[Kind] = ["silent", "drip", "500", "503", "429", "refuse", "redirect", "garbage"]
 
 
 @pytest.mark.parametrize("kind", BROKEN)
