@@ -91,4 +91,5 @@ def secrets(generator: ModelSettings, evaluator: ModelSettings, seen: Iterable[s
     """The credentials of the environment, of the models' settings, and those ``seen`` in use, longest first."""
     known = {*seen, *secret_values(os.environ)}
     known |= secret_values(generator.arguments) | secret_values(evaluator.arguments)
-    return tuple(sorted((value for value in known if len(value) >= _SHORTEST_SECRET), key=len, reverse=True))
+    hidden = (value for value in known if len(value) >= _SHORTEST_SECRET or ":" in value)  # user:password is no word
+    return tuple(sorted(hidden, key=len, reverse=True))

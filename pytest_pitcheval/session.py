@@ -207,10 +207,11 @@ class Session:
     @property
     def secrets(self) -> tuple[str, ...]:
         """The credentials that must appear in no report and no file, longest first."""
+        from pytest_pitcheval import credentials
         from pytest_pitcheval.language_models import secrets
-        from pytest_pitcheval.tracker import credentials
 
-        seen = {*(self._rollouts.callback.keys if self._rollouts else ()), *credentials(self.settings.mlflow.uri)}
+        of_tracker = credentials.in_uri(self.settings.mlflow.uri)
+        seen = {*(self._rollouts.callback.keys if self._rollouts else ()), *of_tracker}
         return secrets(self.settings.generator, self.settings.evaluator, seen)
 
     @property

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
+from pytest_pitcheval.credentials import without_credentials
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.settings import MlflowSettings
 from pytest_pitcheval.spool import Spool, Waiting
@@ -29,10 +29,8 @@ class Tracker:
     def __init__(self, settings: MlflowSettings, directory: Path, folder: Path) -> None:
         self._settings = settings
         self.spool = Spool(directory)
-        self._locks = directory / "locks"
-        store_lock = str(self._locks / "mlflow-store.lock")
-        target = {"uri": settings.uri, "experiment": settings.experiment, "lock": store_lock}
-        self._process = TrackingProcess(target, folder)
+        self._lock = directory / "locks" / "spool.lock"
+        self._process = TrackingProcess({"uri": settings.uri, "experiment": settings.experiment}, folder)
 
     @property
     def where(self) -> str:
@@ -70,12 +68,12 @@ class Tracker:
                 yield f"mlflow: run {one.run} cannot be logged: {one.file} is gone", True
                 continue
             name = "" if one.run == first else f"run {one.run}: "
-            answer = self._process.ask({**one.to_dict(), "lock": str(self._locks / "spool.lock")}, deadline)
+            answer = self._process.ask({**one.to_dict(), "lock": str(self._lock)}, deadline)
             if error := answer.get("error"):
-                yield f"mlflow: {name}not logged: {self.hide(error)}; pitcheval sync sends it", True
+                yield f"mlflow: {name}not logged: {error}; pitcheval sync sends it", True
                 return
             self.spool.remove(one.run)
-            yield f"mlflow: {name}{self.hide(answer['link'])}", False
+            yield f"mlflow: {name}{answer['link']}", False
 
     def fetch(self, reference: str, seconds: float) -> str:
         """The run file that an MLflow run holds, as text.
@@ -85,28 +83,9 @@ class Tracker:
         """
         answer = self._process.ask({"fetch": reference}, time.monotonic() + seconds)
         if error := answer.get("error"):
-            raise PitchevalError(self.hide(str(error)))
+            raise PitchevalError(str(error))
         return str(answer["document"])
 
     def close(self) -> None:
         """End whatever is going on."""
         self._process.close()
-
-    def hide(self, text: str) -> str:
-        """``text`` without the credentials of the tracking URI."""
-        for secret in credentials(self._settings.uri):
-            text = text.replace(secret, "***")
-        return text
-
-
-def credentials(uri: str | None) -> list[str]:
-    """User and password in a URI, the longer text first."""
-    parts = urlsplit(uri or "")
-    userinfo = parts.netloc.rpartition("@")[0]
-    return [text for text in (userinfo, parts.password) if text]
-
-
-def without_credentials(uri: str) -> str:
-    """``uri`` without user and password."""
-    parts = urlsplit(uri)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if parts.netloc else uri

@@ -1,30 +1,21 @@
-"""The process that talks to MLflow, and may be killed while it does: ``python -m pytest_pitcheval.tracking``.
+"""Runs in MLflow: whatever of a run is there already, it is logged once.
 
-Its first line of input says where to log, each further one what. It answers each with lines of JSON. All that it
-does may be done again after a kill: runs are found by their tags, and a metric's points have fixed times.
+All of it may be done again after a kill: runs are found by their tags, and a metric's points have fixed times.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import queue
-import sys
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from urllib.parse import urlsplit
 
-from pytest_pitcheval.evaluation import one_line
 from pytest_pitcheval.mlflow_runs import GATES_TAG, PART, RUN_ID, SESSION, TABLE, MlflowRun, mlflow_runs
 
 RUN_FILE = "run.json"
 """The artifact that holds the run file."""
-
-PREPARE: Mapping[str, Any] = {"prepare": True}
-"""The job of importing MLflow and connecting, which take seconds."""
 
 ROLLOUT = "pitcheval.rollout_id"
 """The tag by which a trace is found again."""
@@ -32,33 +23,18 @@ ROLLOUT = "pitcheval.rollout_id"
 _BATCH = 1_000
 _PARENT = "mlflow.parentRunId"
 
-ENVIRONMENT = {
-    "LITELLM_LOCAL_MODEL_COST_MAP": "true",
-    "MLFLOW_ENABLE_ASYNC_TRACE_LOGGING": "false",
-    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
-    "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
-}
-"""What MLflow's client is told, unless the user has said otherwise: its own defaults wait for minutes."""
-
 
 class Target:
-    """A tracker and an experiment there.
+    """A tracker and an experiment there; ``uri`` is None for MLflow's own default."""
 
-    ``uri`` is None for MLflow's own default. ``lock`` is a file for the time in which a local store is created.
-    """
-
-    def __init__(self, uri: str | None, experiment: str, lock: str) -> None:
+    def __init__(self, uri: str | None, experiment: str) -> None:
         from mlflow import MlflowClient, set_tracking_uri
 
         if uri is not None:
             set_tracking_uri(uri)
         self.uri = uri or _default_uri()
         if self.uri.startswith("sqlite:///"):
-            with _alone(lock):
-                _create_store(Path(urlsplit(self.uri).path[1:]))
+            _create_store(Path(urlsplit(self.uri).path[1:]))
         self.client = MlflowClient(self.uri)
         self.experiment_id = self._experiment(experiment)
 
@@ -85,7 +61,7 @@ class Target:
     def log(self, document: Mapping[str, Any], job: Mapping[str, Any]) -> str:
         """Log a run file, whatever of it is there already; returns the session's MLflow run ID."""
         runs = mlflow_runs(document, job["name"], job["tags"])
-        known = self._known(document["run"]["id"])
+        known = dict(self._known(document["run"]["id"]))
         parent = self._run(runs[0], known, {})
         ids = {SESSION: parent} | {run.part: self._run(run, known, {_PARENT: parent}) for run in runs[1:]}
         for run in runs:
@@ -95,16 +71,26 @@ class Target:
             self._traces(parent, document)
         for run in reversed(runs):  # the session's last: what is finished is all there
             self.client.set_terminated(ids[run.part], "FINISHED", run.end)
+        self._remove_twins(document["run"]["id"], ids)
         return parent
 
-    def _known(self, run_id: str) -> dict[str, str]:
-        """The MLflow runs of a run that was logged before, or in part, by part."""
-        found = self.client.search_runs([self.experiment_id], f"tags.`{RUN_ID}` = '{run_id}'", max_results=1_000)
-        return {run.data.tags[PART]: run.info.run_id for run in found}
+    def _known(self, run_id: str) -> list[tuple[str, str]]:
+        """Part and ID of each MLflow run of a run that was logged before, or in part."""
+        ours = f"tags.`{RUN_ID}` = '{run_id}'"
+        found = self.client.search_runs([self.experiment_id], ours, max_results=10_000)
+        return [(run.data.tags[PART], run.info.run_id) for run in found]
+
+    def _remove_twins(self, run_id: str, ids: Mapping[str, str]) -> None:
+        """A request that was given up as lost may have made its run nevertheless: of each part one stays."""
+        for part, found in self._known(run_id):
+            if ids.get(part, found) != found:
+                self.client.delete_run(found)
 
     def _run(self, run: MlflowRun, known: Mapping[str, str], tags: Mapping[str, str]) -> str:
-        if run.part in known:
-            return known[run.part]
+        if found := known.get(run.part):
+            for key, value in tags.items():  # the parent that this one was made for may have been a twin
+                self.client.set_tag(found, key, value)
+            return found
         created = self.client.create_run(self.experiment_id, run.start, {**run.tags, **tags}, run.name)
         return str(created.info.run_id)
 
@@ -141,28 +127,33 @@ class Target:
         import mlflow
         from mlflow.entities import AssessmentSource, AssessmentSourceType
 
-        done = self._traced(document["run"]["id"])
+        known = self._traced(document["run"]["id"])
         judge = AssessmentSource(AssessmentSourceType.CODE, "metric")
         for test in document["tests"]:
-            if test["rollout_id"] in done:
-                continue
-            span = self.client.start_trace(
-                test["nodeid"],
-                inputs=test["inputs"],
-                tags={RUN_ID: document["run"]["id"], ROLLOUT: test["rollout_id"]},
-                experiment_id=self.experiment_id,
-                run_id=run_id,
-            )
-            status = "ERROR" if test["status"] == "error" else "OK"
-            self.client.end_trace(span.trace_id, outputs=test["prediction"], status=status)
-            if test["score"] is not None:
+            trace_id, scored = known.get(test["rollout_id"]) or (self._trace(run_id, document, test), False)
+            if test["score"] is not None and not scored:
                 mlflow.log_feedback(
-                    trace_id=span.trace_id, name="score", value=test["score"], source=judge, rationale=test["feedback"]
+                    trace_id=trace_id, name="score", value=test["score"], source=judge, rationale=test["feedback"]
                 )
+        lost = len({test["rollout_id"] for test in document["tests"]} - set(self._traced(document["run"]["id"])))
+        if lost:  # MLflow's client does not raise where it could not send a trace
+            raise ConnectionError(f"{lost} of {len(document['tests'])} traces did not arrive")
 
-    def _traced(self, run_id: str) -> set[str]:
-        """The rollouts that have a trace from an earlier attempt."""
-        found: set[str] = set()
+    def _trace(self, run_id: str, document: Mapping[str, Any], test: Mapping[str, Any]) -> str:
+        span = self.client.start_trace(
+            test["nodeid"],
+            inputs=test["inputs"],
+            tags={RUN_ID: document["run"]["id"], ROLLOUT: test["rollout_id"]},
+            experiment_id=self.experiment_id,
+            run_id=run_id,
+        )
+        status = "ERROR" if test["status"] == "error" else "OK"
+        self.client.end_trace(span.trace_id, outputs=test["prediction"], status=status)
+        return str(span.trace_id)
+
+    def _traced(self, run_id: str) -> dict[str, tuple[str, bool]]:
+        """The traces of a run that are there, by rollout: ID, and whether the score is there too."""
+        found: dict[str, tuple[str, bool]] = {}
         token = None
         while True:
             page = self.client.search_traces(
@@ -172,7 +163,8 @@ class Target:
                 page_token=token,
                 include_spans=False,
             )
-            found |= {trace.info.tags[ROLLOUT] for trace in page if ROLLOUT in trace.info.tags}
+            for trace in page:
+                found[trace.info.tags[ROLLOUT]] = (trace.info.trace_id, bool(trace.info.assessments))
             token = page.token
             if not token:
                 return found
@@ -204,79 +196,26 @@ def _create_store(path: Path) -> None:
     """Create an SQLite store elsewhere, then put it into place: made by halves, or by two at once, it stays broken."""
     from mlflow import MlflowClient
 
-    for left in path.parent.glob(f"{path.name}.new-*"):  # of a process that was killed
-        left.unlink()
+    for left in path.parent.glob(f"{path.name}.new-*"):
+        if not _is_alive(left.name.rpartition(".new-")[2].partition("-")[0]):  # SQLite's journal ends in "-journal"
+            left.unlink(missing_ok=True)
     if not path.exists():
         new = path.with_name(f"{path.name}.new-{os.getpid()}")
         MlflowClient(f"sqlite:///{new}").search_experiments(max_results=1)
-        os.replace(new, path)
-
-
-@contextlib.contextmanager
-def _alone(lock: str) -> Iterator[None]:
-    from filelock import FileLock
-
-    Path(lock).parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(lock):
-        yield
-
-
-class _Worker:
-    """Answers jobs; connects for the first one, and again for the next if that failed."""
-
-    def __init__(self, target: Mapping[str, Any]) -> None:
-        self._arguments = target
-        self._target: Target | None = None
-
-    def _connected(self) -> Target:
-        if self._target is None:
-            self._target = Target(**self._arguments)
-        return self._target
-
-    def answer(self, job: Mapping[str, Any]) -> dict[str, Any]:
-        """What came of a job; its error as one line."""
         try:
-            target = self._connected()
-            if job == PREPARE:
-                return {}
-            if "fetch" in job:
-                return {"document": target.fetch(job["fetch"])}
-            with _alone(job["lock"]):  # two sessions may send what is left of a third
-                document = json.loads(Path(job["file"]).read_text(encoding="utf-8"))
-                run_id = target.log(document, job)
-            return {"link": target.link(run_id)}
-        except Exception as error:
-            return {"error": one_line(error)}
+            os.link(new, path)  # not over one that somebody else has put there meanwhile: runs may be in it
+        except FileExistsError:
+            pass
+        except OSError:  # a file system without links
+            os.replace(new, path)
+        new.unlink(missing_ok=True)
 
 
-def main() -> None:
-    """Answer the jobs that come in."""
-    answers = _own_output()
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-    worker = _Worker(json.loads(sys.stdin.readline()))
-    jobs: queue.SimpleQueue[str] = queue.SimpleQueue()
-    threading.Thread(target=_read_jobs, args=(jobs,), daemon=True).start()
-    worker.answer(PREPARE)  # while tests run; a job that comes later tries again, and tells what is wrong
-    while True:
-        answers.write(json.dumps(worker.answer(json.loads(jobs.get()))) + "\n")
-        answers.flush()
-
-
-def _read_jobs(jobs: queue.SimpleQueue[str]) -> None:
-    """Until the session is gone, however it ended: then nobody is there to end this process."""
-    for line in sys.stdin:
-        jobs.put(line)
-    os._exit(0)
-
-
-def _own_output() -> IO[str]:
-    """Where the answers go; what libraries print goes nowhere."""
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    return answers
-
-
-if __name__ == "__main__":
-    main()
+def _is_alive(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:  # another user's
+        return True
+    return True

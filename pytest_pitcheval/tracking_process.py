@@ -1,4 +1,4 @@
-"""The controller's side of `tracking`: a child process with one deadline, killed past it."""
+"""The controller's side of `tracking_child`: a child process with one deadline, killed past it."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ class TrackingProcess:
         self._folder = folder
         self._process: subprocess.Popen[str] | None = None
         self._starting: threading.Thread | None = None
+        self._problem = "the logging process did not start in time"
         self._answers: queue.SimpleQueue[str | None] = queue.SimpleQueue()
 
     def start(self) -> None:
@@ -37,8 +38,18 @@ class TrackingProcess:
             self._starting.start()
 
     def _start(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "pytest_pitcheval.tracking"],
+        try:
+            process = self._process = self._launch()
+        except OSError as error:  # no memory, say, or no more processes
+            self._problem = f"the logging process could not be started: {error}"
+            return
+        assert process.stdout is not None
+        threading.Thread(target=self._listen, args=(process.stdout,), daemon=True).start()
+        self._write(self._target)
+
+    def _launch(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "pytest_pitcheval.tracking_child"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -47,9 +58,6 @@ class TrackingProcess:
             cwd=self._folder,
             start_new_session=True,  # Ctrl-C is this process's business
         )
-        assert self._process.stdout is not None
-        threading.Thread(target=self._listen, args=(self._process.stdout,), daemon=True).start()
-        self._write(self._target)
 
     def _listen(self, answers: IO[str]) -> None:
         for line in answers:
@@ -70,8 +78,8 @@ class TrackingProcess:
         self.start()
         assert self._starting is not None
         self._starting.join(max(0.0, deadline - time.monotonic()))
-        if self._process is None:
-            return {"error": "the logging process did not start in time"}
+        if self._starting.is_alive() or self._process is None:
+            return {"error": self._problem}
         self._write(job)
         try:
             line = self._answers.get(timeout=max(0.0, deadline - time.monotonic()))

@@ -19,7 +19,7 @@ for name in ("OPENAI_API_BASE", "OPENAI_BASE_URL", "PYTEST_ADDOPTS"):
 
 import pytest
 from background import PATIENCE, Background, is_alive
-from mlflow_server import MlflowServer
+from mlflow_server import SharedServer, shared
 from openai_server import OpenAIServer, Request, chat_format, dspy_answer
 
 pytest_plugins = ["pytester"]
@@ -182,9 +182,10 @@ def server() -> Iterator[OpenAIServer]:
 
 
 @pytest.fixture(scope="session")
-def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
-    """A real MLflow server, shared by the tests of this process; it takes many seconds to start."""
-    with MlflowServer(tmp_path_factory.mktemp("mlflow")) as running:
+def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedServer]:
+    """A real MLflow server, shared by all tests and workers; it takes many seconds to start."""
+    base = tmp_path_factory.getbasetemp()  # of a worker: in the folder of its session
+    with shared((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "mlflow") as running:
         yield running
 
 

@@ -10,14 +10,19 @@ from __future__ import annotations
 import argparse
 import contextlib
 import http.client
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+from background import is_alive
+from filelock import FileLock
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -101,6 +106,54 @@ class MlflowServer:
             return False
         finally:
             connection.close()
+
+
+class SharedServer(NamedTuple):
+    """A server that another process may have started."""
+
+    url: str
+    folder: Path
+    start_seconds: float
+
+
+@contextlib.contextmanager
+def shared(folder: Path) -> Iterator[SharedServer]:
+    """One server for all processes that name the same ``folder``: the first starts it, and ends it after the others."""
+    folder.mkdir(parents=True, exist_ok=True)
+    notes, lock = folder / "server.json", FileLock(folder / "server.lock")
+    with contextlib.ExitStack() as ours:
+        with lock:
+            if not notes.exists():
+                started = ours.enter_context(MlflowServer(folder))
+                _note(notes, SharedServer(started.url, folder, started.start_seconds), set())
+                ours.callback(_wait_for_others, notes, lock)
+            server, users = _noted(notes)
+            _note(notes, server, users | {os.getpid()})
+        try:
+            yield server
+        finally:
+            with lock:
+                server, users = _noted(notes)
+                _note(notes, server, users - {os.getpid()})
+
+
+def _wait_for_others(notes: Path, lock: FileLock) -> None:
+    """Until nobody uses the server any more; whoever asks after that gets another."""
+    while True:
+        with lock:
+            if not any(is_alive(user) for user in _noted(notes)[1]):
+                notes.unlink()
+                return
+        time.sleep(0.1)
+
+
+def _note(path: Path, server: SharedServer, users: set[int]) -> None:
+    path.write_text(json.dumps([server, sorted(users)], default=str), encoding="utf-8")
+
+
+def _noted(path: Path) -> tuple[SharedServer, set[int]]:
+    (url, folder, start_seconds), users = json.loads(path.read_text(encoding="utf-8"))
+    return SharedServer(url, Path(folder), start_seconds), set(users)
 
 
 def _free_port() -> int:

@@ -26,18 +26,26 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from types import TracebackType
 
-Kind = Literal["silent", "drip", "500", "503", "429", "refuse", "redirect", "garbage", "slow", "dying", "healthy"]
+Kind = Literal[
+    "silent", "drip", "500", "503", "429", "refuse", "redirect", "garbage", "echo", "slow", "dying", "lossy", "healthy"
+]
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 """All of them; see `Tracker` for what each does."""
 
-PROXIES: tuple[Kind, ...] = ("slow", "dying", "healthy")
+PROXIES: tuple[Kind, ...] = ("slow", "dying", "lossy", "healthy")
 """Those that need a real server behind them."""
 
 RETRY_AFTER = 30
 """Seconds that ``429`` asks for."""
 
-REASONS = {500: "Internal Server Error", 503: "Service Unavailable", 429: "Too Many Requests", 302: "Found"}
+REASONS = {
+    401: "Unauthorized",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+    429: "Too Many Requests",
+    302: "Found",
+}
 
 LIMIT = 1 << 20
 """Bytes of the longest headers, and of the longest line between chunks."""
@@ -72,8 +80,10 @@ class Tracker:
     refuse     has a port on which nothing listens
     redirect   answers 302 to where the request went
     garbage    answers with bytes that are not HTTP
+    echo       answers 401, and repeats the headers of the request, the last one first
     slow       passes each request on to ``behind`` after ``pause`` seconds (3)
     dying      passes ``answers`` requests on to ``behind``, then drops every connection and refuses new ones
+    lossy      passes each request on to ``behind``; the first answer to each first line is lost
     healthy    passes each request on to ``behind``
     ========== ==================================================================================================
 
@@ -179,6 +189,8 @@ class Tracker:
             return _response(302, f"Location: {self.url}{request.path}")
         if self.kind == "429":
             return _response(429, f"Retry-After: {RETRY_AFTER}")
+        if self.kind == "echo":
+            return _response(401, body="\n".join(reversed(request.headers)))
         return _response(int(self.kind))
 
     async def _drip(self, writer: asyncio.StreamWriter) -> None:
@@ -192,6 +204,8 @@ class Tracker:
         await asyncio.sleep(self._pause)
         answer = await _exchange(self._behind, request)
         if self.kind == "dying" and self._answered == self._answers:
+            return
+        if self.kind == "lossy" and self.lines.count(request.line) == 1:
             return
         self._answered += 1
         writer.write(answer)
@@ -220,8 +234,7 @@ def _bind(port: int) -> socket.socket:
     return bound
 
 
-def _response(status: int, *headers: str) -> bytes:
-    body = "no\n"
+def _response(status: int, *headers: str, body: str = "no\n") -> bytes:
     length = f"Content-Length: {len(body)}"
     head = [f"HTTP/1.1 {status} {REASONS[status]}", "Content-Type: text/plain", *headers, length, "Connection: close"]
     return "\r\n".join([*head, "", body]).encode("latin-1")

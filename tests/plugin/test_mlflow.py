@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
@@ -15,11 +16,12 @@ from typing import Any
 import pytest
 from background import Background, is_alive, wait_until
 from conftest import Run, Suite
-from mlflow_server import MlflowServer
+from mlflow_server import SharedServer
 from openai_server import Failure, Request
 from trackers import Kind, Tracker
 
 from pytest_pitcheval import cli
+from pytest_pitcheval.spool import Spool, Waiting
 
 SECONDS = "--eval-mlflow-timeout=60"
 """For trackers that do answer: this machine may be slow."""
@@ -98,9 +100,8 @@ def check_logged(logged: Logged, document: dict[str, Any]) -> None:
     import mlflow
 
     mlflow.set_tracking_uri(logged.client.tracking_uri)
-    [session] = logged.sessions()
+    [session] = [one for one in logged.sessions() if one.data.tags["pitcheval.run_id"] == document["run"]["id"]]
     assert session.info.status == "FINISHED"
-    assert session.data.tags["pitcheval.run_id"] == document["run"]["id"]
     assert session.data.params["generator_model"] == document["run"]["generator_model"]
     scores = [test["score"] for test in document["tests"]]
     assert session.data.metrics["mean"] == pytest.approx(sum(scores) / len(scores))
@@ -108,6 +109,8 @@ def check_logged(logged: Logged, document: dict[str, Any]) -> None:
     assert session.data.metrics["passed_tests"] == len(scores)
     assert logged.artifact(session, "run.json") == document
     children = logged.children(session)
+    ours = [run for run in logged.runs() if run.data.tags["pitcheval.run_id"] == document["run"]["id"]]
+    assert len(ours) == 1 + len(children)
     assert set(children) == {f"{one['test']} [{one['optimization']}]" for one in document["summary"]}
     for summary in document["summary"]:
         child = children[f"{summary['test']} [{summary['optimization']}]"]
@@ -129,17 +132,17 @@ def check_logged(logged: Logged, document: dict[str, Any]) -> None:
         )
 
 
-@pytest.mark.parametrize("workers", ["-n0", "-n4"])
+@pytest.mark.parametrize(("workers", "processes"), [("-n0", 1), ("-n4", 5)])
 def test_a_server_has_one_run_of_a_session(
-    suite: Suite, mlflow_server: MlflowServer, experiment: str, workers: str
+    suite: Suite, mlflow_server: SharedServer, experiment: str, workers: str, processes: int
 ) -> None:
+    suite.add("conftest.py", NOTES_IMPORTS)
     run = suite.run(
         workers,
         "--optimization=none,labeled",
         "--eval-min-mean=0.5",
-        f"--eval-mlflow={mlflow_server.url}",
-        f"--eval-mlflow-experiment={experiment}",
-        SECONDS,
+        *to(mlflow_server, experiment),
+        subprocess=True,
     )
     run.result.assert_outcomes(passed=2 * QUESTIONS)
     logged = Logged(mlflow_server.url, experiment)
@@ -156,6 +159,22 @@ def test_a_server_has_one_run_of_a_session(
     assert len(programs) == 1
     assert not (suite.path / "mlflow.db").exists()
     assert list((suite.path / ".pitcheval" / "spool").iterdir()) == []
+    imported = [path.read_text(encoding="utf-8") for path in suite.path.glob("imported-*")]
+    assert imported == ["False"] * processes  # MLflow, where tests run
+
+
+NOTES_IMPORTS = """
+
+def pytest_unconfigure(config):
+    import os, sys
+    from pathlib import Path
+    Path(f"imported-{os.getpid()}").write_text(str("mlflow" in sys.modules))
+"""
+
+
+def to(server: SharedServer, experiment: str) -> tuple[str, ...]:
+    """The options for logging there, however slow this machine is."""
+    return f"--eval-mlflow={server.url}", f"--eval-mlflow-experiment={experiment}", SECONDS
 
 
 def test_the_local_store_is_the_default(suite: Suite) -> None:
@@ -169,28 +188,12 @@ def test_the_local_store_is_the_default(suite: Suite) -> None:
     assert log_line(run).endswith(f" in {uri}, which mlflow ui shows")
 
 
-def test_a_name_and_tags_of_ones_own(suite: Suite, mlflow_server: MlflowServer, experiment: str) -> None:
+def test_a_name_and_tags_of_ones_own(suite: Suite, mlflow_server: SharedServer, experiment: str) -> None:
     suite.add("pytest.ini", f"eval_mlflow_run_name = nightly\neval_mlflow_experiment = {experiment}\n")
     suite.add("pytest.ini", "eval_mlflow_tags =\n    team = sharks\n    stage = 2\n")
     suite.run(f"--eval-mlflow={mlflow_server.url}", SECONDS)
     [session] = Logged(mlflow_server.url, experiment).sessions()
     assert (session.info.run_name, session.data.tags["team"], session.data.tags["stage"]) == ("nightly", "sharks", "2")
-
-
-def test_nothing_of_mlflow_is_imported_where_tests_run(suite: Suite, mlflow_server: MlflowServer) -> None:
-    suite.add("conftest.py", NOTES_IMPORTS)
-    run = suite.run("-n1", f"--eval-mlflow={mlflow_server.url}", SECONDS, subprocess=True)
-    run.result.assert_outcomes(passed=QUESTIONS)
-    assert sorted(path.read_text(encoding="utf-8") for path in suite.path.glob("imported-*")) == ["False", "False"]
-
-
-NOTES_IMPORTS = """
-
-def pytest_unconfigure(config):
-    import os, sys
-    from pathlib import Path
-    Path(f"imported-{os.getpid()}").write_text(str("mlflow" in sys.modules))
-"""
 
 
 def test_a_suite_without_evaluations_leaves_nothing(suite: Suite) -> None:
@@ -230,42 +233,78 @@ BROKEN: list[Kind] = ["silent", "drip", "500", "503", "429", "refuse", "redirect
 
 
 @pytest.mark.parametrize("kind", BROKEN)
-def test_a_broken_tracker_costs_nothing_but_the_deadline(
-    suite: Suite, mlflow_server: MlflowServer, sync: Callable[..., int], experiment: str, kind: Kind
-) -> None:
+def test_a_broken_tracker_costs_nothing_but_the_deadline(suite: Suite, kind: Kind) -> None:
     expected = without(suite.run("--eval-min-mean=0.9"))
     with Tracker(kind) as tracker:
-        run = suite.run("--eval-min-mean=0.9", f"--eval-mlflow={tracker.url}", "--eval-mlflow-timeout=8")
-        assert log_line(run).startswith("mlflow: not logged: ")
-        assert without(run) == expected
-        assert run.result.ret == pytest.ExitCode.TESTS_FAILED
-        move_spool(suite, mlflow_server.url)
-    assert sync(f"--eval-mlflow={mlflow_server.url}", f"--eval-mlflow-experiment={experiment}", SECONDS) == 0
-    assert sync(f"--eval-mlflow={mlflow_server.url}", f"--eval-mlflow-experiment={experiment}", SECONDS) == 0
+        run = run_until_asked(suite, tracker, "--eval-min-mean=0.9")
+    assert log_line(run).startswith("mlflow: not logged: ")
+    assert without(run) == expected
+    assert run.result.ret == pytest.ExitCode.TESTS_FAILED
     assert run.document is not None
-    check_logged(Logged(mlflow_server.url, experiment), run.document)
+    assert run.document["run"]["id"] in waiting(suite)
 
 
-@pytest.mark.parametrize("answers", [1, 8])
-def test_a_tracker_that_dies_halfway_gets_the_rest_later(
-    suite: Suite, mlflow_server: MlflowServer, sync: Callable[..., int], experiment: str, answers: int
+def run_until_asked(suite: Suite, tracker: Tracker, *arguments: str) -> Run:
+    """A run whose deadline was late enough for MLflow to be imported and the tracker to be asked."""
+    for seconds in (8, 30, 120):
+        run = suite.run(*arguments, f"--eval-mlflow={tracker.url}", f"--eval-mlflow-timeout={seconds}")
+        if tracker.requests or "in time" not in log_line(run):
+            return run
+    raise AssertionError("the tracker was never asked")
+
+
+def waiting(suite: Suite) -> list[str]:
+    """The runs that wait to be logged."""
+    return sorted(path.stem for path in (suite.path / ".pitcheval" / "spool").glob("*.json"))
+
+
+def test_what_was_cut_off_anywhere_is_sent_once(
+    suite: Suite, mlflow_server: SharedServer, sync: Callable[..., int], experiment: str
 ) -> None:
-    with Tracker("dying", behind=mlflow_server.url, answers=answers) as tracker:
-        options = (f"--eval-mlflow={tracker.url}", f"--eval-mlflow-experiment={experiment}", SECONDS)
-        run = suite.run(*options)
-        assert run.result.ret == pytest.ExitCode.OK
-        assert log_line(run).startswith("mlflow: not logged: ")
-        move_spool(suite, mlflow_server.url)
-    assert sync(f"--eval-mlflow={mlflow_server.url}", f"--eval-mlflow-experiment={experiment}", SECONDS) == 0
+    """By a tracker that is too slow, or dies, between calls, and before anything is tried."""
+    options = to(mlflow_server, experiment)
+    first = suite.run(*NOWHERE)
+    expected = without(first)
+    with Tracker("slow", behind=mlflow_server.url) as tracker:
+        runs = [first, run_until_asked(suite, tracker, *options)]
+        assert tracker.requests > 0
+    for answers in (1, 8):
+        with Tracker("dying", behind=mlflow_server.url, answers=answers) as tracker:
+            runs.append(suite.run(*options, f"--eval-mlflow={tracker.url}"))
+    documents = [run.document for run in runs if run.document]
+    assert [without(run) for run in runs] == [expected] * 4
+    assert {document["run"]["id"] for document in documents} <= set(waiting(suite))
+    cut_off = len(waiting(suite))
+    move_spool(suite, mlflow_server.url)
+    assert sync(*options) == 0
+    assert sync(*options) == 0
+    logged = Logged(mlflow_server.url, experiment)
+    for document in documents:
+        check_logged(logged, document)
+    assert len(logged.sessions()) == cut_off
+    assert len(documents) == 4
+    assert waiting(suite) == []
+
+
+NOWHERE = ("--eval-mlflow=http://127.0.0.1:9", "--eval-mlflow-timeout=0.1")
+"""For runs that are to wait: nothing listens there, and nobody needs to find out."""
+
+
+def test_a_lost_answer_makes_no_second_run(suite: Suite, mlflow_server: SharedServer, experiment: str) -> None:
+    """MLflow's client sends a request again, also one that makes a run, when only its answer was lost."""
+    with Tracker("lossy", behind=mlflow_server.url) as tracker:
+        run = suite.run(*to(mlflow_server, experiment), f"--eval-mlflow={tracker.url}")
+    assert log_line(run).startswith(f"mlflow: {tracker.url}/#/")
+    made = [line for line in tracker.lines if "runs/create" in line]
+    assert len(made) == 3  # the session's twice, the test's once
     assert run.document is not None
     check_logged(Logged(mlflow_server.url, experiment), run.document)
 
 
-def test_the_next_session_sends_what_waits(suite: Suite, mlflow_server: MlflowServer, experiment: str) -> None:
-    with Tracker("refuse") as tracker:
-        first = suite.run(f"--eval-mlflow={tracker.url}")
+def test_the_next_session_sends_what_waits(suite: Suite, mlflow_server: SharedServer, experiment: str) -> None:
+    first = suite.run(*NOWHERE)
     move_spool(suite, mlflow_server.url)
-    second = suite.run(f"--eval-mlflow={mlflow_server.url}", f"--eval-mlflow-experiment={experiment}", SECONDS)
+    second = suite.run(*to(mlflow_server, experiment))
     assert first.document is not None
     assert second.document is not None
     logged = Logged(mlflow_server.url, experiment)
@@ -281,11 +320,10 @@ def test_the_next_session_sends_what_waits(suite: Suite, mlflow_server: MlflowSe
 def test_what_waits_for_another_tracker_is_not_sent_there(
     suite: Suite, sync: Callable[..., int], capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    with Tracker("refuse") as tracker:
-        suite.run(f"--eval-mlflow={tracker.url}")
+    suite.run(*NOWHERE)
     capsys.readouterr()
     assert sync(f"--eval-mlflow=sqlite:///{tmp_path}/other.db", SECONDS) == 0
-    assert capsys.readouterr().out == f"mlflow: 1 more wait for {tracker.url}: --eval-mlflow names it\n"
+    assert capsys.readouterr().out == "mlflow: 1 more wait for http://127.0.0.1:9: --eval-mlflow names it\n"
     assert len(list((suite.path / ".pitcheval" / "spool").iterdir())) == 1
 
 
@@ -296,19 +334,31 @@ def test_a_smaller_session_timeout_holds(suite: Suite) -> None:
 
 
 def test_no_credential_is_shown_or_written(suite: Suite) -> None:
-    with Tracker("refuse") as tracker:
+    """Not even those that a server repeats."""
+    with Tracker("echo") as tracker:
         uri = tracker.url.replace("http://", "http://ada:s3cr3t-w0rd@")
-        run = suite.run(f"--eval-mlflow={uri}", "--eval-json=copy.json", "--junit-xml=junit.xml")
+        run = suite.run(f"--eval-mlflow={uri}", SECONDS, "--eval-json=copy.json", "--junit-xml=junit.xml")
+    basic = base64.b64encode(b"ada:s3cr3t-w0rd").decode()
+    assert "Authorization: Basic ***" in log_line(run)
     assert "s3cr3t-w0rd" not in run.text
+    assert basic not in run.text
     files = [path for path in suite.path.rglob("*") if path.is_file()]
-    assert [path for path in files if b"s3cr3t-w0rd" in path.read_bytes()] == []
+    assert [path for path in files if b"s3cr3t-w0rd" in path.read_bytes() or basic.encode() in path.read_bytes()] == []
     assert len(files) > 5
 
 
+def test_a_process_that_cannot_be_started_is_one_line(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = without(suite.run())
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
+    run = suite.run("--eval-mlflow=http://127.0.0.1:9")
+    assert log_line(run).startswith("mlflow: not logged: the logging process could not be started: ")
+    assert without(run) == expected
+
+
 @pytest.fixture
-def good_run(suite: Suite, mlflow_server: MlflowServer, experiment: str) -> tuple[str, ...]:
+def good_run(suite: Suite, mlflow_server: SharedServer, experiment: str) -> tuple[str, ...]:
     """The options of a run whose gates passed, and that was logged."""
-    options = (f"--eval-mlflow={mlflow_server.url}", f"--eval-mlflow-experiment={experiment}", SECONDS)
+    options = to(mlflow_server, experiment)
     suite.rows(8)
     assert suite.run(*options, "--eval-min-mean=0.5").result.ret == pytest.ExitCode.OK
     return options
@@ -334,7 +384,7 @@ def test_a_logged_run_may_be_the_baseline(suite: Suite, good_run: tuple[str, ...
     ],
 )
 def test_a_logged_baseline_that_is_not_there_is_one_line(
-    suite: Suite, mlflow_server: MlflowServer, reference: str, reason: str
+    suite: Suite, mlflow_server: SharedServer, reference: str, reason: str
 ) -> None:
     result = suite.run(f"--eval-mlflow={mlflow_server.url}", SECONDS, f"--eval-baseline={reference}").result
     assert result.ret == pytest.ExitCode.USAGE_ERROR
@@ -352,11 +402,39 @@ def test_a_baseline_of_a_silent_tracker_is_one_line(suite: Suite) -> None:
     assert "the tracker did not answer in time" in result.stderr.str()
 
 
-def test_traces_of_the_examples(suite: Suite, mlflow_server: MlflowServer, experiment: str) -> None:
+def test_traces_of_the_examples(
+    suite: Suite,
+    mlflow_server: SharedServer,
+    sync: Callable[..., int],
+    experiment: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever the environment says of the user's own logging; and what was cut off is completed."""
+    import mlflow
+
+    monkeypatch.setenv("MLFLOW_ENABLE_ASYNC_LOGGING", "true")
+    monkeypatch.setenv("MLFLOW_ENABLE_ASYNC_TRACE_LOGGING", "true")
+    monkeypatch.setenv("MLFLOW_TRACE_SAMPLING_RATIO", "0")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
     suite.server.fail = judge_fails
-    options = (f"--eval-mlflow={mlflow_server.url}", f"--eval-mlflow-experiment={experiment}", SECONDS)
+    options = to(mlflow_server, experiment)
     run = suite.run(*options, "--eval-mlflow-traces")
     logged = Logged(mlflow_server.url, experiment)
+    traces = check_traces(logged, run)
+    scored, other, _ = [trace for trace in traces if trace.info.assessments]
+    [feedback] = scored.info.assessments
+    mlflow.set_tracking_uri(mlflow_server.url)
+    mlflow.delete_assessment(trace_id=scored.info.trace_id, assessment_id=feedback.assessment_id)
+    logged.client.delete_traces(str(logged.experiment_id), trace_ids=[other.info.trace_id])
+    assert run.document is not None
+    [file] = (suite.path / ".pitcheval" / "runs").glob("*.json")
+    spool = Spool(suite.path / ".pitcheval")
+    spool.add(Waiting(run.document["run"]["id"], str(file), mlflow_server.url, traces=True))
+    assert sync(*options) == 0
+    check_traces(logged, run)
+
+
+def check_traces(logged: Logged, run: Run) -> list[Any]:
     traces = logged.client.search_traces(locations=[logged.experiment_id])
     by_rollout = {trace.info.tags["pitcheval.rollout_id"]: trace for trace in traces}
     assert len(traces) == QUESTIONS
@@ -366,6 +444,7 @@ def test_traces_of_the_examples(suite: Suite, mlflow_server: MlflowServer, exper
         assert (span.inputs, span.outputs) == (test["inputs"], test["prediction"])
         scores = [one.feedback.value for one in trace.info.assessments]
         assert scores == ([] if test["score"] is None else [test["score"]])
+    return list(traces)
 
 
 def judge_fails(request: Request) -> Failure | None:
@@ -396,18 +475,75 @@ def test_a_killed_session_leaves_no_process_that_logs(suite: Suite, background: 
         wait_until(lambda: not is_alive(logging))
 
 
+def test_the_process_that_logs_is_gone_when_the_session_ends(
+    suite: Suite, background: Callable[..., Background]
+) -> None:
+    with Tracker("drip") as tracker:
+        run = background(f"--eval-mlflow={tracker.url}", "--eval-mlflow-timeout=20")
+        wait_until(lambda: tracker.requests > 0)
+        [logging] = children(run.process.pid)
+        assert run.wait() == pytest.ExitCode.OK
+        assert not is_alive(logging)
+
+
 def children(pid: int) -> list[int]:
     """The processes that a process has started."""
     done = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
     return [int(one) for one in done.stdout.split()]
 
 
-def test_the_store_is_whole_after_two_sessions_at_once_made_it(suite: Suite) -> None:
+def test_the_store_has_both_of_two_sessions_that_made_it_at_once(suite: Suite) -> None:
+    """Sessions that know nothing of each other."""
     uri = f"sqlite:///{suite.path}/new.db"
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--eval-mlflow={uri}", SECONDS]
-    running = [subprocess.Popen(command, cwd=suite.path, stdout=subprocess.DEVNULL) for _ in range(2)]
+    running = [
+        subprocess.Popen([*command, f"--eval-dir={name}"], cwd=suite.path, stdout=subprocess.DEVNULL)
+        for name in ("one", "two")
+    ]
     assert [process.wait(180) for process in running] == [0, 0]
     with sqlite3.connect(suite.path / "new.db") as connection:
         assert connection.execute("pragma integrity_check").fetchone() == ("ok",)
     connection.close()
-    assert len(Logged(uri, "pytest-pitcheval").sessions()) == 2
+    logged = Logged(uri, "pytest-pitcheval")
+    for name in ("one", "two"):
+        [file] = (suite.path / name / "runs").glob("*.json")
+        check_logged(logged, json.loads(file.read_text(encoding="utf-8")))
+    assert list(suite.path.glob("new.db.*")) == []
+
+
+@pytest.mark.parametrize("workers", ["-n0", "-n2"])
+def test_a_users_own_tracing_goes_on_beside_it(
+    suite: Suite, mlflow_server: SharedServer, experiment: str, workers: str
+) -> None:
+    expected = without(suite.run())
+    theirs = f"{experiment} of the user"
+    Logged(mlflow_server.url, theirs).client.create_experiment(theirs)
+    suite.add("conftest.py", AUTOLOG.format(url=mlflow_server.url, experiment=theirs))
+    run = suite.run(workers, *to(mlflow_server, experiment), subprocess=True)
+    assert without(run) == expected
+    assert run.document is not None
+    check_logged(Logged(mlflow_server.url, experiment), run.document)
+    logged = Logged(mlflow_server.url, theirs)
+    assert logged.runs() == []
+    traces = logged.client.search_traces(locations=[logged.experiment_id])
+    asked = sorted(question(trace) for trace in traces)
+    assert asked == sorted([f"question {n}?" for n in range(QUESTIONS)] * 2)  # the program's calls, and the judge's
+
+
+AUTOLOG = """
+
+import os
+
+import mlflow
+
+os.environ["MLFLOW_ENABLE_ASYNC_TRACE_LOGGING"] = "false"  # a trace is there when its call has returned
+mlflow.set_tracking_uri({url!r})
+mlflow.set_experiment({experiment!r})
+mlflow.dspy.autolog()
+"""
+
+
+def question(trace: Any) -> str:
+    """What the outermost span of a trace was asked."""
+    [root] = [span for span in trace.data.spans if span.parent_id is None]
+    return str(root.inputs["question"])

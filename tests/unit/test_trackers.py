@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import socket
 import threading
 import time
@@ -130,6 +131,30 @@ def test_garbage_is_not_http() -> None:
                 ask(tracker)
             assert not isinstance(raised.value, http.client.RemoteDisconnected)
         assert tracker.requests == 20
+
+
+def test_echo_repeats_what_it_was_told() -> None:
+    with Tracker("echo") as tracker, closing(connect(tracker)) as connection:
+        connection.request("GET", "/", headers={"Authorization": "Basic me"})
+        response = connection.getresponse()
+        assert response.status == 401
+        assert response.read().startswith(b"Authorization: Basic me\n")
+
+
+def test_lossy_carries_out_and_loses_the_first_answer_to_each_request(behind: OpenAIServer) -> None:
+    body = json.dumps({"model": "m", "messages": []})
+    with tracker_of("lossy", behind) as tracker:
+        for expected in (1, 2, 3):
+            with closing(connect(tracker)) as connection:
+                connection.request("POST", "/v1/chat/completions", body)
+                if expected == 1:
+                    with pytest.raises(http.client.RemoteDisconnected):
+                        connection.getresponse()
+                else:
+                    assert connection.getresponse().status == 200
+            assert behind.count == expected
+        with pytest.raises(http.client.RemoteDisconnected):
+            ask(tracker)
 
 
 def test_healthy_passes_on_and_counts(behind: OpenAIServer) -> None:
