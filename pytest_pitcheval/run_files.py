@@ -11,6 +11,7 @@ from typing import Any
 
 from pytest_pitcheval import storage
 from pytest_pitcheval.baselines import Key
+from pytest_pitcheval.comparison import Comparison
 from pytest_pitcheval.decisions import Outcome
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.gates import GateResult
@@ -33,6 +34,7 @@ class RunFile:
     outcome: Outcome
     gates: list[GateResult]
     finished: bool
+    comparisons: list[Comparison] = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,7 +122,8 @@ def from_document(document: Any, path: Path) -> RunFile:
         not_run={(group.test, group.optimization): group.not_run for group in groups},
     )
     gates = storage.validated(list[GateResult], document.get("gates"), f"{path}: gates")
-    return RunFile(path, run, outcome, gates, finished=True)
+    compared = storage.validated(list[Comparison], document.get("comparisons"), f"{path}: comparisons")
+    return RunFile(path, run, outcome, gates, finished=True, comparisons=compared)
 
 
 def _checked_run(run: Any, name: str) -> Mapping[str, Any]:

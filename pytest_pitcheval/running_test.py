@@ -100,6 +100,7 @@ class RunningTest:
         self.named_scores: dict[str, float] = {}
         self.example: Any = None
         self.prediction: Any = None
+        self.later_rollouts: list[dict[str, Any]] = []
         self.predict: Callable[[RolloutScope], Any] | None = None
         self.program_raised: BaseException | None = None
         self.seconds = 0.0
@@ -130,6 +131,10 @@ class RunningTest:
             yield
         finally:
             self.seconds += time.perf_counter() - start
+
+    def note_later(self, prediction: Any, feedback: str | None) -> None:
+        """What a rollout after the first one came to."""
+        self.later_rollouts.append({"prediction": plain_prediction(prediction), "feedback": feedback})
 
     def note(self, report: pytest.TestReport, error: BaseException | None) -> None:
         """Take the outcome of a phase into account; the first that did not pass names the status."""
@@ -173,6 +178,7 @@ class RunningTest:
             inputs=plain(self.example.inputs().toDict()) if self.example is not None else {},
             prediction=plain_prediction(self.prediction),
             program_file=self.program_file,
+            later_rollouts=tuple(self.later_rollouts),
         )
 
 

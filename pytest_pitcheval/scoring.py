@@ -71,6 +71,7 @@ def score_example(
         scope = running.next_scope()
         again = _another(running)(scope)
         verdicts.append(_judge(request, running, scope, metric, example, again, evaluator_lm))
+        running.note_later(again, verdicts[-1].feedback)
     running.score = make_score(verdicts, _threshold(request.config, running), prediction)
     return running.score
 
