@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import dataclasses
 import functools
 import hashlib
 import json
@@ -13,24 +12,20 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_pitcheval import example_rows, formats, gates, plots, run_reports
-from pytest_pitcheval.comparison import Comparison
-from pytest_pitcheval.names import MAX_REGRESSION
-from pytest_pitcheval.plots import Differences, Distribution, Scale
+from pytest_pitcheval import example_rows, formats, gates
+from pytest_pitcheval.report_groups import Group
 from pytest_pitcheval.run_reports import RunReport
-from pytest_pitcheval.summaries import Summary
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _ESCAPED = {ord(one): f"\\u{ord(one):04x}" for one in "<>&\u2028\u2029"}
-_FEWEST_DRAWN = 2
 
 
 def render(report: RunReport) -> str:
     """The whole file."""
-    groups = [_Group.of(report, summary) for summary in report.decision.summaries]
+    groups = [Group.of(report, summary) for summary in report.decision.summaries]
     style, script = _read("report.css"), _read("report.js")
     return (
         _environment()
@@ -84,102 +79,6 @@ def _read(name: str) -> str:
 def _hash(text: str) -> str:
     """The name of an inline style or script in a content security policy."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
-
-
-@dataclasses.dataclass(frozen=True)
-class Whisker:
-    """An interval and the value in it, 0 to 100 from left to right; ``zero`` is where no difference is."""
-
-    low: float
-    high: float
-    middle: float
-    zero: float | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class _Group:
-    """One test and method: what it came to, and its drawings."""
-
-    summary: Summary
-    comparison: Comparison | None
-    mean: Whisker | None
-    difference: Whisker | None
-    distribution: Distribution | None
-    differences: Differences | None
-    fell: int
-    rose: int
-
-    @property
-    def changes(self) -> str:
-        """``3 regressed, 1 improved, 2 added; another program``: what changed, in numbers."""
-        assert (compared := self.comparison)
-        counts = {
-            "regressed": self.fell,
-            "improved": self.rose,
-            "without a score now": len(compared.unscored),
-            "added": len(compared.added),
-            "removed": len(compared.removed),
-            "with another row": len(compared.changed),
-            "not run": len(compared.not_run),
-        }
-        parts = [", ".join(f"{number} {what}" for what, number in counts.items() if number) or "no example changed"]
-        parts += [f"another {' and '.join(compared.differs)}"] if compared.differs else []
-        return "; ".join(parts)
-
-    @classmethod
-    def of(cls, report: RunReport, summary: Summary) -> _Group:
-        compared = report.comparison_of((summary.test, summary.optimization))
-        fell, rose = run_reports.moved(compared) if compared else ([], [])
-        return cls(
-            summary,
-            compared,
-            _mean_whisker(summary),
-            _difference_whisker(compared),
-            _distribution(report, summary, compared),
-            _differences(report, summary, compared),
-            len(fell),
-            len(rose),
-        )
-
-
-def _same(one: Any, summary: Summary) -> bool:
-    return (one.test, one.optimization) == (summary.test, summary.optimization)
-
-
-def _mean_whisker(summary: Summary) -> Whisker | None:
-    if summary.mean is None or summary.ci95 is None:
-        return None
-    scale = Scale(min(0.0, summary.ci95[0]), max(1.0, summary.ci95[1]), 2, 98)
-    return Whisker(*map(scale, (*summary.ci95, summary.mean)))
-
-
-def _difference_whisker(compared: Comparison | None) -> Whisker | None:
-    if compared is None or compared.result is None or compared.result.ci95 is None:
-        return None
-    low, high = compared.result.ci95
-    reach = max(abs(low), abs(high), 0.1)
-    scale = Scale(-reach, reach, 2, 98)
-    return Whisker(scale(low), scale(high), scale(compared.result.difference), scale(0.0))
-
-
-def _distribution(report: RunReport, summary: Summary, compared: Comparison | None) -> Distribution | None:
-    records = [one for one in report.file.outcome.records.values() if _same(one, summary)]
-    scores = [one.score for one in records if one.score is not None]
-    if len(scores) < _FEWEST_DRAWN:
-        return None
-    before = [sum(pair.before) / len(pair.before) for pair in compared.pairs] if compared else []
-    thresholds = {one.threshold for one in records if one.score is not None}
-    threshold = thresholds.pop() if len(thresholds) == 1 else None
-    return plots.distribution(scores, before, summary.mean, summary.ci95, threshold)
-
-
-def _differences(report: RunReport, summary: Summary, compared: Comparison | None) -> Differences | None:
-    if compared is None or compared.result is None or len(compared.pairs) < _FEWEST_DRAWN:
-        return None
-    changes = [(pair.example_id, change) for pair, change in run_reports.changes(compared)]
-    limits = [gate.limit for gate in report.gates_of(summary) if gate.gate == MAX_REGRESSION]
-    drop = limits[0] if limits else None
-    return plots.differences(changes, compared.result.difference, compared.result.ci95, drop)
 
 
 def _links(report: RunReport) -> dict[str, str]:

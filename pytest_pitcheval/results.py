@@ -16,7 +16,7 @@ from pytest_pitcheval.baselines import Key, measure
 from pytest_pitcheval.decisions import Decision, Outcome, Terms, decide
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.gates import GateResult
-from pytest_pitcheval.records import Collected, function_of, plain, redact
+from pytest_pitcheval.records import Collected, function_of, redact
 from pytest_pitcheval.reports import how_to_repeat
 from pytest_pitcheval.rollouts import session_timestamp
 from pytest_pitcheval.session import Session
@@ -77,7 +77,9 @@ def conclude(session: Session) -> Results:
     measured = session.baseline.measured if session.baseline else None
     decision = decide(outcome, measured, terms_of(settings), gated=not settings.baseline.update)
     results = Results(decision, outcome.missing, session.baseline.name if session.baseline else None)
-    results = dataclasses.replace(results, document=redact(_document(session, outcome, results), session.secrets))
+    run = {**describe_run(session), "baseline": results.baseline}
+    document = redact(run_files.to_document(run, outcome, decision), session.secrets)
+    results = dataclasses.replace(results, document=document)
     _write(session, results)
     _wait_for_tracker(session, results)
     if settings.baseline.update:
@@ -160,32 +162,6 @@ def update_baseline(settings: Settings, outcome: Outcome, problems: list[str]) -
     except (OSError, PitchevalError) as error:
         problems.append(f"the baseline could not be written: {error}")
         return None
-
-
-def _document(session: Session, outcome: Outcome, results: Results) -> dict[str, Any]:
-    order = {one.nodeid: position for position, one in enumerate(outcome.collected)}
-    tests = sorted(session.records.values(), key=lambda record: order.get(record.nodeid, len(order)))
-    decision = results.decision
-    document: dict[str, Any] = plain(
-        {
-            "schema_version": run_files.SCHEMA_VERSION,
-            "run": {**describe_run(session), "baseline": results.baseline},
-            "tests": [record.to_dict() for record in tests],
-            "summary": [summary.to_dict() for summary in decision.summaries],
-            "methods": [method.to_dict() for method in decision.methods],
-            "comparisons": [one.to_dict() for one in decision.comparisons or ()],
-            "gates": [gate.to_dict() for gate in decision.gates],
-            "missing": [
-                _describe_missing(one, outcome.missing) for one in outcome.collected if one.nodeid in outcome.missing
-            ],
-        }
-    )
-    return document
-
-
-def _describe_missing(one: Collected, missing: Mapping[str, Missing]) -> dict[str, Any]:
-    about = {"test": one.test, "example_id": one.example_id, "optimization": one.optimization}
-    return {**dataclasses.asdict(missing[one.nodeid]), **about}
 
 
 def describe_run(session: Session) -> dict[str, Any]:

@@ -17,11 +17,13 @@
 
   // Numbers as text, as the terminal has them
 
-  const number = (value) => (value === null || value === undefined ? "-" : value.toFixed(3));
+  const absent = (value) => value === null || value === undefined;
+  const number = (value) => (absent(value) ? "-" : value.toFixed(3));
   const signed = (value) => (value === undefined ? "" : (value > 0 ? "+" : "") + value.toFixed(3));
   const seconds = (value) => (value === null ? "-" : value < 100 ? value.toFixed(1) + " s" : (value / 60).toFixed(0) + " min");
   const money = (value) => (value === null ? "-" : "$" + value.toFixed(value < 1 ? 4 : 2));
   const written = (value) => (typeof value === "string" ? value : JSON.stringify(value, null, 1));
+  const kindOf = (value) => (typeof value === "object" && value !== null ? "text json" : "text");
   const examples = (count) => `${count} example${count === 1 ? "" : "s"}`;
 
   // What can be shown, sorted and searched
@@ -51,11 +53,11 @@
     { name: "Test", value: (one) => one.test, shown: tests.length > 1 },
     { name: "Method", value: (one) => one.method, shown: methods.length > 1 },
     { name: "Status", value: (one) => ORDER.indexOf(one.status) },
-    { name: "Score", value: (one) => one.score, numeric: true },
-    { name: "Baseline", value: (one) => one.before, numeric: true, shown: data.baseline !== null },
-    { name: "Change", value: (one) => one.change, numeric: true, shown: data.baseline !== null },
-    { name: "Time", value: (one) => one.seconds, numeric: true },
-    { name: "Answer", value: answer, unsorted: true },
+    { name: "Score", value: (one) => one.score, kind: "n" },
+    { name: "Baseline", value: (one) => one.before, kind: "n wide", shown: data.baseline !== null },
+    { name: "Change", value: (one) => one.change, kind: "n", shown: data.baseline !== null },
+    { name: "Time", value: (one) => one.seconds, kind: "n wide" },
+    { name: "Answer", value: answer, kind: "answer wide", unsorted: true },
   ].filter((column) => column.shown !== false);
 
   const collator = new Intl.Collator("en", { numeric: true });
@@ -63,8 +65,6 @@
   function compare(left, right) {
     return typeof left === "string" ? collator.compare(left, right) : left - right;
   }
-
-  const absent = (value) => value === null || value === undefined;
 
   const texts = new Map();
   function searchable(one) {
@@ -78,7 +78,7 @@
   }
 
   function leaves(value) {
-    if (value === null || value === undefined) return "";
+    if (absent(value)) return "";
     return typeof value === "object" ? Object.values(value).map(leaves).join("\n") : String(value);
   }
 
@@ -99,10 +99,10 @@
       Method: () => element("td", { class: "name" }, one.method),
       Status: () => element("td", {}, element("span", { class: `status ${one.status}` }, one.status)),
       Score: () => element("td", { class: "n strong" }, number(one.score)),
-      Baseline: () => element("td", { class: "n" }, number(one.before)),
+      Baseline: () => element("td", { class: "n wide" }, number(one.before)),
       Change: () => element("td", { class: `n ${one.change < 0 ? "bad" : one.change > 0 ? "good" : ""}` }, signed(one.change)),
-      Time: () => element("td", { class: "n" }, seconds(one.seconds)),
-      Answer: () => element("td", { class: "answer" }, answer(one).slice(0, 160)),
+      Time: () => element("td", { class: "n wide" }, seconds(one.seconds)),
+      Answer: () => element("td", { class: "answer wide" }, answer(one).slice(0, 160)),
     };
     const line = element("tr", { class: "line" }, ...COLUMNS.map((column) => cells[column.name]()));
     const body = element("tbody", {}, line);
@@ -140,7 +140,7 @@
 
   function fields(values) {
     return element("dl", { class: "fields" }, ...Object.entries(values).map(([name, value]) =>
-      element("div", {}, element("dt", {}, name), element("dd", { class: "text" }, written(value)))));
+      element("div", {}, element("dt", {}, name), element("dd", { class: kindOf(value) }, written(value)))));
   }
 
   function predictions(one) {
@@ -152,7 +152,7 @@
       return element("th", { scope: "col", class: rollout.old ? "old" : "" }, rollout.old ? `Baseline${numbered}` : group.length > 1 ? `Rollout${numbered}` : "Now");
     };
     const cell = (rollout, value, kind) =>
-      element("td", { class: `${kind}${rollout.old ? " old" : ""}` }, value === null || value === undefined ? "-" : written(value));
+      element("td", { class: `${kind || kindOf(value)}${rollout.old ? " old" : ""}` }, absent(value) ? "-" : written(value));
     const line = (name, value, kind) =>
       element("tr", {}, element("th", { scope: "row" }, name), ...columns.map((rollout) => cell(rollout, value(rollout), kind)));
     const table = element("table", { class: "predictions" },
@@ -162,15 +162,19 @@
         ...was.map((rollout, position) => title(rollout, position, was)))),
       element("tbody", {},
         line("score", (rollout) => number(rollout.score), "strong"),
-        ...names.map((name) => line(name, (rollout) => (rollout.prediction || {})[name], "text")),
-        columns.some((rollout) => rollout.feedback) ? line("feedback", (rollout) => rollout.feedback, "text") : null));
+        ...names.map((name) => line(name, (rollout) => (rollout.prediction || {})[name])),
+        columns.some((rollout) => rollout.feedback) ? line("feedback", (rollout) => rollout.feedback) : null));
     const note = was.length && !was.some((rollout) => rollout.prediction)
       ? element("p", { class: "empty" }, data.has_before
         ? "What the baseline predicted here is not known."
         : "The baseline is known by its scores alone. Compare with a run to see what it predicted.")
       : null;
     const threshold = absent(one.threshold) ? null : element("p", {}, `A score of ${one.threshold} or more passes.`);
-    return [element("div", { class: "scroll", tabIndex: 0, role: "region", "aria-label": "Predictions" }, table), threshold, note].filter(Boolean);
+    return [scrolling("Predictions", table), threshold, note].filter(Boolean);
+  }
+
+  function scrolling(label, table) {
+    return element("div", { class: "scroll", tabIndex: 0, role: "region", "aria-label": label }, table);
   }
 
   function metrics(values) {
@@ -187,7 +191,7 @@
       element("thead", {}, element("tr", {}, ...heads.map((head) => element(head ? "th" : "td", head ? { scope: "col", class: "n" } : {}, head)))),
       element("tbody", {}, ...rows.map(([name, values]) => element("tr", {}, element("th", { scope: "row" }, name),
         ...values.map((value, position) => element("td", { class: "n" }, position === 5 ? money(values[0] ? value : null) : String(value)))))));
-    return element("div", {}, table, element("p", {}, `${seconds(one.seconds)} in all rollouts.`));
+    return element("div", {}, scrolling("Calls", table), element("p", {}, `${seconds(one.seconds)} in all rollouts.`));
   }
 
   function repeat(one) {
@@ -221,7 +225,7 @@
   }
 
   function sort(column) {
-    state.descending = state.column === column ? !state.descending : Boolean(column.numeric) && column.name !== "Change" && column.name !== "Score";
+    state.descending = state.column === column ? !state.descending : column.name === "Time";  // the slowest, but the lowest scores first
     state.column = column;
     const turn = state.descending ? -1 : 1;
     const keyed = data.examples.map((one, position) => ({ one, position, value: column.value(one) }));
@@ -301,7 +305,7 @@
     choices("method", methods);
     byId("text").addEventListener("input", (event) => { state.text = event.target.value.toLowerCase().trim(); show(); });
     document.querySelector("#table thead tr").append(...COLUMNS.map((column) => {
-      const head = element("th", { scope: "col", class: column.numeric ? "n" : column.name === "Answer" ? "answer" : "" });
+      const head = element("th", { scope: "col", class: column.kind || "" });
       if (column.unsorted) { head.textContent = column.name; return head; }
       const button = element("button", { type: "button", class: "sort" }, column.name);
       button.addEventListener("click", () => sort(column));
