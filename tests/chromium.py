@@ -12,12 +12,12 @@ In a test::
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +101,9 @@ class Page:
     """
 
     def __init__(self, address: str) -> None:
-        self._socket: ClientConnection = connect(address, max_size=None, open_timeout=PATIENCE, compression=None)
+        self._open = contextlib.ExitStack()
+        connection = connect(address, max_size=None, open_timeout=PATIENCE, compression=None, proxy=None)
+        self._socket: ClientConnection = self._open.enter_context(connection)
         self._last = 0
         self._session: str | None = None
         self._events: list[str] = []
@@ -114,7 +116,7 @@ class Page:
 
     def close(self) -> None:
         """Leave the page."""
-        self._socket.close()
+        self._open.close()
 
     def ask(self, method: str, **params: Any) -> dict[str, Any]:
         """What the browser answers to a command of the protocol."""
@@ -202,11 +204,3 @@ class Page:
     def print_pdf(self) -> bytes:
         """The page as it is printed."""
         return base64.b64decode(self.ask("Page.printToPDF", printBackground=True)["data"])
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    """Until ``condition`` holds."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
