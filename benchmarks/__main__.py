@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import gate_simulation, regression, startup
+from benchmarks import gate_simulation, html, regression, startup
 
-BENCHMARKS = {"startup": startup.main, "gate_simulation": gate_simulation.main, "regression": regression.main}
+BENCHMARKS = {
+    "startup": startup.main,
+    "html": html.main,
+    "gate_simulation": gate_simulation.main,
+    "regression": regression.main,
+}
 
 
 def main(names: list[str]) -> None:

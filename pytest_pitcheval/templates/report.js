@@ -49,10 +49,10 @@
   }
 
   const COLUMNS = [
-    { name: "Example", value: (one) => one.example || one.nodeid },
-    { name: "Test", value: (one) => one.test, shown: tests.length > 1 },
-    { name: "Method", value: (one) => one.method, shown: methods.length > 1 },
-    { name: "Status", value: (one) => ORDER.indexOf(one.status) },
+    { name: "Example", kind: "which", value: (one) => one.example || one.nodeid },
+    { name: "Test", kind: "of", value: (one) => one.test, shown: tests.length > 1 },
+    { name: "Method", kind: "how", value: (one) => one.method, shown: methods.length > 1 },
+    { name: "Status", kind: "how", value: (one) => ORDER.indexOf(one.status) },
     { name: "Score", value: (one) => one.score, kind: "n" },
     { name: "Baseline", value: (one) => one.before, kind: "n wide", shown: data.baseline !== null },
     { name: "Change", value: (one) => one.change, kind: "n", shown: data.baseline !== null },
@@ -85,9 +85,14 @@
   // Rows: a tbody for each example, so that what is opened stays with its row
 
   const state = { kind: "all", test: "", method: "", text: "", column: null, descending: false };
-  const bodies = new Map();
   const byNodeid = new Map(data.examples.map((one) => [one.nodeid, one]));
-  const opened = new Map();
+  const rows = new Map();
+  let ordered = data.examples;
+
+  function rowOf(one) {
+    if (!rows.has(one)) row(one, rows.size);
+    return rows.get(one);
+  }
 
   function row(one, position) {
     const id = `example-${position}`;
@@ -106,14 +111,13 @@
     };
     const line = element("tr", { class: "line" }, ...COLUMNS.map((column) => cells[column.name]()));
     const body = element("tbody", {}, line);
-    opened.set(one, { id, button, body, details: null });
+    rows.set(one, { id, button, body, details: null });
     button.addEventListener("click", (event) => { event.stopPropagation(); toggle(one); });
     line.addEventListener("click", () => { if (getSelection().isCollapsed) toggle(one); });
-    return body;
   }
 
-  function toggle(one, open = opened.get(one).button.getAttribute("aria-expanded") !== "true") {
-    const known = opened.get(one);
+  function toggle(one, open = rowOf(one).button.getAttribute("aria-expanded") !== "true") {
+    const known = rowOf(one);
     known.button.setAttribute("aria-expanded", String(open));
     known.body.classList.toggle("opened", open);
     if (open && !known.details) {
@@ -209,13 +213,25 @@
       && (!state.text || searchable(one).includes(state.text));
   };
 
+  // Rows are made and laid out in parts, so that the first are there at once; aria-busy says that more will come
+  const FIRST = 100;
+  const FURTHER = 200;
+  const PAUSE = 20;  // milliseconds, in which what was typed or pressed is answered
+  let rest = [];
+  let timer = 0;
+
+  function more(count) {
+    clearTimeout(timer);
+    byId("table").append(...rest.splice(0, count).map((one) => rowOf(one).body));
+    byId("table-area").setAttribute("aria-busy", String(rest.length > 0));
+    if (rest.length) timer = setTimeout(more, PAUSE, FURTHER);
+  }
+
   function show() {
-    let count = 0;
-    for (const one of data.examples) {
-      const visible = wanted(one);
-      opened.get(one).body.hidden = !visible;
-      count += visible;
-    }
+    rest = ordered.filter(wanted);
+    const count = rest.length;
+    for (const body of [...byId("table").tBodies]) body.remove();
+    more(FIRST);
     byId("shown").textContent = count === data.examples.length ? examples(count) : `${count} of ${examples(data.examples.length)}`;
     byId("none").textContent = "No example fits.";
     byId("none").hidden = count > 0;
@@ -233,7 +249,8 @@
       absent(left.value) - absent(right.value)
       || (absent(left.value) ? 0 : turn * compare(left.value, right.value))
       || left.position - right.position);
-    byId("table").append(...keyed.map(({ one }) => opened.get(one).body));
+    ordered = keyed.map(({ one }) => one);
+    show();
     document.querySelectorAll("#table thead th").forEach((head, position) => {
       if (COLUMNS[position].unsorted) return;
       head.setAttribute("aria-sort", COLUMNS[position] !== column ? "none" : state.descending ? "descending" : "ascending");
@@ -249,8 +266,9 @@
     const one = byNodeid.get(nodeid);
     if (!one) return;
     if (!wanted(one)) reset();
+    more(rest.length);
     toggle(one, true);
-    const { button, body } = opened.get(one);
+    const { button, body } = rowOf(one);
     body.scrollIntoView({ block: "start" });
     button.focus({ preventScroll: true });
   }
@@ -313,11 +331,11 @@
       head.append(button);
       return head;
     }));
-    byId("table").append(...data.examples.map(row));
     byId("controls").hidden = false;
     show();
     linked();
     addEventListener("hashchange", linked);
+    addEventListener("beforeprint", () => more(rest.length));
   }
 
   start();

@@ -28,6 +28,11 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
         yield running
 
 
+COMPLETE = """(async () => {
+    while (document.getElementById("table-area").ariaBusy === "true") await new Promise((done) => setTimeout(done));
+})()"""
+
+
 class Opened:
     """A report in the browser."""
 
@@ -35,7 +40,8 @@ class Opened:
         self.page = page
 
     def names(self) -> list[str]:
-        """The examples that the table shows, in its order."""
+        """The examples that the table shows, in its order, once all are there."""
+        self.page.run(COMPLETE)
         return self.page.texts("#table .open")
 
     def shown(self) -> str:
