@@ -10,6 +10,7 @@ from pytest_pitcheval.comparison import Comparison
 from pytest_pitcheval.names import MAX_REGRESSION
 from pytest_pitcheval.plots import Differences, Distribution, Scale
 from pytest_pitcheval.run_reports import RunReport
+from pytest_pitcheval.statistics import ALPHA
 from pytest_pitcheval.summaries import Summary
 
 _FEWEST_DRAWN = 2
@@ -52,9 +53,18 @@ class Group:
             "with another row": len(compared.changed),
             "not run": len(compared.not_run),
         }
-        parts = [", ".join(f"{number} {what}" for what, number in counts.items() if number) or "no example changed"]
+        unchanged = "no example changed" if compared.result else ""
+        parts = [", ".join(f"{number} {what}" for what, number in counts.items() if number) or unchanged]
         parts += [f"another {' and '.join(compared.differs)}"] if compared.differs else []
-        return "; ".join(parts)
+        return "; ".join(filter(None, parts))
+
+    @property
+    def direction(self) -> str:
+        """``bad`` or ``good`` where it is established that scores fell or rose; else nothing."""
+        result = self.comparison.result if self.comparison else None
+        if result is None or result.p_value >= ALPHA:
+            return "bad" if result and result.p_drop < ALPHA else ""
+        return "bad" if result.difference < 0 else "good"
 
     @classmethod
     def of(cls, report: RunReport, summary: Summary) -> Group:

@@ -50,8 +50,8 @@
 
   const COLUMNS = [
     { name: "Example", kind: "which", value: (one) => one.example || one.nodeid },
-    { name: "Test", kind: "of", value: (one) => one.test, shown: tests.length > 1 },
-    { name: "Method", kind: "how", value: (one) => one.method, shown: methods.length > 1 },
+    { name: "Test", kind: "of wide", value: (one) => one.test, shown: tests.length > 1 },
+    { name: "Method", kind: "how wide", value: (one) => one.method, shown: methods.length > 1 },
     { name: "Status", kind: "how", value: (one) => ORDER.indexOf(one.status) },
     { name: "Score", value: (one) => one.score, kind: "n" },
     { name: "Baseline", value: (one) => one.before, kind: "n wide", shown: data.baseline !== null },
@@ -100,8 +100,8 @@
     const button = element("button", { type: "button", class: "open", "aria-expanded": "false", "aria-controls": id }, name);
     const cells = {
       Example: () => element("th", { scope: "row", class: "name" }, button),
-      Test: () => element("td", { class: "name" }, one.test),
-      Method: () => element("td", { class: "name" }, one.method),
+      Test: () => element("td", { class: "name wide" }, one.test),
+      Method: () => element("td", { class: "name wide" }, one.method),
       Status: () => element("td", {}, element("span", { class: `status ${one.status}` }, one.status)),
       Score: () => element("td", { class: "n strong" }, number(one.score)),
       Baseline: () => element("td", { class: "n wide" }, number(one.before)),

@@ -17,6 +17,7 @@ from run_documents import TEST, record, report
 import pytest_pitcheval
 from pytest_pitcheval import html
 from pytest_pitcheval.records import Usage
+from pytest_pitcheval.report_groups import Group
 from pytest_pitcheval.run_reports import RunReport
 
 HOSTILE = "</script><script>alert(1)</script><!-- <img src=x onerror=alert(2)> \u2028 \" ' & {{ 7 * 7 }} ]]>"
@@ -173,3 +174,17 @@ def test_every_file_of_the_package_is_installed() -> None:
     assert {path for path in files if path.suffix != ".py"} == named
     installed = Path(pytest_pitcheval.__file__).parent
     assert {path.name for path in (installed / "templates").iterdir()} == {"report.html", "report.css", "report.js"}
+
+
+@pytest.mark.parametrize(("drop", "direction"), [(0.2, "bad"), (-0.2, "good"), (0.0, "")])
+def test_only_an_established_change_has_a_colour(drop: float, direction: str) -> None:
+    names = [f"e{n}" for n in range(8)]
+    noisy = [record(name, 0.6 - drop - n % 2 / 50) for n, name in enumerate(names)]
+    found = report(noisy, [record(name, 0.6 - n % 3 / 50) for n, name in enumerate(names)])
+    [group] = [Group.of(found, summary) for summary in found.decision.summaries]
+    assert group.direction == direction
+
+
+def test_what_is_not_compared_has_not_stayed_the_same() -> None:
+    found = report([record("a", fingerprints={"judge": "x 1"})], [record("a", fingerprints={"judge": "y 2"})])
+    assert "not compared with the baseline: another judge" in Reader(html.render(found)).text
