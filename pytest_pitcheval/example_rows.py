@@ -44,10 +44,13 @@ class _Compared:
     def of(self, one: Collected, before: Mapping[tuple[str, str, str], Record]) -> dict[str, Any]:
         name = one.example_id or ""
         found: dict[str, Any] = {"note": self._notes.get(name)}
+        record = before.get((one.test, self._comparison.against, name))
         if name in self._pairs:
             pair, change = self._pairs[name]
             found |= {"before": Measurement(pair.before).score, "change": change}
-            found["was"] = list(_rollouts_before(pair, before.get((one.test, self._comparison.against, name))))
+            found["was"] = list(_rollouts_before(pair, record))
+        elif record is not None:  # without a score now, say
+            found["was"] = list(_rollouts(record))
         return found
 
 
@@ -60,15 +63,19 @@ def _rollouts_before(pair: Pair, record: Record | None) -> Iterator[dict[str, An
 
 
 def _about(one: Collected, run: Mapping[str, Any]) -> dict[str, Any]:
-    repeat = run.get("repeat")
-    known = repeat if isinstance(repeat, dict) else {}
     return {
         "nodeid": one.nodeid,
         "example": one.example_id or "",
         "test": one.test,
         "method": one.optimization,
-        "repeat": repeating.command(one.nodeid, known),
+        "repeat": repeating.command(one.nodeid, _how(run)),
     }
+
+
+def _how(run: Mapping[str, Any]) -> Mapping[str, Any]:
+    """How tests of the run are repeated; older files do not tell."""
+    repeat = run.get("repeat")
+    return repeat if isinstance(repeat, dict) else {}
 
 
 def _missing(reason: str) -> dict[str, Any]:
@@ -76,8 +83,6 @@ def _missing(reason: str) -> dict[str, Any]:
 
 
 def _measured(record: Record, run: Mapping[str, Any]) -> dict[str, Any]:
-    repeat = run.get("repeat")
-    known = repeat if isinstance(repeat, dict) else {}
     return {
         "status": record.status,
         "score": record.score,
@@ -89,7 +94,7 @@ def _measured(record: Record, run: Mapping[str, Any]) -> dict[str, Any]:
         "metrics": record.metrics,
         "usage": {"program": _usage(record.generator), "metric": _usage(record.judge)},
         "rollout_id": record.rollout_id,
-        "replay": repeating.command(record.nodeid, known, f"--eval-replay={run['id']}"),
+        "replay": repeating.command(record.nodeid, _how(run), f"--eval-replay={run['id']}"),
     }
 
 

@@ -51,12 +51,17 @@ def render(report: RunReport, link: str | None = None, limit: int = COMMENT_LIMI
     ``link`` is where the whole report is.
     """
     text, end = "\n\n".join([*_head(report), ""]), _end(report, link)
-    left = limit - _size(text) - _size(end)
-    for title, table in _tables(report):
-        block = _block(title, table, left)
-        left -= _size(block)
-        text += block
-    return text + end
+    return text + "".join(_blocks(list(_tables(report)), limit - _size(text) - _size(end))) + end
+
+
+def _blocks(tables: Sequence[tuple[str, Table]], room: int) -> list[str]:
+    """The tables in their order; where there is no room for all, each gets its share and what others leave."""
+    smallest_first = sorted(range(len(tables)), key=lambda position: len(tables[position][1][1]))
+    blocks = [""] * len(tables)
+    for done, position in enumerate(smallest_first):
+        blocks[position] = _block(*tables[position], room // (len(tables) - done))
+        room -= _size(blocks[position])
+    return blocks
 
 
 def _size(text: str) -> int:
@@ -64,11 +69,13 @@ def _size(text: str) -> int:
 
 
 def _block(title: str, table: Table, room: int) -> str:
-    """As many rows as there is room for, under their title; nothing where that is none."""
+    """As many rows as there is room for, under their title, and how many are left out; nothing without any room."""
     head, rows = table
     aligned = ["---:" if name in _NUMBERS else "---" for name in head]
     lines = [f"### {title}", "", _row(head), _row(aligned)] if title else [_row(head), _row(aligned)]
     left = room - _size("\n".join(lines)) - _size(_left_out(len(rows))) - 2
+    if left < 0:
+        return ""
     shown = 0
     for row in map(_row, rows):
         left -= _size(row) + 1
@@ -76,8 +83,6 @@ def _block(title: str, table: Table, room: int) -> str:
             break
         lines.append(row)
         shown += 1
-    if not shown:
-        return ""
     return "\n".join(lines) + "\n" + (_left_out(len(rows) - shown) if shown < len(rows) else "") + "\n"
 
 

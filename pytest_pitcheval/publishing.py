@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pytest_pitcheval import github, html, markdown, run_files, run_reports, storage
+from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.records import Record
 from pytest_pitcheval.results import Results
 from pytest_pitcheval.run_reports import RunReport
@@ -22,7 +23,11 @@ def write_reports(settings: Settings, results: Results, before: Mapping[str, Rec
     if not (settings.html_path or settings.markdown_path or summary):
         return
     path = run_files.run_path(settings.directory, str(results.document["run"]["id"]))
-    report = run_reports.as_decided(run_files.from_document(results.document, path), before)
+    try:
+        report = run_reports.as_decided(run_files.from_document(results.document, path), before)
+    except PitchevalError as error:  # a value that no run file may have: the tests' outcome is not to be lost for it
+        results.problems.append(f"the report could not be written: {error}")
+        return
     if settings.html_path:
         _write(settings.html_path, html.render(report), results)
     link = _link(settings.html_path, results)

@@ -115,6 +115,12 @@ def test_a_run_file_of_another_run_of_that_id_is_not_taken_for_the_baseline() ->
     assert row["was"] == [{"score": 0.9}]
 
 
+def test_an_example_without_a_score_has_what_the_baseline_predicted() -> None:
+    [row] = html.data(report([record("a", None)], [record("a", 0.9)]))["examples"]
+    assert [one["prediction"] for one in row["was"]] == [{"answer": "answer of a"}]
+    assert (row["note"], row.get("change")) == ("had a score in the baseline", None)
+
+
 def test_what_is_missing_stands_among_the_examples() -> None:
     rows = html.data(report([record("a")], missing={"b": "worker gw1 crashed while it ran"}))["examples"]
     assert [(row["example"], row["status"], row["error"]) for row in rows] == [

@@ -97,6 +97,17 @@ def test_it_fits_and_says_what_it_leaves_out(limit: int) -> None:
     assert text.endswith("</code>\n"), "what was run stands at its end all the same"
 
 
+def test_no_table_crowds_another_out() -> None:
+    """1,000 tests, each with a failed gate, and one regression."""
+    records, before = [*many(1000), record("a", 0.5)], [record("a", 0.9)]
+    text = markdown.render(report(records, before, gates={"min_mean": 0.9}))
+    results, gates, worst = tables(text)
+    left_out = [int(one) for one in re.findall(r"^(\d+) more rows left out\.$", text, flags=re.MULTILINE)]
+    assert [len(results) - 1 + left_out[0], len(gates) - 1 + left_out[1]] == [1001, 1002]
+    assert min(len(results), len(gates)) > 50
+    assert [row[0] for row in worst[1:]] == ["a"]
+
+
 def test_the_limit_is_one_of_bytes() -> None:
     found = report([record(f"e{n}", test=f"{n}{'é' * 100}") for n in range(1000)])
     assert 60_000 < len(markdown.render(found).encode()) <= markdown.COMMENT_LIMIT
