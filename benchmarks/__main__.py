@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import gate_simulation, mlflow_logging, regression, startup
+from benchmarks import gate_simulation, html, mlflow_logging, regression, startup
 
 BENCHMARKS = {
     "startup": startup.main,
+    "html": html.main,
     "mlflow": mlflow_logging.main,
     "gate_simulation": gate_simulation.main,
     "regression": regression.main,

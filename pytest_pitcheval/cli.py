@@ -33,6 +33,7 @@ _DECIDING = (
 )
 
 
+_COMPARING = ("eval_baseline", "eval_baseline_allow", "eval_gate")
 _LOGGING = ("eval_mlflow", "eval_mlflow_timeout", "eval_mlflow_experiment")
 
 
@@ -59,6 +60,10 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("second", metavar="B", help="what is compared with it")
     decide = _command(commands, "decide", "hold a finished run to other thresholds, gates or baselines", _DECIDING)
     decide.add_argument("run", metavar="RUN", help=_RUN)
+    report = _command(commands, "report", "write the HTML report of a run, as --eval-html does", _COMPARING)
+    report.add_argument("run", metavar="RUN", help=_RUN)
+    report.add_argument("-o", "--output", metavar="PATH", help="where to; default: the run's ID.html in --eval-dir")
+    report.add_argument("--markdown", action="store_true", help="the summary of --eval-markdown; printed without -o")
     _command(commands, "sync", "log the runs to MLflow that could not be logged when they ended", _LOGGING)
     return parser
 
@@ -107,13 +112,16 @@ class _InsteadOfTests:
 
 
 def _chosen(arguments: argparse.Namespace) -> Callable[[Settings, Path], Done]:
-    from pytest_pitcheval import commands
+    from pytest_pitcheval import commands, report_command
 
     return {
         "runs": lambda found, folder: commands.list_runs(found),
         "show": lambda found, folder: commands.show_run(found, arguments.run, arguments.test),
         "compare": lambda found, folder: commands.compare_runs(found, folder, arguments.first, arguments.second),
         "decide": lambda found, folder: commands.decide_run(found, folder, arguments.run),
+        "report": lambda found, folder: report_command.report_run(
+            found, folder, arguments.run, arguments.output, arguments.markdown
+        ),
         "sync": commands.sync_runs,
     }[arguments.command]
 

@@ -61,7 +61,7 @@ def _run_row(run: RunFile) -> tuple[str, ...]:
 
 def show_run(settings: Settings, reference: str, test: str | None) -> Done:
     """A run as it was printed at its end; with ``test``, all that is known of the tests with that in their node ID."""
-    run = _find(settings, reference)
+    run = find(settings, reference)
     if test is None:
         decision = dataclasses.replace(decide(run.outcome, None, Terms(lambda gate, own: None)), gates=run.gates)
         note = [] if run.finished else [(f"unfinished: --eval-resume={run.run['id']} continues it", True)]
@@ -146,7 +146,7 @@ def _extremes(pairs: Sequence[Pair]) -> Iterator[str]:
 
 def decide_run(settings: Settings, folder: Path, reference: str) -> Done:
     """A finished run held to the thresholds, gates and baseline of ``settings``; good if all of it holds."""
-    run = _find(settings, reference)
+    run = find(settings, reference)
     if not run.finished:
         raise PitchevalError(f"{reference!r} has not finished: --eval-resume={run.run['id']} continues it")
     baseline = references.load_baseline(settings, folder)
@@ -197,7 +197,8 @@ def _is_good(decision: Decision, outcome: Outcome) -> bool:
     return tests and not outcome.missing and not any(gate.status == "failed" for gate in decision.gates)
 
 
-def _find(settings: Settings, reference: str) -> RunFile:
+def find(settings: Settings, reference: str) -> RunFile:
+    """The run that ``reference`` names, finished or not; a PitchevalError of one line if there is none."""
     try:
         return run_files.read(run_files.find(settings.directory, reference, unfinished=True))
     except PitchevalError as error:

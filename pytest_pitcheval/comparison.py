@@ -9,6 +9,7 @@ from typing import Any
 from pytest_pitcheval import statistics
 from pytest_pitcheval.baselines import GROUP_ROLES, Baseline, Key, Measurement, Measurements, differing
 from pytest_pitcheval.names import COMPARED_ROLES, EXAMPLE
+from pytest_pitcheval.records import FINITE
 from pytest_pitcheval.statistics import PairedDifference
 
 
@@ -28,6 +29,8 @@ class Scope:
 @dataclasses.dataclass(frozen=True)
 class Pair:
     """One example in both: its samples then and now."""
+
+    __pydantic_config__ = FINITE
 
     example_id: str
     before: tuple[float, ...]
@@ -59,8 +62,11 @@ class Comparison:
         changed: with another row than in the baseline; not compared unless that is allowed.
         unscored: with a score in the baseline and none now.
         differs: what else has changed, such as the program.
+        fingerprints: of what has changed, by role: the one then and the one now.
         refused: why nothing is compared, or None.
     """
+
+    __pydantic_config__ = FINITE
 
     test: str
     optimization: str
@@ -77,6 +83,7 @@ class Comparison:
     changed: tuple[str, ...] = ()
     unscored: tuple[str, ...] = ()
     differs: tuple[str, ...] = ()
+    fingerprints: Mapping[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
     refused: str | None = None
 
     def broken(self, limit: float) -> list[str]:
@@ -88,6 +95,7 @@ class Comparison:
         lists = ("added", "removed", "not_run", "changed", "unscored", "differs")
         data: dict[str, Any] = {name: getattr(self, name) for name in fields}
         data |= {name: list(getattr(self, name)) for name in lists}
+        data |= {"pairs": [dataclasses.asdict(pair) for pair in self.pairs], "fingerprints": dict(self.fingerprints)}
         return data | {"refused": self.refused, "result": dataclasses.asdict(self.result) if self.result else None}
 
 
@@ -125,6 +133,7 @@ def compare(
     changed = tuple(name for name, old in before.examples.items() if _differ(old, after.examples.get(name)))
     left_out = () if EXAMPLE in allowed else set(changed)
     shared = [name for name in before.examples if name in after.examples and name not in left_out]
+    differs = differing(before, after, GROUP_ROLES)
     comparison = Comparison(
         *key,
         against=against,
@@ -133,7 +142,8 @@ def compare(
         not_run=tuple(name for name in before.examples if name in scope.not_run),
         changed=changed,
         unscored=tuple(name for name in before.examples if name in scope.collected and name not in after.examples),
-        differs=differing(before, after, GROUP_ROLES),
+        differs=differs,
+        fingerprints={role: (before.fingerprints[role], after.fingerprints[role]) for role in differs},
     )
     unlike = [role for role in differing(before, after, COMPARED_ROLES) if role not in allowed]
     if unlike:

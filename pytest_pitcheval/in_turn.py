@@ -44,7 +44,10 @@ class InTurn:
         with self._slot(test):
             if number:
                 prediction = run.predict(self._rollouts, _generator(test), test.example)
-            return run.judge(self._rollouts, judge, test.example, prediction)
+            verdict = run.judge(self._rollouts, judge, test.example, prediction)
+        if number:
+            test.note_later(prediction, verdict.feedback)
+        return verdict
 
     @contextlib.contextmanager
     def _slot(self, test: RunningTest) -> Iterator[None]:

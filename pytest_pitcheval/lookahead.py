@@ -78,7 +78,7 @@ class LookAhead(InTurn):
         self._open(lane, judge)
         for number in range(len(test.flights), count):
             self._launch(lane, test, number)
-        return [self._verdict(test, flight) for flight in test.flights[:count]]
+        return [self._verdict(test, number) for number in range(count)]
 
     # Lanes
 
@@ -161,10 +161,14 @@ class LookAhead(InTurn):
 
     # Landing
 
-    def _verdict(self, test: RunningTest, flight: Flight) -> Verdict:
+    def _verdict(self, test: RunningTest, number: int) -> Verdict:
         __tracebackhide__ = True
-        self._landed(test, flight, flight.predicted)  # what it raised, the metric has not been asked about
-        return self._landed(test, flight, flight.judged)
+        flight = test.flights[number]
+        prediction = self._landed(test, flight, flight.predicted)  # where it raised, there is no verdict
+        verdict = self._landed(test, flight, flight.judged)
+        if number:
+            test.note_later(prediction, verdict.feedback)
+        return verdict
 
     def _landed(self, test: RunningTest, flight: Flight, result: Result[T]) -> T:
         """The result, as soon as it is there; its timeout is counted from when it was begun."""

@@ -188,6 +188,8 @@ OPTIONS = (
     Option("eval_mlflow_run_name", "NAME", _text, "name of the MLflow run; default: pitcheval and the run's ID"),
     Option("eval_mlflow_traces", None, bool, "log a trace of each evaluated example to MLflow"),
     Option("eval_json", "PATH", _text, "write the run file to PATH as well"),
+    Option("eval_html", "PATH", _text, "write a report of the run to PATH, an HTML file that needs no other"),
+    Option("eval_markdown", "PATH", _text, "write a summary of the run to PATH, for a comment on a pull request"),
     Option(
         "eval_timeout",
         "SECONDS",

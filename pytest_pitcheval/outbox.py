@@ -1,4 +1,4 @@
-"""What leaves the controller while a session goes on and when it ends: the journal, JUnit, MLflow."""
+"""What leaves the controller while a session goes on and when it ends: the journal, JUnit, reports, MLflow."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pytest_pitcheval import results, timeouts
+from pytest_pitcheval import publishing, results, timeouts
 from pytest_pitcheval.journal import Journal
 from pytest_pitcheval.tracker import LOGGING_SECONDS, Tracker
 
@@ -32,10 +32,12 @@ class Outbox:
         self.journal.append(record)
 
     def publish(self, found: Results) -> None:
-        """Complete the XML file that pytest has just written, and log the run; whatever was asked for."""
+        """Complete the XML file that pytest has just written, write reports, log the run; whatever was asked for."""
         settings = self._session.settings
         if settings.junit_path is not None:
             results.amend_junit(self._session, found, settings.junit_path)
+        baseline = self._session.baseline
+        publishing.write_reports(settings, found, baseline.records if baseline else {})
         if self.tracker is not None:
             seconds = settings.mlflow.timeout or LOGGING_SECONDS
             seconds = timeouts.left_of_session(self._session.config, time.monotonic() - self._session.started, seconds)

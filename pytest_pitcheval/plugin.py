@@ -131,10 +131,14 @@ def _fail_if_bad(session: pytest.Session, ours: Session) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     results = get_session(config).results
-    if results is None or config.get_verbosity() < -1:
+    if results is None:
         return
-    from pytest_pitcheval import terminal
+    from pytest_pitcheval import github, terminal
 
-    terminalreporter.section("pitcheval")
-    for line, bad in terminal.lines(results, config.invocation_params.dir):
-        terminalreporter.write_line(line, red=bad)
+    if config.get_verbosity() >= -1:
+        terminalreporter.section("pitcheval")
+        for line, bad in terminal.lines(results, config.invocation_params.dir):
+            terminalreporter.write_line(line, red=bad)
+    if github.is_running():
+        for line in github.error_lines(results.gates):
+            terminalreporter.write_line(line)

@@ -144,6 +144,7 @@ class Record:
     ``seconds`` is the time the rollouts took, without compiling. ``score`` is None for an unscored example.
     ``threshold`` is what held, ``own_threshold`` what the test itself asked for. ``fingerprints`` tell what was
     measured with what, by `names.ROLES`. ``program_file`` is the stored compiled program below the ``--eval-dir``.
+    ``prediction`` and ``feedback`` are of the first rollout; ``later_rollouts`` has both of each further one.
     """
 
     __pydantic_config__ = FINITE
@@ -169,6 +170,7 @@ class Record:
     inputs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     prediction: Mapping[str, Any] | None = None
     program_file: str | None = None
+    later_rollouts: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def usage(self) -> Usage:
@@ -177,13 +179,15 @@ class Record:
     def to_dict(self) -> dict[str, Any]:
         data = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         data["samples"] = list(self.samples)
+        data["later_rollouts"] = [dict(one) for one in self.later_rollouts]
         data |= self.usage.to_dict()
         data |= {part: getattr(self, part).to_dict() for part in PARTS}
         return data
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Record:
-        fields = {field.name: data[field.name] for field in dataclasses.fields(cls)}
-        fields["samples"] = tuple(data["samples"])
+        known = {"later_rollouts": (), **data}  # older files lack them
+        fields = {field.name: known[field.name] for field in dataclasses.fields(cls)}
+        fields |= {name: tuple(known[name]) for name in ("samples", "later_rollouts")}
         fields |= {part: Usage.from_dict(data[part]) for part in PARTS}
         return cls(**fields)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -15,6 +16,7 @@ from pytest_pitcheval.names import NEED_BASELINE
 if TYPE_CHECKING:
     from pytest_pitcheval.baselines import Baseline, Key
     from pytest_pitcheval.comparison import Scope
+    from pytest_pitcheval.records import Record
     from pytest_pitcheval.settings import Settings
 
 
@@ -22,12 +24,20 @@ MLFLOW = "mlflow:"
 """Before the ID of an MLflow run, or ``latest`` or ``latest@BRANCH``: the newest one whose gates passed."""
 
 
+RUN = "run "
+"""Before a run's ID in the name of a baseline."""
+
+
 class LoadedBaseline(NamedTuple):
-    """A baseline, how to name it to the user (a path, or a run's ID), and what it knows of its datasets."""
+    """A baseline, how to name it to the user (a path, or a run's ID), and what it knows of its datasets.
+
+    ``records`` are a run's, by node ID; a baseline file has scores only.
+    """
 
     name: str
     measured: Baseline
     scopes: Mapping[Key, Scope]
+    records: Mapping[str, Record] = MappingProxyType({})
 
 
 def repeated_run(settings: Settings) -> Mapping[str, Any] | None:
@@ -90,7 +100,7 @@ def load(settings: Settings, folder: Path, reference: str, path: Path) -> Loaded
     if isinstance(document, dict) and "run" in document:
         run = run_files.from_document(document, path)
         measured = baselines.measure(run.outcome.records.values())
-        return LoadedBaseline(f"run {run.run['id']}", measured, run.outcome.scopes())
+        return LoadedBaseline(f"{RUN}{run.run['id']}", measured, run.outcome.scopes(), run.outcome.records)
     measured = baselines.from_document(document, str(path))
     return LoadedBaseline(reference, measured, {key: Scope(group.examples) for key, group in measured.items()})
 

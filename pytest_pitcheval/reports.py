@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import shlex
 import traceback
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from pytest_pitcheval import junit
+from pytest_pitcheval import junit, repeating
 from pytest_pitcheval.errors import CompileFailed, MarkerError, MetricFailed, PitchevalError
 from pytest_pitcheval.evaluation import is_lm_error
 from pytest_pitcheval.ownership import uses_lm
@@ -38,7 +37,8 @@ def finish(session: Session, item: pytest.Item, call: pytest.CallInfo[None], rep
         _set_text(report, error)
     running.note(report, error)
     if report.failed and report.when != "teardown":
-        report.sections.append(("pitcheval", explain(running.record(), repeat_command(item))))
+        command = repeating.command(item.nodeid, how_to_repeat(item.config))
+        report.sections.append(("pitcheval", explain(running.record(), command)))
     hidden = session.secrets
     if hidden:
         _redact(report, hidden)
@@ -135,15 +135,10 @@ _KEPT_OPTIONS = (
 )
 
 
-def repeat_command(item: pytest.Item) -> str:
-    """The command that, in the folder pytest was started in, runs just this test again with the options it ran with."""
+def how_to_repeat(config: pytest.Config) -> dict[str, Any]:
+    """What `repeating.command` must know of a session."""
     from pytest_pitcheval.options import PREFIX
 
-    file, *rest = item.nodeid.split("::")
-    file = os.path.relpath(item.config.rootpath / file, item.config.invocation_params.dir)
-    parts = ["pytest", "::".join([file, *rest])]
-    for name in _KEPT_OPTIONS:
-        value: Any = item.config.getoption(PREFIX + name, None)
-        if value is not None:
-            parts.append(f"--{name.replace('_', '-')}={value}")
-    return shlex.join(parts)
+    values = {name: config.getoption(PREFIX + name, None) for name in _KEPT_OPTIONS}
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in values.items() if value is not None]
+    return {"folder": os.path.relpath(config.rootpath, config.invocation_params.dir), "options": options}

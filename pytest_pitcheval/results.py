@@ -16,7 +16,8 @@ from pytest_pitcheval.baselines import Key, measure
 from pytest_pitcheval.decisions import Decision, Outcome, Terms, decide
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.gates import GateResult
-from pytest_pitcheval.records import Collected, function_of, plain, redact
+from pytest_pitcheval.records import Collected, function_of, redact
+from pytest_pitcheval.reports import how_to_repeat
 from pytest_pitcheval.rollouts import session_timestamp
 from pytest_pitcheval.session import Session
 from pytest_pitcheval.settings import Settings
@@ -44,6 +45,8 @@ class Results:
         update: what was written to the baseline file, or None.
         paths: the run files that were written.
         problems: what could not be written or read at the end, a line each.
+        document: the run file's, without credentials.
+        reports: what was written for people to read.
         logged: what came of logging to MLflow, a line each, and whether it is bad news; it never makes a run fail.
     """
 
@@ -53,7 +56,14 @@ class Results:
     update: Update | None = None
     paths: list[Path] = dataclasses.field(default_factory=list)
     problems: list[str] = dataclasses.field(default_factory=list)
+    document: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    reports: list[Path] = dataclasses.field(default_factory=list)
     logged: list[tuple[str, bool]] = dataclasses.field(default_factory=list)
+
+    @property
+    def gates(self) -> list[GateResult]:
+        """The gates as they may be shown, without credentials."""
+        return [GateResult(**gate) for gate in self.document["gates"]]
 
     @property
     def bad(self) -> bool:
@@ -67,7 +77,10 @@ def conclude(session: Session) -> Results:
     measured = session.baseline.measured if session.baseline else None
     decision = decide(outcome, measured, terms_of(settings), gated=not settings.baseline.update)
     results = Results(decision, outcome.missing, session.baseline.name if session.baseline else None)
-    _write(session, results, redact(_document(session, outcome, results), session.secrets))
+    run = {**describe_run(session), "baseline": results.baseline}
+    document = redact(run_files.to_document(run, outcome, decision), session.secrets)
+    results = dataclasses.replace(results, document=document)
+    _write(session, results)
     _wait_for_tracker(session, results)
     if settings.baseline.update:
         results = dataclasses.replace(results, update=update_baseline(settings, outcome, results.problems))
@@ -97,13 +110,13 @@ def _outcome(session: Session) -> Outcome:
     return dataclasses.replace(outcome, not_run=not_run)
 
 
-def _write(session: Session, results: Results, document: dict[str, Any]) -> None:
+def _write(session: Session, results: Results) -> None:
     settings = session.settings
     for path in (run_files.run_path(settings.directory, session.run_id), settings.json_path):
         try:
             if path is not None:
                 storage.make_directory(settings.directory)
-                storage.write_json(path, document)
+                storage.write_json(path, results.document)
                 results.paths.append(path)
         except OSError as error:
             results.problems.append(f"the run file could not be written: {error}")
@@ -115,9 +128,8 @@ def _write(session: Session, results: Results, document: dict[str, Any]) -> None
 
 def amend_junit(session: Session, results: Results, path: Path) -> None:
     """Add totals and failed gates to pytest's XML file at ``path``."""
-    decided = [GateResult(**redact(plain(gate.to_dict()), session.secrets)) for gate in results.decision.gates]
     try:
-        junit.amend(path, session.run_id, session.records.values(), decided)
+        junit.amend(path, session.run_id, session.records.values(), results.gates)
     except (OSError, ElementTree.ParseError) as error:
         results.problems.append(f"the JUnit file {path} could not be amended: {error}")
 
@@ -152,32 +164,6 @@ def update_baseline(settings: Settings, outcome: Outcome, problems: list[str]) -
         return None
 
 
-def _document(session: Session, outcome: Outcome, results: Results) -> dict[str, Any]:
-    order = {one.nodeid: position for position, one in enumerate(outcome.collected)}
-    tests = sorted(session.records.values(), key=lambda record: order.get(record.nodeid, len(order)))
-    decision = results.decision
-    document: dict[str, Any] = plain(
-        {
-            "schema_version": run_files.SCHEMA_VERSION,
-            "run": {**describe_run(session), "baseline": results.baseline},
-            "tests": [record.to_dict() for record in tests],
-            "summary": [summary.to_dict() for summary in decision.summaries],
-            "methods": [method.to_dict() for method in decision.methods],
-            "comparisons": [one.to_dict() for one in decision.comparisons or ()],
-            "gates": [gate.to_dict() for gate in decision.gates],
-            "missing": [
-                _describe_missing(one, outcome.missing) for one in outcome.collected if one.nodeid in outcome.missing
-            ],
-        }
-    )
-    return document
-
-
-def _describe_missing(one: Collected, missing: Mapping[str, Missing]) -> dict[str, Any]:
-    about = {"test": one.test, "example_id": one.example_id, "optimization": one.optimization}
-    return {**dataclasses.asdict(missing[one.nodeid]), **about}
-
-
 def describe_run(session: Session) -> dict[str, Any]:
     """What was run, with what, and on which commit."""
     settings = session.settings
@@ -198,6 +184,7 @@ def describe_run(session: Session) -> dict[str, Any]:
         "finished": session_timestamp(),
         "replay_of": session.timestamp if settings.replay else None,
         "resume_of": session.timestamp if settings.resume else None,
+        "repeat": how_to_repeat(session.config),
     }
 
 

@@ -11,10 +11,11 @@ from typing import Any
 
 from pytest_pitcheval import storage
 from pytest_pitcheval.baselines import Key
-from pytest_pitcheval.decisions import Outcome
+from pytest_pitcheval.comparison import Comparison
+from pytest_pitcheval.decisions import Decision, Outcome
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.gates import GateResult
-from pytest_pitcheval.records import FINITE, PARTS, Collected, Record
+from pytest_pitcheval.records import FINITE, PARTS, Collected, Record, plain
 from pytest_pitcheval.summaries import Missing
 
 SCHEMA_VERSION = 1
@@ -33,6 +34,7 @@ class RunFile:
     outcome: Outcome
     gates: list[GateResult]
     finished: bool
+    comparisons: list[Comparison] = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,7 +122,34 @@ def from_document(document: Any, path: Path) -> RunFile:
         not_run={(group.test, group.optimization): group.not_run for group in groups},
     )
     gates = storage.validated(list[GateResult], document.get("gates"), f"{path}: gates")
-    return RunFile(path, run, outcome, gates, finished=True)
+    compared = storage.validated(list[Comparison], document.get("comparisons", []), f"{path}: comparisons")
+    return RunFile(path, run, outcome, gates, finished=True, comparisons=compared)
+
+
+def to_document(run: Mapping[str, Any], outcome: Outcome, decision: Decision) -> dict[str, Any]:
+    """The run file of a run (plain values): `from_document` reads it."""
+    order = {one.nodeid: position for position, one in enumerate(outcome.collected)}
+    tests = sorted(outcome.records.values(), key=lambda record: order.get(record.nodeid, len(order)))
+    document: dict[str, Any] = plain(
+        {
+            "schema_version": SCHEMA_VERSION,
+            "run": run,
+            "tests": [record.to_dict() for record in tests],
+            "summary": [summary.to_dict() for summary in decision.summaries],
+            "methods": [method.to_dict() for method in decision.methods],
+            "comparisons": [one.to_dict() for one in decision.comparisons or ()],
+            "gates": [gate.to_dict() for gate in decision.gates],
+            "missing": [
+                _describe_missing(one, outcome.missing) for one in outcome.collected if one.nodeid in outcome.missing
+            ],
+        }
+    )
+    return document
+
+
+def _describe_missing(one: Collected, missing: Mapping[str, Missing]) -> dict[str, Any]:
+    about = {"test": one.test, "example_id": one.example_id, "optimization": one.optimization}
+    return {**dataclasses.asdict(missing[one.nodeid]), **about}
 
 
 def _checked_run(run: Any, name: str) -> Mapping[str, Any]:

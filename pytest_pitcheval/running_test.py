@@ -139,6 +139,7 @@ class RunningTest:
         self.program: Any = None
         self.generator: Generator | None = None
         self.has_own_fixtures = False
+        self.later_rollouts: list[dict[str, Any]] = []
         self.program_file: str | None = None
         self.fingerprints: dict[str, str] = {}
         self.own_threshold = self.evaluation.threshold if self.evaluation else None
@@ -182,6 +183,10 @@ class RunningTest:
         scope = RolloutScope(self.rollout_id, Answers.RESUMED if self._answers is Answers.FRESH else self._answers)
         self.runs = [RolloutRun(scope)]
 
+    def note_later(self, prediction: Any, feedback: str | None) -> None:
+        """What a rollout after the first one came to."""
+        self.later_rollouts.append({"prediction": plain_prediction(prediction), "feedback": feedback})
+
     def note(self, report: pytest.TestReport, error: BaseException | None) -> None:
         """Take the outcome of a phase into account; the first that did not pass names the status."""
         if report.passed or self._status in ("failed", "error"):
@@ -224,6 +229,7 @@ class RunningTest:
             inputs=plain(self.example.inputs().toDict()) if self.example is not None else {},
             prediction=plain_prediction(self.prediction),
             program_file=self.program_file,
+            later_rollouts=tuple(self.later_rollouts),
         )
 
 

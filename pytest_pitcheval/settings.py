@@ -97,6 +97,8 @@ class Settings(NamedTuple):
     timeout: float
     directory: Path
     json_path: Path | None
+    html_path: Path | None
+    markdown_path: Path | None
     junit_path: Path | None
     save_program: Path | None
     recompile: bool
@@ -144,6 +146,14 @@ class _Reader:
             return Path(self.config.inipath.parent, choice.ini)
         text = choice.ini or _BY_NAME[name].default
         return Path(self.config.rootpath, text) if text else None
+
+    def file(self, name: str) -> Path | None:
+        """`path`, which must not be a folder: better to say so now than after hours of tests."""
+        path = self.path(name)
+        if path is not None and os.path.isdir(path):
+            where = _BY_NAME[name].flag if self.choice(name).command_line else f"ini key {name}"
+            raise pytest.UsageError(f"{where}: {self.value(name)!r}: expected a file, not a folder")
+        return path
 
     def baseline(self) -> BaselineSettings:
         choice, path = self.choice("eval_baseline"), self.path("eval_baseline")
@@ -235,6 +245,8 @@ def read_settings(config: pytest.Config) -> Settings:
         timeout=read.value("eval_timeout"),
         directory=directory,
         json_path=read.path("eval_json"),
+        html_path=read.file("eval_html"),
+        markdown_path=read.file("eval_markdown"),
         junit_path=read.junit_path(),
         save_program=read.path("save_program"),
         recompile=bool(read.value("eval_recompile")),

@@ -32,6 +32,7 @@ def lines(results: Results, folder: Path) -> Iterator[Line]:
     yield from ((problem, True) for problem in results.problems)
     for path in results.paths:  # whole, however long: they are there to be opened
         yield f"run file: {os.path.relpath(path, folder)}", False
+    yield from ((f"report: {os.path.relpath(path, folder)}", False) for path in results.reports)
     yield from results.logged
 
 

@@ -14,7 +14,7 @@ from typing import Any
 # DSPy reads these when it is imported; a test's own cache is configured by the `suite` fixture.
 os.environ["DSPY_CACHEDIR"] = tempfile.mkdtemp(prefix="pitcheval-tests-")
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "true"
-for name in ("OPENAI_API_BASE", "OPENAI_BASE_URL", "PYTEST_ADDOPTS"):
+for name in ("OPENAI_API_BASE", "OPENAI_BASE_URL", "PYTEST_ADDOPTS", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
     os.environ.pop(name, None)
 
 import pytest

@@ -20,6 +20,7 @@ usages = st.builds(Usage, counts, counts, counts, counts, counts, costs)
 scores = st.floats(0, 1)
 numbers = st.dictionaries(st.text(max_size=4), scores, max_size=3)
 fingerprints = st.dictionaries(st.sampled_from(ROLES), st.sampled_from(["a", "b", "\u00e9\n"]))
+later_rollouts = st.fixed_dictionaries({"prediction": st.none() | numbers, "feedback": st.none() | st.text()})
 records = st.builds(
     Record,
     nodeid=st.text(),
@@ -42,6 +43,7 @@ records = st.builds(
     fingerprints=fingerprints,
     inputs=numbers,
     prediction=st.none() | numbers,
+    later_rollouts=st.lists(later_rollouts, max_size=2).map(tuple),
 )
 
 texts = st.text(max_size=6) | st.sampled_from(

@@ -26,6 +26,7 @@ ALLOWED = "expected one or more of metric, judge, example"
 SEED = "expected a whole number, 0 or more"
 SECONDS = "expected a number of seconds above 0"
 TEMPERATURE = "expected a temperature, 0 or more"
+FILE = "expected a file, not a folder"
 VALUE = "expected a value"
 NAME_AND_VALUE = "expected 'name = JSON value'"
 
@@ -74,6 +75,10 @@ WRONG = [
     ("eval_mlflow_timeout", "soon", SECONDS),
     ("eval_mlflow_experiment", "", VALUE),
     ("eval_mlflow_run_name", "", VALUE),
+    ("eval_html", "", VALUE),
+    ("eval_html", ".", FILE),
+    ("eval_markdown", "", VALUE),
+    ("eval_markdown", ".", FILE),
 ]
 WRONG_INI = [
     *((name, value, expected) for name, value, expected in WRONG if value.strip()),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = {"dspy", "mlflow", "scipy", "litellm", "numpy", "pydantic", "openai"}
+HEAVY = {"dspy", "jinja2", "mlflow", "scipy", "litellm", "numpy", "pydantic", "openai"}
 
 CONFTEST = """
 import json

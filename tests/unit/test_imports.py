@@ -24,23 +24,31 @@ PURE = {
     "decisions",
     "errors",
     "evaluation",
+    "example_rows",
     "examples",
     "fingerprints",
     "formats",
     "gates",
+    "github",
+    "html",
     "identities",
     "journal",
     "junit",
+    "markdown",
     "matrix",
     "methods",
     "mlflow_runs",
     "names",
+    "plots",
     "records",
     "pool",
     "rate_limits",
     "retries",
+    "repeating",
+    "report_groups",
     "rollouts",
     "run_files",
+    "run_reports",
     "scopes",
     "scores",
     "slots",
@@ -54,7 +62,8 @@ DSPY_GLUE = {"dspy_examples", "optimization", "lm_calls", "patient_lm", "plain_a
 """Imported by others only where DSPy is needed anyway."""
 LAZY_DSPY = {"language_models"}
 MLFLOW = {"tracking"}
-HEAVY = {"dspy", "filelock", "litellm", "mlflow", "numpy", "openai", "pyarrow", "pydantic", "scipy", "xllamacpp"}
+HEAVY = {"dspy", "filelock", "jinja2", "litellm", "mlflow", "numpy", "openai"}
+HEAVY |= {"pyarrow", "pydantic", "scipy", "xllamacpp"}
 
 
 def statements(nodes: list[ast.stmt], top: bool = True) -> Iterator[tuple[bool, ast.Import | ast.ImportFrom]]:

@@ -19,6 +19,8 @@ PROMISED = [
     "--eval-update-baseline",
     "--eval-max-regression",
     "--eval-json",
+    "--eval-html",
+    "--eval-markdown",
     "--eval-timeout",
     "--eval-dir",
 ]

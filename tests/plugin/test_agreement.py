@@ -1,0 +1,150 @@
+"""A run's numbers are the same wherever they are told."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from conftest import Suite
+from html_page import Reader, data
+from junit_file import properties_of, read_suite
+from markdown_tables import tables
+from openai_server import Failure, Request
+
+DYING = """
+import os
+
+
+class Dying(dspy.Module):
+    def __init__(self):
+        super().__init__()
+        self.ask = dspy.Predict("question -> answer")
+
+    def forward(self, question):
+        if question == "question 2?" and os.environ.get("DYING"):
+            os._exit(1)
+        return self.ask(question=question)
+
+
+@pytest.fixture(scope="session")
+def program():
+    return Dying()
+"""
+
+EXAMPLES, PASSED, FAILED, ERRORS, MISSING = 12, 7, 3, 1, 1
+
+
+@pytest.fixture(autouse=True)
+def _imported_mlflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before pytester remembers what was imported; and no tracker stays in the environment."""
+    import mlflow
+    import mlflow.store.tracking.sqlalchemy_store  # noqa: F401
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+
+
+def number(request: Request) -> int:
+    [found] = set(re.findall(r"question (\d+)\?", request.prompt))
+    return int(found)
+
+
+@pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")  # SQLAlchemy of MLflow's own store
+def test_six_places_agree(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    suite.add("conftest.py", DYING)
+    suite.rows(EXAMPLES)
+    suite.scores(lambda request: 0.8)
+    suite.run("--eval-update-baseline")
+    monkeypatch.setenv("DYING", "1")
+    suite.scores(lambda request: 0.9 - 0.05 * number(request))
+    suite.server.fail = lambda request: Failure() if request.model == "judge" and number(request) == 3 else None
+    uri = f"sqlite:///{suite.path}/store.db"
+    reports = ("--eval-html=page.html", "--eval-markdown=summary.md", "--junit-xml=junit.xml")
+    run = suite.run(*reports, f"--eval-mlflow={uri}", "--eval-mlflow-timeout=120", "--eval-min-mean=0.5", "-n2")
+    assert run.document is not None
+
+    [summary] = run.document["summary"]
+    [compared] = run.document["comparisons"]
+    count = {name: sum(test["status"] == name for test in run.tests) for name in ("passed", "failed", "error")}
+    assert count == {"passed": PASSED, "failed": FAILED, "error": ERRORS}
+    assert len(run.document["missing"]) == MISSING
+    assert (summary["examples"], summary["scored"], summary["passed"]) == (EXAMPLES, PASSED + FAILED, PASSED)
+    scores = [test["score"] for test in run.tests if test["score"] is not None]
+    assert summary["mean"] == pytest.approx(sum(scores) / len(scores))
+    fresh = sum(test["lm_calls"]["fresh"] for test in run.tests)
+    failed_gates = [gate["gate"] for gate in run.document["gates"] if gate["status"] == "failed"]
+    assert failed_gates == ["min_mean", "max_regression"]
+
+    mean, interval = f"{summary['mean']:.3f}", "{:.3f}-{:.3f}".format(*summary["ci95"])
+    difference = f"{compared['result']['difference']:+.3f}"
+    change = "{:+.3f} to {:+.3f}".format(*compared["result"]["ci95"])
+    scored, rate = f"{summary['scored']}/{EXAMPLES}", f"{round(100 * summary['pass_rate'])} %"
+    regressed = [one["example_id"] for one in compared["pairs"] if sum(one["after"]) < sum(one["before"])]
+
+    terminal(run.text, [scored, mean, interval, rate, str(fresh)], compared, failed_gates)
+    html(suite, [mean, interval, rate, difference, change], count, regressed)
+    markdown(suite, [scored, f"{mean} [{interval}]", rate, f"{difference} [{change}]"], failed_gates)
+    junit(suite, scores, count, fresh, failed_gates)
+    mlflow(uri, run.document["run"]["id"], summary, compared, count, fresh)
+
+
+def terminal(text: str, numbers: list[str], compared: dict[str, Any], gates: list[str]) -> None:
+    [row] = re.findall(r"^  none +(.*)$", text, flags=re.MULTILINE)
+    assert " ".join(row.split()).startswith(" ".join(numbers))
+    assert f"{compared['mean_before']:.3f}, now {compared['mean_after']:.3f}" in text
+    assert re.findall(r"^FAIL (\w+)=", text, flags=re.MULTILINE) == gates
+
+
+def html(suite: Suite, numbers: list[str], count: dict[str, int], regressed: list[str]) -> None:
+    page = (suite.path / "page.html").read_text(encoding="utf-8")
+    text, examples = Reader(page).text, data(page)["examples"]
+    assert [number for number in numbers if number not in text] == []
+    for status, expected in {**count, "missing": MISSING}.items():
+        assert sum(one["status"] == status for one in examples) == expected
+    failed, errors = f"{FAILED} of {EXAMPLES} examples failed", f"1 of {EXAMPLES} examples ended in an error"
+    assert f"2 of 2 gates failed, {failed}, {errors}, 1 of {EXAMPLES} examples left no record." in text
+    assert {one["example"] for one in examples if one.get("change", 0) < 0} == set(regressed)
+    assert f"{len(regressed)} regressed" in text
+
+
+def markdown(suite: Suite, numbers: list[str], gates: list[str]) -> None:
+    results, decided, _ = tables((suite.path / "summary.md").read_text(encoding="utf-8"))
+    assert results[1][2:6] == numbers
+    assert [row[0].partition("=")[0] for row in decided[1:] if row[3] == "failed"] == gates
+
+
+def junit(suite: Suite, scores: list[float], count: dict[str, int], fresh: int, gates: list[str]) -> None:
+    xml = read_suite(suite.path / "junit.xml")
+    said = properties_of(xml)
+    names = ("examples", "scored", "passed", "failed", "errors", "fresh_calls")
+    expected = (EXAMPLES - MISSING, len(scores), count["passed"], count["failed"], count["error"], fresh)
+    assert tuple(int(said[f"pitcheval.{name}"]) for name in names) == expected
+    found = [properties_of(one).get("pitcheval.score") for one in xml.iter("testcase")]
+    assert sorted(float(one) for one in found if one) == sorted(scores)
+    failed = [
+        one.get("name", "").split()[0] for one in xml.iter("testcase") if one.get("classname") == "pitcheval.gates"
+    ]
+    assert failed == gates
+
+
+def mlflow(
+    uri: str, run_id: str, summary: dict[str, Any], compared: dict[str, Any], count: dict[str, int], fresh: int
+) -> None:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(uri)
+    experiment = client.get_experiment_by_name("pytest-pitcheval")
+    assert experiment is not None
+    runs = {run.data.tags["pitcheval.part"]: run.data.metrics for run in client.search_runs([experiment.experiment_id])}
+    session = runs.pop("session")
+    [part] = runs.values()
+    for status in ("passed", "failed", "error"):
+        assert session[f"{status}_tests"] == count[status]
+    assert (session["missing_tests"], session["fresh_calls"], session["failed_gates"]) == (MISSING, fresh, 2)
+    assert session["mean"] == pytest.approx(summary["mean"])
+    assert {name: part[name] for name in ("examples", "scored", "passed", "mean", "pass_rate")} == {
+        name: summary[name] for name in ("examples", "scored", "passed", "mean", "pass_rate")
+    }
+    assert [part["ci95_low"], part["ci95_high"]] == summary["ci95"]
+    assert part["baseline_difference"] == compared["result"]["difference"]
