@@ -1,10 +1,11 @@
-"""The ``pitcheval`` command: looks at runs and decides them again, with pytest's configuration and exit codes."""
+"""The ``pitcheval`` command: runs looked at, decided again, a first suite; pytest's configuration and exit codes."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
@@ -13,8 +14,6 @@ from pytest_pitcheval import options, settings
 from pytest_pitcheval.errors import PitchevalError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pytest_pitcheval.commands import Done
     from pytest_pitcheval.settings import Settings
 
@@ -46,7 +45,7 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="pitcheval",
-        description="Look at evaluation runs, compare them, decide them again. Asks no LM.",
+        description="Write a first suite; look at evaluation runs, compare them, decide them again. Asks no LM.",
         epilog="Options stand for those of pytest; what they leave open, pytest's ini file says.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -59,6 +58,9 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("second", metavar="B", help="what is compared with it")
     decide = _command(commands, "decide", "hold a finished run to other thresholds, gates or baselines", _DECIDING)
     decide.add_argument("run", metavar="RUN", help=_RUN)
+    init = _command(commands, "init", "write a first suite for a DSPy program", ["generator_model"])
+    init.add_argument("program", metavar="MODULE:CLASS", help="the program: a dspy.Module class, or one made already")
+    init.add_argument("--folder", metavar="DIR", default="evaluation", help="where to; default evaluation")
     _command(commands, "sync", "log the runs to MLflow that could not be logged when they ended", _LOGGING)
     return parser
 
@@ -107,13 +109,14 @@ class _InsteadOfTests:
 
 
 def _chosen(arguments: argparse.Namespace) -> Callable[[Settings, Path], Done]:
-    from pytest_pitcheval import commands
+    from pytest_pitcheval import commands, starter
 
     return {
         "runs": lambda found, folder: commands.list_runs(found),
         "show": lambda found, folder: commands.show_run(found, arguments.run, arguments.test),
         "compare": lambda found, folder: commands.compare_runs(found, folder, arguments.first, arguments.second),
         "decide": lambda found, folder: commands.decide_run(found, folder, arguments.run),
+        "init": lambda found, folder: starter.write_suite(found, Path.cwd(), arguments.program, arguments.folder),
         "sync": commands.sync_runs,
     }[arguments.command]
 

@@ -38,7 +38,7 @@ def _predict(
     settings = dspy_settings(request.getfixturevalue("generator_lm"))
     with running.timed(), get_session(request.config).rollouts.entered(scope, GENERATOR, **settings):
         try:
-            return evaluation.predict(program, example.inputs().toDict(), scope)
+            return evaluation.predict(program, dict(example.inputs().items()), scope)  # toDict unmakes models
         except PitchevalError:
             raise
         except Exception as error:
