@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from pytest_pitcheval.settings import Settings
 
 _RUN = "a run's ID, its file, or 'last'"
-_DECIDING = (
-    "eval_threshold",
+_GATES = (
     "eval_min_mean",
     "eval_min_pass_rate",
     "eval_max_error_rate",
@@ -28,10 +27,8 @@ _DECIDING = (
     "eval_gate",
     "eval_baseline",
     "eval_baseline_allow",
-    "eval_update_baseline",
 )
-
-
+_DECIDING = (*_GATES, "eval_threshold", "eval_update_baseline")
 _LOGGING = ("eval_mlflow", "eval_mlflow_timeout", "eval_mlflow_experiment")
 
 
@@ -58,6 +55,8 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("second", metavar="B", help="what is compared with it")
     decide = _command(commands, "decide", "hold a finished run to other thresholds, gates or baselines", _DECIDING)
     decide.add_argument("run", metavar="RUN", help=_RUN)
+    merge = _command(commands, "merge", "put the runs of a suite's parts together, and decide them as one", _GATES)
+    merge.add_argument("runs", metavar="RUN", nargs="+", help=_RUN)
     init = _command(commands, "init", "write a first suite for a DSPy program", ["generator_model"])
     init.add_argument("program", metavar="MODULE:CLASS", help="the program: a dspy.Module class, or one made already")
     init.add_argument("--folder", metavar="DIR", default="evaluation", help="where to; default evaluation")
@@ -116,6 +115,7 @@ def _chosen(arguments: argparse.Namespace) -> Callable[[Settings, Path], Done]:
         "show": lambda found, folder: commands.show_run(found, arguments.run, arguments.test),
         "compare": lambda found, folder: commands.compare_runs(found, folder, arguments.first, arguments.second),
         "decide": lambda found, folder: commands.decide_run(found, folder, arguments.run),
+        "merge": lambda found, folder: commands.merge_runs(found, folder, arguments.runs),
         "init": lambda found, folder: starter.write_suite(found, Path.cwd(), arguments.program, arguments.folder),
         "sync": commands.sync_runs,
     }[arguments.command]

@@ -153,29 +153,7 @@ def update_baseline(settings: Settings, outcome: Outcome, problems: list[str]) -
 
 
 def _document(session: Session, outcome: Outcome, results: Results) -> dict[str, Any]:
-    order = {one.nodeid: position for position, one in enumerate(outcome.collected)}
-    tests = sorted(session.records.values(), key=lambda record: order.get(record.nodeid, len(order)))
-    decision = results.decision
-    document: dict[str, Any] = plain(
-        {
-            "schema_version": run_files.SCHEMA_VERSION,
-            "run": {**describe_run(session), "baseline": results.baseline},
-            "tests": [record.to_dict() for record in tests],
-            "summary": [summary.to_dict() for summary in decision.summaries],
-            "methods": [method.to_dict() for method in decision.methods],
-            "comparisons": [one.to_dict() for one in decision.comparisons or ()],
-            "gates": [gate.to_dict() for gate in decision.gates],
-            "missing": [
-                _describe_missing(one, outcome.missing) for one in outcome.collected if one.nodeid in outcome.missing
-            ],
-        }
-    )
-    return document
-
-
-def _describe_missing(one: Collected, missing: Mapping[str, Missing]) -> dict[str, Any]:
-    about = {"test": one.test, "example_id": one.example_id, "optimization": one.optimization}
-    return {**dataclasses.asdict(missing[one.nodeid]), **about}
+    return run_files.to_document({**describe_run(session), "baseline": results.baseline}, outcome, results.decision)
 
 
 def describe_run(session: Session) -> dict[str, Any]:

@@ -11,10 +11,10 @@ from typing import Any
 
 from pytest_pitcheval import storage
 from pytest_pitcheval.baselines import Key
-from pytest_pitcheval.decisions import Outcome
+from pytest_pitcheval.decisions import Decision, Outcome
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.gates import GateResult
-from pytest_pitcheval.records import FINITE, PARTS, Collected, Record
+from pytest_pitcheval.records import FINITE, PARTS, Collected, Record, plain
 from pytest_pitcheval.summaries import Missing
 
 SCHEMA_VERSION = 1
@@ -45,6 +45,7 @@ class _Group:
     optimization: str
     gates: dict[str, float]
     not_run: list[str]
+    settings: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,6 +97,32 @@ def find(directory: Path, reference: str, unfinished: bool = False) -> Path:
     raise PitchevalError(f"expected a run ID of {folder(directory)}, a run file or 'last'")
 
 
+def to_document(run: Mapping[str, Any], outcome: Outcome, decision: Decision) -> dict[str, Any]:
+    """What a run file has, as plain values."""
+    order = {one.nodeid: position for position, one in enumerate(outcome.collected)}
+    tests = sorted(outcome.records.values(), key=lambda record: order.get(record.nodeid, len(order)))
+    document: dict[str, Any] = plain(
+        {
+            "schema_version": SCHEMA_VERSION,
+            "run": run,
+            "tests": [record.to_dict() for record in tests],
+            "summary": [summary.to_dict() for summary in decision.summaries],
+            "methods": [method.to_dict() for method in decision.methods],
+            "comparisons": [one.to_dict() for one in decision.comparisons or ()],
+            "gates": [gate.to_dict() for gate in decision.gates],
+            "missing": [
+                _describe_missing(one, outcome.missing) for one in outcome.collected if one.nodeid in outcome.missing
+            ],
+        }
+    )
+    return document
+
+
+def _describe_missing(one: Collected, missing: Mapping[str, Missing]) -> dict[str, Any]:
+    about = {"test": one.test, "example_id": one.example_id, "optimization": one.optimization}
+    return {**dataclasses.asdict(missing[one.nodeid]), **about}
+
+
 def read(path: Path) -> RunFile:
     """The run file or journal at ``path``; a PitchevalError of one line if it is not one of a schema we know."""
     return _read_journal(path) if path.suffix == JOURNAL else from_document(storage.read_json(path), path)
@@ -108,11 +135,11 @@ def from_document(document: Any, path: Path) -> RunFile:
     tests = storage.validated(list[dict[str, Any]], document.get("tests"), f"{path}: tests")
     groups = storage.validated(list[_Group], document.get("summary"), f"{path}: summary")
     missing = storage.validated(list[_MissingTest], document.get("missing"), f"{path}: missing")
-    limits = {(group.test, group.optimization): group.gates for group in groups}
+    about = {(group.test, group.optimization): group for group in groups}
     found = [record_from(test, f"{path}: tests.{position}") for position, test in enumerate(tests)]
     records = {record.nodeid: record for record in found}
     lost = {one.nodeid: one for one in missing if one.nodeid not in records}
-    left = [*(_collected(one, limits) for one in records.values()), *(_collected(one, limits) for one in lost.values())]
+    left = [*(_collected(one, about) for one in records.values()), *(_collected(one, about) for one in lost.values())]
     outcome = Outcome(
         collected=left,
         records=records,
@@ -129,9 +156,9 @@ def _checked_run(run: Any, name: str) -> Mapping[str, Any]:
     return run
 
 
-def _collected(one: Record | _MissingTest, limits: Mapping[Key, Mapping[str, float]]) -> Collected:
-    own = limits.get((one.test, one.optimization), {})
-    return Collected(one.nodeid, one.test, one.example_id, one.optimization, own)
+def _collected(one: Record | _MissingTest, groups: Mapping[Key, _Group]) -> Collected:
+    group = groups.get((one.test, one.optimization), _Group(one.test, one.optimization, {}, []))
+    return Collected(one.nodeid, one.test, one.example_id, one.optimization, group.gates, group.settings)
 
 
 def record_from(data: Mapping[str, Any], name: str) -> Record:

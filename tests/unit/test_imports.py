@@ -32,6 +32,7 @@ PURE = {
     "journal",
     "junit",
     "matrix",
+    "merging",
     "methods",
     "mlflow_runs",
     "names",
