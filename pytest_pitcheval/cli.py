@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     merge.add_argument("runs", metavar="RUN", nargs="+", help=_RUN)
     init = _command(commands, "init", "write a first suite for a DSPy program", ["generator_model"])
     init.add_argument("program", metavar="MODULE:CLASS", help="the program: a dspy.Module class, or one made already")
-    init.add_argument("--folder", metavar="DIR", default="evaluation", help="where to; default evaluation")
+    init.add_argument("--folder", metavar="DIR", default="evaluation", help="where to; default: evaluation")
     _command(commands, "sync", "log the runs to MLflow that could not be logged when they ended", _LOGGING)
     return parser
 

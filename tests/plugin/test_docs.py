@@ -192,7 +192,7 @@ def test_workflows(block: Block, tmp_path: Path) -> None:
     assert ours
     for words in ours:
         known = [word for word in words[1:] if word.partition("=")[0] not in DOCUMENTED_ELSEWHERE]
-        command = [program(words[0]), *known, "--help"]
+        command = [str(program(words[0])), *known, "--help"]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
 
