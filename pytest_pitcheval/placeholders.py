@@ -62,6 +62,6 @@ def _scalar(annotation: Any, name: str, number: int) -> Any:
             return number % 2 == 0
         if issubclass(annotation, (int, float)):
             return annotation(number)
-        if issubclass(annotation, datetime.date):  # and a datetime
-            return f"2000-01-{number:02}"
+        if issubclass(annotation, datetime.date):  # a datetime is one
+            return f"2000-01-{number:02}" + ("T12:00:00" if issubclass(annotation, datetime.datetime) else "")
     return f"{REPLACE}: {name} {number}"
