@@ -57,19 +57,22 @@ def _parser() -> argparse.ArgumentParser:
     decide.add_argument("run", metavar="RUN", help=_RUN)
     merge = _command(commands, "merge", "put the runs of a suite's parts together, and decide them as one", _GATES)
     merge.add_argument("runs", metavar="RUN", nargs="+", help=_RUN)
-    init = _command(commands, "init", "write a first suite for a DSPy program", ["generator_model"])
+    text = "write a first suite for a DSPy program, with the embedded LM unless --generator-model names one"
+    init = _command(commands, "init", text, ["generator_model"], on_runs=False)
     init.add_argument("program", metavar="MODULE:CLASS", help="the program: a dspy.Module class, or one made already")
     init.add_argument("--folder", metavar="DIR", default="evaluation", help="where to; default: evaluation")
     _command(commands, "sync", "log the runs to MLflow that could not be logged when they ended", _LOGGING)
     return parser
 
 
-def _command(commands: Any, name: str, text: str, names: Iterable[str] = ()) -> argparse.ArgumentParser:
+def _command(
+    commands: Any, name: str, text: str, names: Iterable[str] = (), on_runs: bool = True
+) -> argparse.ArgumentParser:
     command: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
     command.add_argument("-c", "--config-file", metavar="FILE", help="pytest's ini file")
     command.add_argument("--rootdir", metavar="PATH", help="pytest's root directory")
     for option in options.OPTIONS:
-        if option.name in ("eval_dir", *names):
+        if option.name in (*names, *(["eval_dir"] if on_runs else [])):
             arguments: dict[str, Any] = {"dest": option.dest, "help": option.help.replace("%", "%%")}
             arguments |= {"action": "store_true"} if option.parse is bool else {"metavar": option.metavar}
             command.add_argument(option.flag, **arguments)

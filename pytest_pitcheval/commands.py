@@ -171,8 +171,8 @@ def merge_runs(settings: Settings, folder: Path, parts: Sequence[str]) -> Done:
     """Runs of the parts of one suite as one run, decided as a whole; good if all of it is there and holds."""
     runs = [_find_finished(settings, part) for part in parts]
     outcome, baseline = merging.merge(runs), references.load_baseline(settings, folder)
-    name = baseline.name if baseline else None
-    decision = decide(outcome, baseline.measured if baseline else None, results.terms_of(settings))
+    name, measured = (baseline.name, baseline.measured) if baseline else (None, None)
+    decision = decide(outcome, measured, results.terms_of(settings), gated=not settings.baseline.update)
     run_id = session_timestamp()
     path = run_files.run_path(storage.make_directory(settings.directory), run_id)
     run = {**merging.describe_merged(runs, run_id), "baseline": name}

@@ -12,27 +12,29 @@ REPLACE = "Replace me"
 """What every text begins with."""
 
 _DEPTH = 3
-"""How many models are within each other, of one that holds itself."""
 
 
 def placeholder(annotation: Any, name: str, number: int, depth: int = _DEPTH) -> Any:
     """A JSON value for the field ``name`` of type ``annotation`` in the example ``number``, 1 or more.
 
-    Choices (``Literal``, ``Enum``, ``bool``) take turns. Of a model, only the fields without a default are there.
+    Choices (``Literal``, ``Enum``, ``bool``) take turns. Of a model, only the fields without a default are there;
+    one that holds itself ends after ``depth`` levels.
     """
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return placeholder(arguments[0], name, number, depth)
     if origin in (Union, types.UnionType):
+        if depth <= 0 and type(None) in arguments:
+            return None
         return placeholder(next(one for one in arguments if one is not type(None)), name, number, depth)
     if origin is Literal:
         return arguments[number % len(arguments)]
     if origin in (list, set, frozenset, tuple) or annotation in (list, set, frozenset, tuple):
         inner = arguments[0] if arguments else str
-        return [placeholder(inner, name, number, depth)] if depth or not has_model(inner) else []
+        return [placeholder(inner, name, number, depth)] if depth > 0 or not has_model(inner) else []
     if (origin or annotation) in (dict, Mapping):
         inner = arguments[1] if arguments else str
-        return {f"{REPLACE}: key": placeholder(inner, name, number, depth)} if depth or not has_model(inner) else {}
+        return {f"{REPLACE}: key": placeholder(inner, name, number, depth)} if depth > 0 or not has_model(inner) else {}
     return _model(annotation, number, depth) if has_fields(annotation) else _scalar(annotation, name, number)
 
 

@@ -43,8 +43,11 @@ def write_suite(settings: Settings, start: Path, target: str, folder: str) -> tu
     starter = _starter(target, start, path, settings.generator.model or "local")
     texts = starter_files.files(starter)
     _check_free(path, texts, folder)
-    for name, text in texts.items():
-        storage.write_atomically(path / name, text)
+    try:
+        for name, text in texts.items():
+            storage.write_atomically(path / name, text)
+    except OSError as error:
+        raise PitchevalError(f"--folder: {folder!r}: {error.strerror}; expected a folder to write to") from None
     shown = os.path.relpath(path)
     return [
         (f"{target}: {', '.join(starter.inputs)} -> {', '.join(starter.outputs)}", False),

@@ -49,6 +49,7 @@ def files(starter: Starter) -> dict[str, str]:
     """The texts of the suite's files, by path in its folder."""
     loader = {f"{starter.loader}.py": _loader(starter)} if starter.models else {}
     return {
+        ".gitignore": "mlflow.db\nmlruns/\n",
         "pytest.ini": _ini(starter),
         "conftest.py": _conftest(starter),
         **loader,

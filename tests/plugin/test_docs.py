@@ -64,7 +64,7 @@ class Reader:
             elif block.language == "sh":
                 for line in block.lines:
                     self._run(shlex.split(line, comments=True))
-            elif block.language == "text" and self.printed:
+            elif block.language == "text":
                 check_printed(block, self.printed)
 
     def _run(self, words: list[str]) -> None:

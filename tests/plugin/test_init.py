@@ -145,7 +145,7 @@ def start(suite: Suite, command: Command) -> Start:
 
 def test_what_it_says_and_writes(start: Start) -> None:
     started = start("one_program:QA", ONE)
-    names = ["pytest.ini", "conftest.py", "test_qa.py", "data/test.jsonl", "data/train.jsonl"]
+    names = [".gitignore", "pytest.ini", "conftest.py", "test_qa.py", "data/test.jsonl", "data/train.jsonl"]
     assert started.lines == [
         "one_program:QA: question -> answer",
         *(f"wrote evaluation/{name}" for name in names),
@@ -243,7 +243,7 @@ def test_nothing_is_overwritten(start: Start, command: Command) -> None:
     said = command("init", "kept:QA")
     assert (said.code, said.lines) == (pytest.ExitCode.USAGE_ERROR, [])
     assert said.errors == [
-        "ERROR: --folder: 'evaluation' has conftest.py, test_qa.py, data/test.jsonl, data/train.jsonl: "
+        "ERROR: --folder: 'evaluation' has .gitignore, conftest.py, test_qa.py, data/test.jsonl, data/train.jsonl: "
         "expected a folder without; nothing written"
     ]
     assert (started.folder / "conftest.py").read_text() == "# mine\n"
@@ -264,6 +264,13 @@ def test_another_folder_and_the_embedded_model(suite: Suite, command: Command) -
     suite.write("elsewhere.py", ONE)
     assert command("init", "elsewhere:QA", "--folder=a/b").code == pytest.ExitCode.OK
     assert (suite.path / "a/b/pytest.ini").read_text() == "[pytest]\npythonpath = . ../..\ngenerator_model = local\n"
+
+
+def test_a_folder_that_cannot_be_written_to_is_one_line(suite: Suite, command: Command) -> None:
+    suite.write("unwritable.py", ONE)
+    said = command("init", "unwritable:QA", "--folder=pytest.ini/below")
+    assert (said.code, said.lines) == (pytest.ExitCode.USAGE_ERROR, [])
+    assert said.errors == ["ERROR: --folder: 'pytest.ini/below': Not a directory; expected a folder to write to"]
 
 
 WRONG = [

@@ -30,6 +30,12 @@ class Person(BaseModel):
     friends: list[Person]
 
 
+class Node(BaseModel):
+    value: int
+    next: Node | None
+    others: dict[str, Node]
+
+
 KINDS = [
     str,
     int,
@@ -51,6 +57,7 @@ KINDS = [
     dict[str, list[Town]],
     Town,
     Person,
+    Node,
     list[Person] | None,
     Any,
 ]
