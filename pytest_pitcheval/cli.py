@@ -1,10 +1,11 @@
-"""The ``pitcheval`` command: looks at runs and decides them again, with pytest's configuration and exit codes."""
+"""The ``pitcheval`` command: runs looked at, decided again, a first suite; pytest's configuration and exit codes."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
@@ -13,14 +14,11 @@ from pytest_pitcheval import options, settings
 from pytest_pitcheval.errors import PitchevalError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pytest_pitcheval.commands import Done
     from pytest_pitcheval.settings import Settings
 
 _RUN = "a run's ID, its file, or 'last'"
-_DECIDING = (
-    "eval_threshold",
+_GATES = (
     "eval_min_mean",
     "eval_min_pass_rate",
     "eval_max_error_rate",
@@ -29,10 +27,8 @@ _DECIDING = (
     "eval_gate",
     "eval_baseline",
     "eval_baseline_allow",
-    "eval_update_baseline",
 )
-
-
+_DECIDING = (*_GATES, "eval_threshold", "eval_update_baseline")
 _COMPARING = ("eval_baseline", "eval_baseline_allow", "eval_gate")
 _LOGGING = ("eval_mlflow", "eval_mlflow_timeout", "eval_mlflow_experiment")
 
@@ -47,7 +43,7 @@ class _Parser(argparse.ArgumentParser):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="pitcheval",
-        description="Look at evaluation runs, compare them, decide them again. Asks no LM.",
+        description="Write a first suite; look at evaluation runs, compare them, decide them again. Asks no LM.",
         epilog="Options stand for those of pytest; what they leave open, pytest's ini file says.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -64,16 +60,24 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("run", metavar="RUN", help=_RUN)
     report.add_argument("-o", "--output", metavar="PATH", help="where to; default: the run's ID.html in --eval-dir")
     report.add_argument("--markdown", action="store_true", help="the summary of --eval-markdown; printed without -o")
+    merge = _command(commands, "merge", "put the runs of a suite's parts together, and decide them as one", _GATES)
+    merge.add_argument("runs", metavar="RUN", nargs="+", help=_RUN)
+    text = "write a first suite for a DSPy program, with the embedded LM unless --generator-model names one"
+    init = _command(commands, "init", text, ["generator_model"], on_runs=False)
+    init.add_argument("program", metavar="MODULE:CLASS", help="the program: a dspy.Module class, or one made already")
+    init.add_argument("--folder", metavar="DIR", default="evaluation", help="where to; default: evaluation")
     _command(commands, "sync", "log the runs to MLflow that could not be logged when they ended", _LOGGING)
     return parser
 
 
-def _command(commands: Any, name: str, text: str, names: Iterable[str] = ()) -> argparse.ArgumentParser:
+def _command(
+    commands: Any, name: str, text: str, names: Iterable[str] = (), on_runs: bool = True
+) -> argparse.ArgumentParser:
     command: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
     command.add_argument("-c", "--config-file", metavar="FILE", help="pytest's ini file")
     command.add_argument("--rootdir", metavar="PATH", help="pytest's root directory")
     for option in options.OPTIONS:
-        if option.name in ("eval_dir", *names):
+        if option.name in (*names, *(["eval_dir"] if on_runs else [])):
             arguments: dict[str, Any] = {"dest": option.dest, "help": option.help.replace("%", "%%")}
             arguments |= {"action": "store_true"} if option.parse is bool else {"metavar": option.metavar}
             command.add_argument(option.flag, **arguments)
@@ -112,7 +116,7 @@ class _InsteadOfTests:
 
 
 def _chosen(arguments: argparse.Namespace) -> Callable[[Settings, Path], Done]:
-    from pytest_pitcheval import commands, report_command
+    from pytest_pitcheval import commands, report_command, starter
 
     return {
         "runs": lambda found, folder: commands.list_runs(found),
@@ -122,6 +126,8 @@ def _chosen(arguments: argparse.Namespace) -> Callable[[Settings, Path], Done]:
         "report": lambda found, folder: report_command.report_run(
             found, folder, arguments.run, arguments.output, arguments.markdown
         ),
+        "merge": lambda found, folder: commands.merge_runs(found, folder, arguments.runs),
+        "init": lambda found, folder: starter.write_suite(found, Path.cwd(), arguments.program, arguments.folder),
         "sync": commands.sync_runs,
     }[arguments.command]
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pytest_pitcheval import formats, gates, references, results, run_files, terminal
+from pytest_pitcheval import formats, gates, merging, references, results, run_files, storage, terminal
 from pytest_pitcheval.comparison import Comparison, Pair, compare_all
 from pytest_pitcheval.decisions import Decision, Outcome, Terms, decide, decide_again
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.records import Record, total
 from pytest_pitcheval.references import LoadedBaseline
+from pytest_pitcheval.rollouts import session_timestamp
 from pytest_pitcheval.run_files import RunFile
 from pytest_pitcheval.settings import Settings
 from pytest_pitcheval.terminal import Line
@@ -146,9 +148,7 @@ def _extremes(pairs: Sequence[Pair]) -> Iterator[str]:
 
 def decide_run(settings: Settings, folder: Path, reference: str) -> Done:
     """A finished run held to the thresholds, gates and baseline of ``settings``; good if all of it holds."""
-    run = find(settings, reference)
-    if not run.finished:
-        raise PitchevalError(f"{reference!r} has not finished: --eval-resume={run.run['id']} continues it")
+    run = _find_finished(settings, reference)
     baseline = references.load_baseline(settings, folder)
     outcome = decide_again(run.outcome, settings.threshold.made)
     decision = decide(
@@ -165,6 +165,21 @@ def decide_run(settings: Settings, folder: Path, reference: str) -> Done:
         lines += [(problem, True) for problem in problems]
         lines += [terminal.update_line(update, Path.cwd())] if update else []
     return lines, _is_good(decision, outcome)
+
+
+def merge_runs(settings: Settings, folder: Path, parts: Sequence[str]) -> Done:
+    """Runs of the parts of one suite as one run, decided as a whole; good if all of it is there and holds."""
+    runs = [_find_finished(settings, part) for part in parts]
+    outcome, baseline = merging.merge(runs), references.load_baseline(settings, folder)
+    name, measured = (baseline.name, baseline.measured) if baseline else (None, None)
+    decision = decide(outcome, measured, results.terms_of(settings), gated=not settings.baseline.update)
+    run_id = session_timestamp()
+    path = run_files.run_path(storage.make_directory(settings.directory), run_id)
+    run = {**merging.describe_merged(runs, run_id), "baseline": name}
+    storage.write_json(path, run_files.to_document(run, outcome, decision))
+    absent: list[Line] = [(line, True) for line in merging.absent(runs, outcome)]
+    lines = [*terminal.decision_lines(decision, name), *absent, (f"run file: {os.path.relpath(path)}", False)]
+    return lines, _is_good(decision, outcome) and not absent
 
 
 def sync_runs(settings: Settings, folder: Path) -> Done:
@@ -203,3 +218,10 @@ def find(settings: Settings, reference: str) -> RunFile:
         return run_files.read(run_files.find(settings.directory, reference, unfinished=True))
     except PitchevalError as error:
         raise PitchevalError(f"{reference!r}: {error}") from None
+
+
+def _find_finished(settings: Settings, reference: str) -> RunFile:
+    run = find(settings, reference)
+    if not run.finished:
+        raise PitchevalError(f"{reference!r} has not finished: --eval-resume={run.run['id']} continues it")
+    return run

@@ -8,6 +8,7 @@ import inspect
 import json
 import pickle
 import re
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -146,7 +147,9 @@ def _name(code: Any) -> str:
 
 
 def _is_library(kind: type) -> bool:
-    return kind.__module__.partition(".")[0] in {"dspy", "builtins", "abc", "typing", "pydantic"}
+    """Python's own classes too: reading Enum's source takes a second, for each value of one in a row."""
+    package = kind.__module__.partition(".")[0]
+    return package in {"dspy", "pydantic"} or package in sys.stdlib_module_names
 
 
 def source_digest(code: Callable[..., Any] | type) -> str:

@@ -29,31 +29,40 @@ def _undefined(name: str, returns: str) -> NoReturn:
 
 @pytest.fixture(scope="session")
 def program() -> Any:
-    """The DSPy module under test; define it in your conftest.py."""
+    """The DSPy module under test. Yours: define it in conftest.py."""
     _undefined("program", "MyProgram()")
 
 
 @pytest.fixture(scope="session")
 def metric() -> Any:
-    """DSPy's metric(example, pred, trace=None); define it in your conftest.py."""
+    """DSPy's metric(example, pred, trace=None). Yours: define it in conftest.py.
+
+    It returns a number (0 to 1), a bool, or dspy.Prediction(score=, feedback=).
+    """
     _undefined("metric", "my_metric")
 
 
 @pytest.fixture(scope="session")
 def trainset() -> Any:
-    """The examples that optimizers learn from; define it in your conftest.py."""
+    """The examples that optimizers learn from. Yours: define it in conftest.py.
+
+    A list of dspy.Example, each with its inputs; needed only with --optimization.
+    """
     _undefined("trainset", '[dspy.Example(...).with_inputs("question"), ...]')
 
 
 @pytest.fixture(scope="session")
 def valset() -> Any:
-    """The examples that some optimizers validate on; optional, define it in your conftest.py."""
+    """The examples that some optimizers validate on. Yours, and optional."""
     _undefined("valset", '[dspy.Example(...).with_inputs("question"), ...]')
 
 
 @pytest.fixture(scope="session")
 def generator_lm(pytestconfig: pytest.Config) -> Any:
-    """The dspy.LM of the program, from --generator-model; may be overridden with any dspy.LM."""
+    """The dspy.LM of the program, from --generator-model.
+
+    Override it with any dspy.LM.
+    """
     from pytest_pitcheval.session import get_session
 
     return get_session(pytestconfig).make_lm("generator")
@@ -61,7 +70,10 @@ def generator_lm(pytestconfig: pytest.Config) -> Any:
 
 @pytest.fixture(scope="session")
 def evaluator_lm(pytestconfig: pytest.Config, request: pytest.FixtureRequest) -> Any:
-    """The dspy.LM of the metric's judge, from --evaluator-model or else the generator's model."""
+    """The dspy.LM of the metric's judge, from --evaluator-model.
+
+    Its model is the generator's where none is named. Override it with any dspy.LM.
+    """
     from pytest_pitcheval.session import get_session
 
     session = get_session(pytestconfig)
@@ -80,13 +92,16 @@ def _pitcheval_test(request: pytest.FixtureRequest) -> RunningTest:
 
 @pytest.fixture
 def rollout_id(_pitcheval_test: RunningTest) -> RolloutId:
-    """Session timestamp and node ID, the number of which is in the cache key of every LM call of the test."""
+    """What keeps this test's LM calls apart from all others.
+
+    str() is session timestamp and node ID, int() the number in DSPy's cache key.
+    """
     return _pitcheval_test.rollout_id
 
 
 @pytest.fixture
 def example(request: pytest.FixtureRequest, _pitcheval_test: RunningTest) -> Any:
-    """The dspy.Example of this test."""
+    """The dspy.Example of this test: a row of its evaluation marker's dataset."""
     row = getattr(request, "param", None)
     if row is None:
         raise PitchevalError("example: expected an evaluation marker on the test, which says where examples are")
@@ -116,7 +131,10 @@ def compiled_program(
     program: Any,
     _dspy_settings: None,
 ) -> Any:
-    """The program, compiled with this test's optimization method once for the whole session."""
+    """The program as this test's optimization method compiled it.
+
+    Compiled once for all tests and workers, and reused until something changes.
+    """
     __tracebackhide__ = True
     from pytest_pitcheval.compiled_programs import compiled_for
 
@@ -128,7 +146,7 @@ def compiled_program(
 def prediction(
     request: pytest.FixtureRequest, _pitcheval_test: RunningTest, compiled_program: Any, example: Any
 ) -> Any:
-    """What the compiled program answers to the example, freshly asked."""
+    """What the compiled program answers to the example, asked afresh."""
     __tracebackhide__ = True
     from pytest_pitcheval.scoring import predict_example
 
@@ -144,7 +162,10 @@ def score(
     evaluator_lm: Any,
     example: Any,
 ) -> Score:
-    """The metric's score of the prediction: a float with threshold, passed, feedback, samples and metrics."""
+    """The metric's score of the prediction: a float, the mean of all rollouts.
+
+    It has threshold, passed, feedback, samples, metrics and prediction.
+    """
     __tracebackhide__ = True
     from pytest_pitcheval.scoring import score_example
 
@@ -155,7 +176,10 @@ def score(
 def record_score(
     _pitcheval_test: RunningTest, pytestconfig: pytest.Config, _dspy_settings: None
 ) -> Callable[..., Score]:
-    """record_score(value, threshold=None, feedback=None, name=None): the score of a free-form test."""
+    """record_score(value, threshold=None, feedback=None, name=None), for any test.
+
+    Without a name it is the test's score, with one a number kept beside it.
+    """
     from pytest_pitcheval.scoring import score_recorder
 
     return score_recorder(_pitcheval_test, pytestconfig)

@@ -97,74 +97,108 @@ OPTIONS = (
         "METHOD[,METHOD...]",
         _methods,
         f"optimize the program with METHOD before it is evaluated: {', '.join(METHODS)} or "
-        "package.module:Optimizer; with several, every example is a test per method",
+        "package.module:Optimizer; with several, every example is a test per method; default: the optimization "
+        "marker's, else none",
     ),
-    Option("generator_model", "MODEL", _model, "model of generator_lm: any DSPy name, local or local:PATH.gguf"),
+    Option(
+        "generator_model",
+        "MODEL",
+        _model,
+        "model of generator_lm: a DSPy name such as groq/llama-3.3-70b-versatile, local or local:PATH.gguf; "
+        "default: none",
+    ),
     Option("evaluator_model", "MODEL", _model, "model of evaluator_lm; default: the generator's"),
-    Option("train_size", "N", _size, "give optimizers a seeded sample of N examples of the trainset"),
-    Option("test_size", "N", _size, "evaluate a seeded sample of N examples of each dataset"),
-    Option("save_program", "PATH", _text, "write the compiled program to PATH as DSPy JSON"),
-    Option("eval_rollouts", "K", _number(int, 1, "a whole number, 1 or more"), "rollouts of each example"),
-    Option("eval_threshold", "X", _score, "lowest score that passes"),
+    Option("train_size", "N", _size, "give optimizers a seeded sample of N examples of the trainset; default: all"),
+    Option("test_size", "N", _size, "evaluate a seeded sample of N examples of each dataset; default: all"),
+    Option("save_program", "PATH", _text, "write the compiled program to PATH as DSPy JSON; default: not written"),
+    Option(
+        "eval_rollouts",
+        "K",
+        _number(int, 1, "a whole number, 1 or more"),
+        "ask each example K times; its score is the mean; default: the marker's rollouts, else 1",
+    ),
+    Option(
+        "eval_threshold", "X", _score, "lowest score that passes, 0 to 1 by convention; default: the marker's threshold"
+    ),
     Option(
         "eval_concurrency",
         "N",
         _number(int, 1, "a whole number, 1 or more"),
-        "rollouts in flight at a time in the whole session; 1: one after the other; default 8",
+        "rollouts in flight at a time in the whole session; 1: one after the other; default: 8",
         8,
     ),
     Option(
         "eval_rate_limit",
         "LIMIT[,LIMIT...]",
         parse_rate_limits,
-        "LM requests of all workers together, such as 30/min, 2/s, 40000tokens/min, or of some models groq/*=30/min",
+        "most LM requests, or tokens, of all workers together: 30/min, 2/s, 40000tokens/min, or of some models "
+        "groq/*=30/min; default: no limit",
         (),
     ),
-    Option("eval_seed", "N", _number(int, 0, "a whole number, 0 or more"), "seed of the samples; default 0", 0),
+    Option("eval_seed", "N", _number(int, 0, "a whole number, 0 or more"), "seed of the samples; default: 0", 0),
     Option(
         "eval_replay",
         "RUN",
         _text,
-        "repeat a run (its ID, its file or 'last') from DSPy's cache, without LM calls",
+        "repeat a run (its ID, its file or 'last') from DSPy's cache, without LM calls; default: ask afresh",
     ),
     Option(
         "eval_resume",
         "RUN",
         _text,
-        "continue a run (its ID, its file or 'last'): LM calls that it made are answered from DSPy's cache",
+        "continue a run (its ID, its file or 'last'): LM calls that it made are answered from DSPy's cache; "
+        "default: ask afresh",
     ),
     Option("eval_recompile", None, bool, "compile programs again even if a compiled one is stored"),
-    Option("eval_min_mean", "X", _score, "gate: lowest mean score of a test's examples"),
-    Option("eval_min_pass_rate", "X", _share, "gate: lowest share of a test's examples that pass, 0 to 1"),
-    Option("eval_max_error_rate", "X", _share, "gate: largest share of a test's examples without a score, 0 to 1"),
+    Option("eval_min_mean", "X", _score, "gate: lowest mean score of a test's examples; default: no such gate"),
+    Option(
+        "eval_min_pass_rate",
+        "X",
+        _share,
+        "gate: lowest share of a test's examples that pass, 0 to 1; default: no such gate",
+    ),
+    Option(
+        "eval_max_error_rate",
+        "X",
+        _share,
+        "gate: largest share of a test's examples without a score, 0 to 1; default: no such gate",
+    ),
     Option(
         "eval_max_regression",
         "X",
         _score,
         "gate: fails when the mean is more than X below the baseline's, and that it dropped is established (p < 0.05); "
-        "default 0.05 where there is a baseline",
+        "default: 0.05 where there is a baseline",
     ),
     Option(
         "eval_max_example_drop",
         "X",
         _score,
-        "gate: fails when every rollout of an example is more than X below every one in the baseline",
+        "gate: fails when every rollout of an example is more than X below every one in the baseline; "
+        "default: no such gate",
     ),
-    Option("eval_gate", "MODE", _gate_mode, "normal, or strict: what is inconclusive fails too", "normal"),
+    Option(
+        "eval_gate", "MODE", _gate_mode, "normal, or strict: what is inconclusive fails too; default: normal", "normal"
+    ),
     Option(
         "eval_baseline",
         "REF",
         _text,
         "compare with this baseline: a file, a run ID or 'last' or 'mlflow:RUN_ID|latest'; "
-        "default pitcheval-baseline.json if it is there",
+        "default: pitcheval-baseline.json if it is there",
         "pitcheval-baseline.json",
     ),
-    Option("eval_update_baseline", None, bool, "write the scores of this run to the baseline file"),
+    Option(
+        "eval_update_baseline",
+        None,
+        bool,
+        "write the scores of this run to the baseline file, which --eval-baseline names",
+    ),
     Option(
         "eval_baseline_allow",
         "WHAT[,WHAT...]",
         _allowed,
-        f"compare with the baseline although these have changed: {', '.join(ALLOWED)}",
+        f"compare with the baseline although these have changed: {', '.join(ALLOWED)}; default: none",
         frozenset(),
     ),
     Option(
@@ -177,7 +211,7 @@ OPTIONS = (
         "eval_mlflow_timeout",
         "SECONDS",
         _number(float, 0, "a number of seconds above 0", below=True),
-        "wait for the MLflow tracker at most so long in all; what was not logged waits for pitcheval sync; default 10",
+        "wait for the MLflow tracker at most so long in all; what was not logged waits for pitcheval sync; default: 10",
     ),
     Option(
         "eval_mlflow_experiment",
@@ -187,29 +221,39 @@ OPTIONS = (
     ),
     Option("eval_mlflow_run_name", "NAME", _text, "name of the MLflow run; default: pitcheval and the run's ID"),
     Option("eval_mlflow_traces", None, bool, "log a trace of each evaluated example to MLflow"),
-    Option("eval_json", "PATH", _text, "write the run file to PATH as well"),
-    Option("eval_html", "PATH", _text, "write a report of the run to PATH, an HTML file that needs no other"),
-    Option("eval_markdown", "PATH", _text, "write a summary of the run to PATH, for a comment on a pull request"),
+    Option("eval_json", "PATH", _text, "write the run file to PATH as well; default: to --eval-dir only"),
+    Option(
+        "eval_html",
+        "PATH",
+        _text,
+        "write a report of the run to PATH, an HTML file that needs no other; default: not written",
+    ),
+    Option(
+        "eval_markdown",
+        "PATH",
+        _text,
+        "write a summary of the run to PATH, for a comment on a pull request; default: not written",
+    ),
     Option(
         "eval_timeout",
         "SECONDS",
         _number(float, 0, "a number of seconds above 0", below=True),
-        "timeout of an evaluation test that has none of its own; default 300",
+        "timeout of an evaluation test that has none of its own; default: 300",
         300.0,
     ),
     Option(
         "eval_dir",
         "PATH",
         _text,
-        "where runs and compiled programs are kept; default .pitcheval",
+        "where runs and compiled programs are kept; default: .pitcheval",
         ".pitcheval",
     ),
 )
 
 INI_ONLY = (
-    Option("generator_temperature", None, _temperature, "temperature of generator_lm; default 1.0", 1.0),
-    Option("evaluator_temperature", None, _temperature, "temperature of evaluator_lm; default 0.7", 0.7),
-    Option("generator_api_base", None, _text, "URL of the API that serves generator_lm"),
+    Option("generator_temperature", None, _temperature, "temperature of generator_lm; default: 1.0", 1.0),
+    Option("evaluator_temperature", None, _temperature, "temperature of evaluator_lm; default: 0.7", 0.7),
+    Option("generator_api_base", None, _text, "URL of the API that serves generator_lm; default: the provider's"),
     Option("evaluator_api_base", None, _text, "URL of the API that serves evaluator_lm; default: the generator's"),
 )
 
@@ -236,6 +280,7 @@ def add_options(parser: pytest.Parser) -> None:
             ) from None
     for option in (*OPTIONS, *INI_ONLY):
         kind: Literal["bool", "string"] = "bool" if option.parse is bool else "string"
-        parser.addini(option.name, option.help, type=kind, default=None)
+        text = f"as {option.flag}" if option in OPTIONS else option.help
+        parser.addini(option.name, text, type=kind, default=None)
     for name, text in {**LM_ARGUMENTS, **MLFLOW_TAGS}.items():
         parser.addini(name, text, type="linelist", default=[])

@@ -32,16 +32,19 @@ from pytest_pitcheval.fixtures import (  # noqa: F401  # pytest looks for fixtur
 from pytest_pitcheval.ownership import is_ours
 from pytest_pitcheval.session import SESSION, Session, get_session
 
-_EVALUATION = (
-    "evaluation(dataset, *, inputs, threshold=None, rollouts=None, limit=None, min_mean=None, min_pass_rate=None, "
-    "max_error_rate=None, max_regression=None, max_example_drop=None): "
-    "run the test once for each example of dataset, a path relative to the test file (.jsonl, .json, .csv, "
-    ".parquet), a list of dspy.Example, or a callable that returns one; min_ and max_ are gates for all together"
-)
-_OPTIMIZATION = (
-    "optimization(method, **settings): optimize the program with method (the command line's --optimization wins); "
-    "settings go to the DSPy optimizer; stackable"
-)
+_EVALUATION = """\
+evaluation(dataset, *, inputs, threshold=None, rollouts=None,
+    limit=None, min_mean=None, min_pass_rate=None, max_error_rate=None,
+    max_regression=None, max_example_drop=None): a test for each example of
+    dataset: a path relative to the test file (.jsonl, .json, .csv, .parquet), a
+    list of dspy.Example, or a callable that returns one. inputs: the names of
+    its input fields; threshold: the lowest score that passes; rollouts: how
+    often to ask each (1); limit: only the first so many. min_... and max_...
+    are gates for all examples together."""
+_OPTIMIZATION = """\
+optimization(method, **settings): optimize the program with method
+    before it is evaluated, unless --optimization names others; settings go to
+    DSPy's optimizer. Several make a test for each method."""
 
 
 _DIST_CHOSEN = pytest.StashKey[bool]()

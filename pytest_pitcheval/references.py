@@ -48,11 +48,15 @@ def repeated_run(settings: Settings) -> Mapping[str, Any] | None:
     if reference is None:
         return None
     from pytest_pitcheval import run_files
+    from pytest_pitcheval.merging import MERGED_FROM
 
     try:
-        return run_files.read(run_files.find(settings.directory, reference, unfinished=True)).run
+        run = run_files.read(run_files.find(settings.directory, reference, unfinished=True)).run
+        if parts := run.get(MERGED_FROM):
+            raise PitchevalError(f"merged of other runs; expected one of {', '.join(map(str, parts))}")
     except PitchevalError as error:
         raise pytest.UsageError(f"{option}: {reference!r}: {error}") from None
+    return run
 
 
 def load_baseline(settings: Settings, folder: Path) -> LoadedBaseline | None:

@@ -97,7 +97,9 @@ class RolloutRun:
         settings = dspy_settings(generator.lm)
         with self._timed(), rollouts.entered(self.scope, GENERATOR, **settings):
             try:
-                return evaluation.predict(generator.program, example.inputs().toDict(), self.scope)
+                return evaluation.predict(
+                    generator.program, dict(example.inputs().items()), self.scope
+                )  # toDict unmakes models
             except PitchevalError:
                 raise
             except Exception as error:

@@ -47,6 +47,7 @@ class _Group:
     optimization: str
     gates: dict[str, float]
     not_run: list[str]
+    settings: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,11 +111,11 @@ def from_document(document: Any, path: Path) -> RunFile:
     tests = storage.validated(list[dict[str, Any]], document.get("tests"), f"{path}: tests")
     groups = storage.validated(list[_Group], document.get("summary"), f"{path}: summary")
     missing = storage.validated(list[_MissingTest], document.get("missing"), f"{path}: missing")
-    limits = {(group.test, group.optimization): group.gates for group in groups}
+    about = {(group.test, group.optimization): group for group in groups}
     found = [record_from(test, f"{path}: tests.{position}") for position, test in enumerate(tests)]
     records = {record.nodeid: record for record in found}
     lost = {one.nodeid: one for one in missing if one.nodeid not in records}
-    left = [*(_collected(one, limits) for one in records.values()), *(_collected(one, limits) for one in lost.values())]
+    left = [*(_collected(one, about) for one in records.values()), *(_collected(one, about) for one in lost.values())]
     outcome = Outcome(
         collected=left,
         records=records,
@@ -158,9 +159,9 @@ def _checked_run(run: Any, name: str) -> Mapping[str, Any]:
     return run
 
 
-def _collected(one: Record | _MissingTest, limits: Mapping[Key, Mapping[str, float]]) -> Collected:
-    own = limits.get((one.test, one.optimization), {})
-    return Collected(one.nodeid, one.test, one.example_id, one.optimization, own)
+def _collected(one: Record | _MissingTest, groups: Mapping[Key, _Group]) -> Collected:
+    group = groups.get((one.test, one.optimization), _Group(one.test, one.optimization, {}, []))
+    return Collected(one.nodeid, one.test, one.example_id, one.optimization, group.gates, group.settings)
 
 
 def record_from(data: Mapping[str, Any], name: str) -> Record:

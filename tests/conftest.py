@@ -19,6 +19,7 @@ for name in ("OPENAI_API_BASE", "OPENAI_BASE_URL", "PYTEST_ADDOPTS", "GITHUB_ACT
 
 import pytest
 from background import PATIENCE, Background, is_alive
+from command_line import Command
 from mlflow_server import SharedServer, shared
 from openai_server import OpenAIServer, Request, chat_format, dspy_answer
 
@@ -220,6 +221,14 @@ def suite(
     yield Suite(pytester, server)
     configured.disk_cache.close()
     dspy.cache = previous
+
+
+@pytest.fixture
+def command(suite: Suite, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
+    """The ``pitcheval`` command in the suite's folder."""
+    monkeypatch.chdir(suite.path)
+    monkeypatch.setenv("COLUMNS", "80")
+    return Command(suite, capsys)
 
 
 @pytest.fixture(params=[("-p", "no:xdist"), ("-n0",), ("-n2",)], ids=["without-xdist", "n0", "n2"])

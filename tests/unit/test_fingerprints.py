@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import enum
 import functools
 import importlib.util
 import os
@@ -17,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from pytest_pitcheval.fingerprints import describe, fingerprint
+from pytest_pitcheval.fingerprints import Describer, describe, fingerprint
 
 
 class Example:
@@ -172,3 +173,19 @@ def test_of_pytests_own_objects_only_the_kind_counts(request: pytest.FixtureRequ
 
     assert "SubRequest" in str(describe(metric)) or "TopRequest" in str(describe(metric))
     assert "config" not in str(describe(metric)["closure"])
+
+
+class Size(enum.Enum):
+    SMALL = "small"
+
+
+def test_of_pythons_own_classes_no_source_is_read() -> None:
+    read: list[object] = []
+
+    def digest(code: object) -> str:
+        read.append(code)
+        return "source"
+
+    first = Describer(digest).describe({"size": Size.SMALL, "founded": datetime.date(2000, 1, 1)})
+    assert set(read) == {Size}
+    assert first != Describer(digest).describe({"size": Size.SMALL, "founded": datetime.date(2000, 1, 2)})
