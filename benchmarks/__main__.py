@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import gate_simulation, html, mlflow_logging, regression, startup
+from benchmarks import gate_simulation, html, mlflow_logging, regression, startup, throughput
 
 BENCHMARKS = {
     "startup": startup.main,
+    "throughput": throughput.main,
     "html": html.main,
     "mlflow": mlflow_logging.main,
     "gate_simulation": gate_simulation.main,

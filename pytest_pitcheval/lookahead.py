@@ -48,6 +48,7 @@ class LookAhead(InTurn):
         prepare: Callable[[pytest.Item], RunningTest | None],
         window: int,
         say: Callable[[str], None],
+        tick: Callable[[], None],
         note: Callable[[str, str], None],
     ) -> None:
         super().__init__(rollouts, pool)
@@ -55,6 +56,7 @@ class LookAhead(InTurn):
         self._prepare = prepare
         self._window = window
         self._say = say
+        self._tick = tick
         self._note = note
         self._lanes: dict[Key, Lane | None] = {}
         rollouts.look_ahead()
@@ -175,7 +177,9 @@ class LookAhead(InTurn):
         __tracebackhide__ = True
         if not result.done:
             with self._rollouts.awaited(), timeouts.stopped(test.item) as limit:
+                self._tick()
                 while not result.wait(_TICK):
+                    self._tick()
                     self._check(flight, limit)
         return result.get()
 

@@ -2,30 +2,64 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from contextlib import AbstractContextManager
+from typing import TextIO
 
 import pytest
 
+_ROOM_BELOW = "\x1bD\x1bM"
+"""One line down, which scrolls if it must, and back up in the same column."""
+_SAVE, _RESTORE, _NEXT_LINE, _CLEAR = "\x1b7", "\x1b8", "\x1b[1B\r", "\x1b[K"
+
 
 class Progress:
-    """Says what takes long; silent with ``-qq``."""
+    """Says what takes long, on standard error; silent with ``-q`` (`show`) or ``-qq`` (`say`)."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
+        self.is_shown = False
+        """Whether a text stands below pytest's own."""
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether somebody looks at a terminal."""
+        return self._stream.isatty()
 
     def say(self, text: str) -> None:
-        """One line on standard error, which xdist's workers share with the controller."""
-        if self._config.get_verbosity() < -1:
+        """One line, from any process: xdist's workers share standard error with the controller."""
+        if self._config.get_verbosity() >= -1:
+            self._write(f"\npitcheval: {text}\n" if self.is_terminal else f"pitcheval: {text}\n")
+
+    def show(self, text: str) -> None:
+        """On a terminal ``text`` stands below the line that pytest is writing until `erase`; else it is a line."""
+        if self._config.get_verbosity() < 0:
             return
+        if self.is_terminal:
+            self.is_shown = True
+            self._write(f"{_ROOM_BELOW}{_SAVE}{_NEXT_LINE}pitcheval: {text}{_CLEAR}{_RESTORE}")
+        else:
+            self.say(text)
+
+    def erase(self) -> None:
+        """Take away what is shown: pytest is going to write."""
+        if self.is_shown:
+            self.is_shown = False
+            self._write(f"{_SAVE}{_NEXT_LINE}{_CLEAR}{_RESTORE}")
+
+    @property
+    def _stream(self) -> TextIO:
+        return sys.__stderr__ or sys.stderr
+
+    def _write(self, text: str) -> None:
+        with self._uncaptured():
+            self._stream.write(text)
+            self._stream.flush()
+
+    def _uncaptured(self) -> AbstractContextManager[None]:
         capture = self._config.pluginmanager.getplugin("capturemanager")
         if capture is None:
-            self._write(text)
-            return
-        with capture.global_and_fixture_disabled():
-            self._write(text)
-
-    @staticmethod
-    def _write(text: str) -> None:
-        stream = sys.__stderr__ or sys.stderr
-        stream.write(f"\npitcheval: {text}\n" if stream.isatty() else f"pitcheval: {text}\n")
-        stream.flush()
+            return contextlib.nullcontext()
+        uncaptured: AbstractContextManager[None] = capture.global_and_fixture_disabled()
+        return uncaptured

@@ -42,6 +42,8 @@ class Rollouts:
         self._stack = contextlib.ExitStack()
         self._is_awaiting = False
         self._closed = False
+        self.calls_waiting = 0
+        """How many LM calls wait for permission now."""
         self.callback = LMCallback(self)
 
     def current(self) -> Scope | None:
@@ -115,11 +117,17 @@ class Rollouts:
         """Within it, the calling thread waits for permission to ask: that is charged to no rollout, and no test."""
         scope = self._own_scope() or self._of_test
         with contextlib.ExitStack() as stack:
+            self._count_waiting(1)
+            stack.callback(self._count_waiting, -1)
             if scope is not None:
                 stack.enter_context(scope.waiting())
             if threading.get_ident() == self._home and not self._is_awaiting:
                 stack.enter_context(self._clock())
             yield
+
+    def _count_waiting(self, change: int) -> None:
+        with self._mutex:
+            self.calls_waiting += change
 
     @contextlib.contextmanager
     def outside(self) -> Iterator[None]:

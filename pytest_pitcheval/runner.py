@@ -20,7 +20,7 @@ from pytest_pitcheval.scopes import Answers
 from pytest_pitcheval.session import RUNNING, Session
 from pytest_pitcheval.slots import LocalSlots, SharedSlots, Slots
 from pytest_pitcheval.upcoming import Upcoming, plan_path
-from pytest_pitcheval.workers import FlightLog, Worker, stop_path
+from pytest_pitcheval.workers import FlightLog, Worker, stop_path, write_flying
 
 _AHEAD = 4
 """Tests prepared ahead for each rollout that may be in flight: a slow one holds up the others only after so many."""
@@ -40,6 +40,7 @@ class Runner:
         self._log: FlightLog | None = None
         if self._worker is not None:
             self._log = FlightLog(session.make_runtime_dir(), self._worker.name)
+        self._told = (0, 0)
         self.running: RunningTest | None = None
         self.upcoming = Upcoming(items, plan_path(session.runtime_dir, self._worker.name) if self._worker else None)
         self.pool = Pool(self._slots(), stop_path(session.runtime_dir).exists if self._worker else lambda: False)
@@ -48,6 +49,20 @@ class Runner:
     def is_stopping(self) -> bool:
         """Whether pytest runs no further test."""
         return bool(self._items and (self._items[0].session.shouldfail or self._items[0].session.shouldstop))
+
+    @property
+    def flying(self) -> tuple[int, int]:
+        """How many rollouts are in flight here, and how many LM calls wait for the rate limit."""
+        rollouts = self._session.rollouts if "dspy" in sys.modules else None
+        return self.pool.in_flight, rollouts.calls_waiting if rollouts else 0
+
+    def tick(self) -> None:
+        """Time passes while a test waits: say so, or tell the controller."""
+        if self._worker is None:
+            self._session.display.update()
+        elif self.flying != self._told:
+            self._told = self.flying
+            write_flying(self._session.runtime_dir, self._worker.name, *self._told)
 
     @property
     def concurrency(self) -> int:
@@ -77,6 +92,7 @@ class Runner:
                     self._prepare,
                     window,
                     say=Progress(session.config).say,
+                    tick=self.tick,
                     note=self._log.add if self._log else lambda what, nodeid: None,
                 )
         return self._evaluator

@@ -67,11 +67,26 @@ class RunningHooks:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, Any, Any]:
         if not self._session.is_worker:
+            self._session.display.erase()
             self._keep(report)
         outcome = yield
+        self._after(report)
         if self._session.runner is not None and self._session.runner.is_stopping:
             self._session.stop()
         return outcome
+
+    def _after(self, report: pytest.TestReport) -> None:
+        if report.when != "teardown":
+            return
+        if self._session.is_worker:
+            self._runner.tick()
+        elif hasattr(report, reports.RECORD):
+            self._session.display.update()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logstart(self) -> None:
+        if not self._session.is_worker:
+            self._session.display.erase()
 
     def _keep(self, report: pytest.TestReport) -> None:
         if record := getattr(report, reports.RECORD, None):

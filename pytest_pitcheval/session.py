@@ -19,6 +19,7 @@ from pytest_pitcheval.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from pytest_pitcheval.compilation import Compiler
+    from pytest_pitcheval.display import Display
     from pytest_pitcheval.dspy_examples import Trainsets
     from pytest_pitcheval.identities import Identities
     from pytest_pitcheval.outbox import Outbox
@@ -74,6 +75,7 @@ class Session:
         self.runner: Runner | None = None
         self.started = time.monotonic()
         self._outbox: Outbox | None = None
+        self._display: Display | None = None
         self._watching = False
         self._rollouts: Rollouts | None = None
         self._compiler: Compiler | None = None
@@ -223,11 +225,21 @@ class Session:
             self._outbox = Outbox(self)
         return self._outbox
 
+    @property
+    def display(self) -> Display:
+        """What says how far the session has come; not in workers."""
+        if self._display is None:
+            from pytest_pitcheval.display import Display
+
+            self._display = Display(self)
+        return self._display
+
     def keep(self, nodeid: str, record: Mapping[str, Any]) -> None:
         """A record has arrived, without credentials; ``nodeid`` is the test's own, which may have one in it."""
         from pytest_pitcheval.records import Record
 
         self.records[nodeid] = Record.from_dict(record)
+        self.display.add(self.records[nodeid])
         self.outbox.add(record)
 
     def make_runtime_dir(self) -> Path:
@@ -249,6 +261,8 @@ class Session:
     def conclude(self) -> Results | None:
         """Sum the session up and write its run file; None in a worker, and where no evaluation test was run."""
         self.stop()
+        if self._display is not None:
+            self._display.erase()
         if self.is_worker or not (self.records or (self.lost and self.has_evaluations)):
             return None
         from pytest_pitcheval.results import conclude

@@ -14,6 +14,7 @@ import pytest
 from pytest_pitcheval import storage
 
 _CRASHED = "crashed-"
+_FLYING = "flying-"
 
 
 class Worker(NamedTuple):
@@ -102,3 +103,14 @@ class FlightLog:
             if worker not in self._dead:
                 self._dead[worker] = read_log(log_path(self._folder, worker))
         return self._dead.values()
+
+
+def write_flying(folder: Path, worker: str, in_flight: int, waiting: int) -> None:
+    """Tell the controller how many rollouts ``worker`` has in flight, and how many LM calls wait for the limit."""
+    storage.write_json(folder / f"{_FLYING}{worker}.json", [in_flight, waiting], indent=None)
+
+
+def read_flying(folder: Path) -> tuple[int, int]:
+    """What all workers have told, in sum."""
+    told = [storage.read_json(path) for path in folder.glob(f"{_FLYING}*.json")]
+    return sum(one[0] for one in told), sum(one[1] for one in told)

@@ -57,6 +57,7 @@ PURE = {
     "spool",
     "starter_files",
     "statistics",
+    "status",
     "storage",
     "summaries",
     "terminal",

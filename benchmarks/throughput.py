@@ -1,0 +1,269 @@
+"""How fast examples go through: plain pytest, ``dspy.Evaluate`` and this plugin against one provider, in one run.
+
+Whole processes, a provider on loopback that takes a set time for each answer and counts. Each example makes two LM
+calls, the second of which depends on the first.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from openai_server import OpenAIServer, Request
+
+EXAMPLES, LATENCY, THREADS = 60, 0.5, 32
+MANY, MANY_THREADS = 1_000, 64
+SIZES = (1_000, 10_000)
+RATE, RATED = 60, 360
+"""LM requests a second, and examples, for the rate limit."""
+
+PROGRAM = """
+import dspy
+import pytest
+
+ROWS = [dspy.Example(question=f"question {{n}}?").with_inputs("question") for n in range({examples})]
+LM = dict(api_base="{url}", api_key="none", temperature=1.0)
+
+
+class Pair(dspy.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = dspy.Predict("question -> draft")
+        self.second = dspy.Predict("draft -> answer")
+
+    def forward(self, question):
+        return self.second(draft=self.first(question=question).draft)
+
+
+def metric(example, pred, trace=None):
+    return 0.75 if pred.answer else 0.0
+"""
+
+PLAIN = """
+from program import *
+
+LM["cache"] = False
+
+
+@pytest.fixture(scope="session")
+def program():
+    return Pair()
+
+
+@pytest.mark.parametrize("example", ROWS, ids=range(len(ROWS)))
+def test_plain(program, example):
+    with dspy.context(lm=dspy.LM("openai/generator", **LM)):
+        assert metric(example, program(**example.inputs())) >= 0.5
+"""
+
+EVALUATE = """
+from program import *
+
+dspy.configure(lm=dspy.LM("openai/generator", cache=False, **LM))
+dspy.Evaluate(devset=ROWS, metric=metric, num_threads={threads}, display_progress=False)(Pair())
+"""
+
+CONFTEST = """
+import os
+import resource
+
+import dspy
+import pytest
+import program as own
+
+
+@pytest.fixture(scope="session")
+def generator_lm():
+    return dspy.LM("openai/generator", **own.LM)
+
+
+@pytest.fixture(scope="session")
+def program():
+    return own.Echo() if os.environ.get("ECHO") else own.Pair()
+
+
+@pytest.fixture(scope="session")
+def metric():
+    return own.metric
+
+
+def pytest_unconfigure(config):
+    if not hasattr(config, "workerinput") and "CONTROLLER" in os.environ:
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        with open(os.environ["CONTROLLER"], "w") as file:
+            print(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, file=file)
+"""
+
+ECHO = """
+
+class Echo(dspy.Module):
+    def forward(self, question):
+        return dspy.Prediction(answer=question)
+"""
+
+EVALUATION = """
+import program
+import pytest
+
+
+@pytest.mark.evaluation(program.ROWS, inputs=["question"], threshold=0.5)
+def test_evaluation(score):
+    assert score >= score.threshold
+"""
+
+TRIVIAL = """
+import pytest
+
+
+@pytest.mark.parametrize("number", range({examples}))
+def test_trivial(number):
+    pass
+"""
+
+INI = "[pytest]\neval_mlflow = off\npythonpath = .\n"
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """One process with all its children: seconds, CPU seconds, MB of the largest, and what the provider saw."""
+
+    wall: float
+    cpu: float
+    megabytes: float
+    requests: list[Request]
+    peak: int
+
+    def row(self, name: str) -> str:
+        """A line of a table."""
+        return f"{name:<34}{self.wall:8.2f}{self.cpu:8.2f}{self.megabytes:8.0f}{len(self.requests):10}{self.peak:10}"
+
+
+HEAD = f"{'':<34}{'wall s':>8}{'CPU s':>8}{'MB':>8}{'requests':>10}{'in flight':>10}"
+
+
+def main() -> None:
+    """Print the tables, with the ratios that matter and their bounds."""
+    compare()
+    many()
+    rate_limit()
+    records()
+
+
+def compare() -> None:
+    """The ways to evaluate the same examples."""
+    print(f"{EXAMPLES} examples x 2 calls x {LATENCY:g} s\n{HEAD}")
+    with OpenAIServer(latency=LATENCY) as server, tempfile.TemporaryDirectory() as folder:
+        suite = write(Path(folder), server, EXAMPLES)
+        plugin = [f"--eval-concurrency={THREADS}"]
+        ways = {
+            "pytest + dspy": pytest_("-p", "no:pitcheval", "test_plain.py"),
+            "pytest + dspy, -n 4": pytest_("-p", "no:pitcheval", "test_plain.py", "-n4"),
+            f"dspy.Evaluate, {THREADS} threads": [sys.executable, "evaluate.py"],
+            f"pitcheval, {THREADS} in flight": pytest_("test_evaluation.py", "-p", "no:xdist", *plugin),
+            f"pitcheval, {THREADS} in flight, -n 4": pytest_("test_evaluation.py", "-n4", *plugin),
+        }
+        found = [measure(suite, server, command) for command in ways.values()]
+        for name, one in zip(ways, found, strict=True):
+            print(one.row(name))
+    _, plain4, evaluate, one_process, four = found
+    print(f"one process / dspy.Evaluate       {one_process.wall / evaluate.wall:6.2f}  (bound 1.15)")
+    print(f"-n 4 / plain pytest -n 4          {four.wall / plain4.wall:6.2f}  (bound 0.35)\n")
+
+
+def many() -> None:
+    """Many examples against the least time that is possible."""
+    print(f"{MANY} examples x 2 calls x {LATENCY:g} s, {MANY_THREADS} in flight\n{HEAD}")
+    with OpenAIServer(latency=LATENCY) as server, tempfile.TemporaryDirectory() as folder:
+        suite = write(Path(folder), server, MANY)
+        imports = measure(suite, server, [sys.executable, "-c", "import pytest, dspy; import dspy.clients.lm"])
+        found = measure(suite, server, pytest_("test_evaluation.py", "-q", f"--eval-concurrency={MANY_THREADS}"))
+        four = measure(suite, server, pytest_("test_evaluation.py", "-q", f"--eval-concurrency={MANY_THREADS}", "-n4"))
+    print(imports.row("imports"))
+    print(found.row("one process"))
+    print(four.row("-n 4"))
+    least = len(found.requests) * LATENCY / MANY_THREADS + imports.wall
+    for name, one in (("one process", found), ("-n 4", four)):
+        print(f"{name:<12}/ (calls x latency / {MANY_THREADS} + imports) {one.wall / least:6.2f}  (bound 1.20)")
+    print()
+
+
+def rate_limit() -> None:
+    """Requests in any second under a limit, over four workers."""
+    with OpenAIServer(latency=0.1) as server, tempfile.TemporaryDirectory() as folder:
+        suite = write(Path(folder), server, RATED)
+        limit = [f"--eval-rate-limit={RATE}/s", f"--eval-concurrency={THREADS}", "-n4", "-q"]
+        found = measure(suite, server, pytest_("test_evaluation.py", *limit))
+    times = sorted(request.started for request in found.requests)
+    most = max(sum(start <= time < start + 1 for time in times) for start in times)
+    begun = times[0] + 1  # all workers are there by then
+    used = sum(begun <= time < begun + 10 for time in times) / 10
+    print(
+        f"rate limit {RATE}/s, -n 4: at most {most} in any second (bound {RATE}), {used:.1f} a second over ten (54)\n"
+    )
+
+
+def records() -> None:
+    """What records cost the controller, beyond pytest and xdist."""
+    print("controller, -n 2             CPU s      MB  CPU s of trivial tests  ms a record")
+    cost = {}
+    for size in SIZES:
+        with OpenAIServer() as server, tempfile.TemporaryDirectory() as folder:
+            suite = write(Path(folder), server, size)
+            Path(suite, "test_trivial.py").write_text(TRIVIAL.format(examples=size), encoding="utf-8")
+            cpu, megabytes = controller(suite, server, "test_evaluation.py")
+            plain, _ = controller(suite, server, "test_trivial.py", "-p", "no:pitcheval")
+        cost[size] = cpu - plain
+        print(f"{size:6} records         {cpu:12.2f}{megabytes:8.0f}{plain:24.2f}{1000 * cost[size] / size:13.2f}")
+    small, large = (cost[size] for size in SIZES)
+    print(f"10,000 / (10 x 1,000) {large / small / 10:8.2f}  (bound 1.20; and 1 ms a record)")
+
+
+def controller(suite: Path, server: OpenAIServer, *arguments: str) -> tuple[float, float]:
+    """CPU seconds and MB of the controller alone."""
+    note = suite / "controller.txt"
+    os.environ |= {"CONTROLLER": str(note), "ECHO": "1"}
+    measure(suite, server, pytest_(*arguments, "-n2", "-q"))
+    del os.environ["CONTROLLER"], os.environ["ECHO"]
+    cpu, megabytes = map(float, note.read_text(encoding="utf-8").split())
+    return cpu, megabytes
+
+
+def pytest_(*arguments: str) -> list[str]:
+    """A command line."""
+    return [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
+
+
+def write(folder: Path, server: OpenAIServer, examples: int) -> Path:
+    """The suite, in each of its forms."""
+    files = {
+        "pytest.ini": INI,
+        "program.py": PROGRAM.format(examples=examples, url=server.url) + ECHO,
+        "conftest.py": CONFTEST,
+        "test_plain.py": PLAIN,
+        "test_evaluation.py": EVALUATION,
+        "evaluate.py": EVALUATE.format(threads=THREADS),
+    }
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+def measure(suite: Path, server: OpenAIServer, command: Sequence[str]) -> Measured:
+    """Run ``command`` to its end; SystemExit if it does not end well."""
+    server.clear()
+    environment = {**os.environ, "DSPY_CACHEDIR": str(suite / "cache"), "LITELLM_LOCAL_MODEL_COST_MAP": "true"}
+    start = time.perf_counter()
+    process = subprocess.Popen(command, cwd=suite, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert process.stdout is not None
+    output = process.stdout.read()
+    _, status, used = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - start
+    if status:
+        raise SystemExit(f"{' '.join(command)}: {output.decode()[-3000:]}")
+    return Measured(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, server.requests, server.peak_in_flight)

@@ -1,0 +1,68 @@
+"""The line that says how far a session has come: kept below pytest's own output, or now and then without a terminal."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from typing import TYPE_CHECKING
+
+from pytest_pitcheval import storage
+from pytest_pitcheval.progress import Progress
+from pytest_pitcheval.records import Record, Usage
+from pytest_pitcheval.status import Status
+from pytest_pitcheval.workers import read_flying
+
+if TYPE_CHECKING:
+    from pytest_pitcheval.session import Session
+
+_REDRAWN = 0.5
+"""Seconds between two drawings on a terminal."""
+_PRINTED = 10.0
+"""Seconds between two lines elsewhere."""
+
+
+class Display:
+    """Of the process that reports: the controller, or pytest on its own."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._progress = Progress(session.config)
+        self._usage = Usage()
+        self._started = self._drawn = time.monotonic()
+        self._text = ""
+        self._total: int | None = None
+
+    def add(self, record: Record) -> None:
+        """A record has arrived."""
+        self._usage += record.usage
+
+    def update(self) -> None:
+        """Say how far the session is; what was just said is shown again on a terminal, if it was erased."""
+        now, on_terminal = time.monotonic(), self._progress.is_terminal
+        if now - self._drawn >= (_REDRAWN if on_terminal else _PRINTED):
+            self._drawn = now
+            self._text = self._status(now - self._started).text(shutil.get_terminal_size().columns - 12)
+        elif not on_terminal or self._progress.is_shown:
+            return
+        if self._text:
+            self._progress.show(self._text)
+
+    def erase(self) -> None:
+        """Make room for what pytest prints next."""
+        self._progress.erase()
+
+    def _status(self, seconds: float) -> Status:
+        in_flight, waiting = self._flying()
+        return Status(len(self._session.records), self._count(), in_flight, waiting, self._usage, seconds)
+
+    def _count(self) -> int:
+        if self._total is None:
+            path = self._session.collected_path
+            left = storage.read_json(path)["tests"] if path.exists() else self._session.collected
+            self._total = len(left)
+        return self._total
+
+    def _flying(self) -> tuple[int, int]:
+        if self._session.runner is not None:
+            return self._session.runner.flying
+        return read_flying(self._session.runtime_dir)
