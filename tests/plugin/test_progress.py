@@ -70,6 +70,6 @@ def test_nothing_with_q(slow: Suite) -> None:
 
 
 def test_waits_for_the_rate_limit_are_said(slow: Suite) -> None:
-    slow.rows(12)
-    screens = list(on_a_terminal(slow, "-p", "no:xdist", "--eval-rate-limit=6/s"))
+    slow.rows(6)
+    screens = list(on_a_terminal(slow, "-p", "no:xdist", "--eval-rate-limit=2/s"))
     assert any("waiting for the rate limit" in line for screen in screens for line in screen)
