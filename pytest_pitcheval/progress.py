@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sys
 from contextlib import AbstractContextManager
 from typing import TextIO
@@ -22,10 +23,11 @@ class Progress:
         self.is_shown = False
         """Whether a text stands below pytest's own."""
 
-    @property
+    @functools.cached_property
     def is_terminal(self) -> bool:
-        """Whether somebody looks at a terminal."""
-        return self._stream.isatty()
+        """Whether somebody looks at a terminal; while pytest captures output, that is a file."""
+        with self._uncaptured():
+            return self._stream.isatty()
 
     def say(self, text: str) -> None:
         """One line, from any process: xdist's workers share standard error with the controller."""
