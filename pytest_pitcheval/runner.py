@@ -177,3 +177,9 @@ class Runner:
         self.running = None
         if "dspy" in sys.modules:
             self._session.rollouts.begin(None)
+
+    def close(self) -> None:
+        """Begin and note nothing more."""
+        self.pool.close()
+        if self._log is not None:
+            self._log.close()

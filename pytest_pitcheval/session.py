@@ -281,6 +281,8 @@ class Session:
         """Give back what this process took; the controller also ends the session's servers."""
         if self._outbox is not None:
             self._outbox.close()
+        if self.runner is not None:
+            self.runner.close()
         if self._rollouts is not None:
             self._rollouts.uninstall()
         if not self.is_worker and self.runtime_dir.exists():

@@ -86,8 +86,14 @@ class FlightLog:
     def add(self, what: str, nodeid: str) -> None:
         """Note that a flight of ``nodeid`` has ``begun`` or ``landed``, or that it runs ``alone``."""
         with self._mutex:
-            self._file.write(json.dumps([what, nodeid]) + "\n")
-            self._file.flush()
+            if not self._file.closed:  # as it is at the end of a session, whose flights nobody waits for
+                self._file.write(json.dumps([what, nodeid]) + "\n")
+                self._file.flush()
+
+    def close(self) -> None:
+        """Note nothing more."""
+        with self._mutex:
+            self._file.close()
 
     def was_begun(self, nodeid: str) -> bool:
         """Whether a worker that has crashed had begun with ``nodeid``: some of it is paid for."""
