@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import shutil
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -21,6 +23,12 @@ _PRINTED = 10.0
 """Seconds between two lines elsewhere."""
 
 
+def _preload() -> None:
+    """Import what the end of the session needs, which takes half a second, while tests wait for their LM."""
+    for module in ("scipy.special", "pytest_pitcheval.results", "pytest_pitcheval.terminal"):
+        importlib.import_module(module)
+
+
 class Display:
     """Of the process that reports: the controller, or pytest on its own."""
 
@@ -30,6 +38,7 @@ class Display:
         self._usage = Usage()
         self._started = self._drawn = time.monotonic()
         self._text = ""
+        self._preloading: threading.Thread | None = None
         self._total: int | None = None
 
     def add(self, record: Record) -> None:
@@ -38,6 +47,9 @@ class Display:
 
     def update(self) -> None:
         """Say how far the session is; what was just said is shown again on a terminal, if it was erased."""
+        if self._preloading is None:
+            self._preloading = threading.Thread(target=_preload, name="pitcheval-imports", daemon=True)
+            self._preloading.start()
         now, on_terminal = time.monotonic(), self._progress.is_terminal
         if now - self._drawn >= (_REDRAWN if on_terminal else _PRINTED):
             self._drawn = now

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pytest_pitcheval import publishing, results, timeouts
+from pytest_pitcheval import github, results, timeouts
 from pytest_pitcheval.journal import Journal
 from pytest_pitcheval.tracker import LOGGING_SECONDS, Tracker
 
@@ -36,8 +36,11 @@ class Outbox:
         settings = self._session.settings
         if settings.junit_path is not None:
             results.amend_junit(self._session, found, settings.junit_path)
-        baseline = self._session.baseline
-        publishing.write_reports(settings, found, baseline.records if baseline else {})
+        if settings.html_path or settings.markdown_path or github.summary_path():
+            from pytest_pitcheval import publishing
+
+            baseline = self._session.baseline
+            publishing.write_reports(settings, found, baseline.records if baseline else {})
         if self.tracker is not None:
             seconds = settings.mlflow.timeout or LOGGING_SECONDS
             seconds = timeouts.left_of_session(self._session.config, time.monotonic() - self._session.started, seconds)

@@ -20,8 +20,6 @@ def write_reports(settings: Settings, results: Results, before: Mapping[str, Rec
     ``before`` are the records of the baseline, by node ID.
     """
     summary = github.summary_path()
-    if not (settings.html_path or settings.markdown_path or summary):
-        return
     path = run_files.run_path(settings.directory, str(results.document["run"]["id"]))
     try:
         report = run_reports.as_decided(run_files.from_document(results.document, path), before)

@@ -66,30 +66,32 @@ class RunningHooks:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, Any, Any]:
+        self._make_room()
         if not self._session.is_worker:
-            self._session.display.erase()
             self._keep(report)
         outcome = yield
-        self._after(report)
+        if report.when == "teardown":
+            self._tick()
         if self._session.runner is not None and self._session.runner.is_stopping:
             self._session.stop()
         return outcome
 
-    def _after(self, report: pytest.TestReport) -> None:
-        if report.when != "teardown":
-            return
+    def _tick(self) -> None:
         if self._session.is_worker:
             self._runner.tick()
-        elif hasattr(report, reports.RECORD):
+        elif self._session.has_evaluations:
             self._session.display.update()
+
+    def _make_room(self) -> None:
+        if not self._session.is_worker and self._session.has_evaluations:
+            self._session.display.erase()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logstart(self) -> None:
-        if not self._session.is_worker:
-            self._session.display.erase()
+        self._make_room()
 
     def _keep(self, report: pytest.TestReport) -> None:
-        if record := getattr(report, reports.RECORD, None):
+        if record := report.__dict__.pop(reports.RECORD, None):  # pytest keeps reports: not twice
             self._session.keep(report.nodeid, record)
         elif report.when not in ("setup", "call", "teardown") and report.failed:  # xdist's own of a worker's end
             worker = getattr(getattr(getattr(report, "node", None), "gateway", None), "id", "")

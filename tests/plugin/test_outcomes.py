@@ -27,7 +27,8 @@ def question(request: Request) -> int:
 
 def fail_model(server: OpenAIServer, model: str, status: int = 400) -> None:
     """Let every call of one of the two models fail."""
-    server.fail = lambda request: Failure(status, "out of order") if request.model == model else None
+    failure = Failure(status, "out of order", retry_after=0 if status == 429 else None)
+    server.fail = lambda request: failure if request.model == model else None
 
 
 def use_program(suite: Suite, forward: str) -> None:
