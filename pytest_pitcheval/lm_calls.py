@@ -14,7 +14,7 @@ from pytest_pitcheval.language_models import secret_values
 from pytest_pitcheval.names import GENERATOR
 from pytest_pitcheval.patient_lm import attempt, goes_on
 from pytest_pitcheval.records import Usage
-from pytest_pitcheval.retries import backoff, is_rate_limited, retry_after
+from pytest_pitcheval.retries import backoff, is_race, is_rate_limited, retry_after
 
 if TYPE_CHECKING:
     from pytest_pitcheval.rollout_cache import Rollouts
@@ -58,6 +58,10 @@ class LMCallback(BaseCallback):
             return
         scope = self._rollouts.current()
         if scope is None:
+            return
+        if is_race(exception):
+            if call.asked:
+                scope.not_sent(call.part)
             return
         if not call.asked:
             scope.bypassed_cache(call.part, Usage(fresh=1) + history_usage(call.lm, outputs))

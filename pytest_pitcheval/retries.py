@@ -23,6 +23,15 @@ def is_transient(error: BaseException | None) -> bool:
     )
 
 
+def is_race(error: BaseException | None) -> bool:
+    """Whether a call failed in a thread because pytest took its own environment variable away at that moment.
+
+    pytest sets and deletes ``PYTEST_CURRENT_TEST`` for each test. Who goes through ``os.environ`` just then, as HTTP
+    clients do for proxies, finds a name without a value. No request has been sent.
+    """
+    return any(isinstance(one, KeyError) and one.args == ("PYTEST_CURRENT_TEST",) for one in _chain(error))
+
+
 def retry_after(error: BaseException | None) -> float | None:
     """The seconds that a provider asked to wait, None if it did not say."""
     for one in _chain(error):

@@ -13,12 +13,16 @@ from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.evaluation import Verdict
 from pytest_pitcheval.language_models import dspy_settings
 from pytest_pitcheval.names import GENERATOR, JUDGE
+from pytest_pitcheval.retries import is_race
 
 if TYPE_CHECKING:
     from pytest_pitcheval.rollout_cache import Rollouts
     from pytest_pitcheval.scopes import RolloutScope
 
 T = TypeVar("T")
+
+_RACES = 10
+"""How often a race is run again: a second one in the same rollout is most unlikely."""
 
 
 class Generator(NamedTuple):
@@ -110,7 +114,7 @@ class RolloutRun:
         """The metric's verdict on the prediction. Raises as `evaluation.judge`."""
         __tracebackhide__ = True
         with self._timed(), rollouts.entered(self.scope, JUDGE, **dspy_settings(judge.lm)):
-            return evaluation.judge(judge.metric, example, prediction, self.scope)
+            return _past_races(lambda: evaluation.judge(judge.metric, example, prediction, self.scope))
 
     @contextlib.contextmanager
     def _timed(self) -> Iterator[None]:
@@ -119,3 +123,15 @@ class RolloutRun:
             yield
         finally:
             self.seconds += time.perf_counter() - start - (self.scope.waited - waited)
+
+
+def _past_races(make: Callable[[], T]) -> T:
+    """``make``, again where an LM call failed only because of `is_race`; what it had asked answers from the cache."""
+    __tracebackhide__ = True
+    for _ in range(_RACES):
+        try:
+            return make()
+        except Exception as error:
+            if not is_race(error):
+                raise
+    return make()

@@ -70,6 +70,11 @@ class Scope:
         """A call was made by an LM that does not use the cache; ``usage`` counts it."""
         self.count(part, usage)
 
+    def not_sent(self, part: str) -> None:
+        """The call that was just counted as one to the provider has not got there, and is made again."""
+        self.failure = None
+        self.count(part, Usage(fresh=-1))
+
     def ended(self, part: str, error: BaseException | None) -> None:
         """An LM call ended, with its error after DSPy's retries or None."""
         self.failure = error

@@ -542,3 +542,36 @@ def test_a_hanging_rollout_gives_its_slot_to_others(slow: Suite) -> None:
     slow.server.fail = lambda r: Failure(hang=True) if question(r) in (0, 1) and r.model == "generator" else None
     run = slow.run("--eval-concurrency=2", "--eval-timeout=4", "-p", "no:randomly")
     run.result.assert_outcomes(passed=EXAMPLES - 2, errors=2)
+
+
+RACES = """
+
+MET = set()
+
+
+class Races(dspy.Module):
+    def __init__(self):
+        super().__init__()
+        self.ask = dspy.Predict("question -> answer")
+
+    def forward(self, question):
+        answer = self.ask(question=question)
+        if question not in MET:  # as os.environ does it to whoever goes through it while pytest changes it
+            MET.add(question)
+            raise KeyError("PYTEST_CURRENT_TEST")
+        return answer
+
+
+@pytest.fixture(scope="session")
+def program():
+    return Races()
+"""
+
+
+def test_reading_the_environment_while_pytest_changes_it_is_no_failure(slow: Suite) -> None:
+    """The rollout is made again, and what it had asked before is not paid for twice."""
+    slow.add("conftest.py", RACES)
+    run = slow.run()
+    run.result.assert_outcomes(passed=EXAMPLES)
+    assert asked(run) == once_each(EXAMPLES, "generator", "judge")
+    assert [test["lm_calls"] for test in run.tests] == [{"fresh": 2, "cached": 1, "failed": 0}] * EXAMPLES

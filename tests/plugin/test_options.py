@@ -19,6 +19,10 @@ METHODS = (
 )
 MODEL = "expected a model name such as groq/llama-3.3-70b-versatile, local or local:PATH.gguf"
 SIZE = "expected a whole number of examples, 1 or more"
+RATE = (
+    "expected limits such as 30/min, 2/s, 40000tokens/min or groq/*=30/min, several with commas between; "
+    "the times are s, min and h"
+)
 ROLLOUTS = "expected a whole number, 1 or more"
 SCORE = "expected a score, 0 or more"
 SHARE = "expected a share, 0 to 1"
@@ -45,6 +49,10 @@ WRONG = [
     ("test_size", "0", SIZE),
     ("test_size", "1.5", SIZE),
     ("save_program", "", VALUE),
+    ("eval_concurrency", "0", ROLLOUTS),
+    ("eval_concurrency", "all", ROLLOUTS),
+    ("eval_rate_limit", "30", RATE),
+    ("eval_rate_limit", "fast/min", RATE),
     ("eval_rollouts", "0", ROLLOUTS),
     ("eval_rollouts", "-1", ROLLOUTS),
     ("eval_threshold", "high", SCORE),

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_pitcheval.retries import backoff, is_rate_limited, is_transient, retry_after
+from pytest_pitcheval.retries import backoff, is_race, is_rate_limited, is_transient, retry_after
 
 
 class Said(Exception):
@@ -66,3 +66,9 @@ def test_retry_after(error: BaseException, seconds: float | None) -> None:
 
 def test_backoff() -> None:
     assert [backoff(attempt) for attempt in range(8)] == [1, 2, 4, 8, 16, 32, 60, 60]
+
+
+def test_a_race_for_pytests_variable_is_known_by_its_cause() -> None:
+    assert is_race(caused(KeyError("PYTEST_CURRENT_TEST")))
+    assert not is_race(caused(KeyError("HOME")))
+    assert not is_race(None)
