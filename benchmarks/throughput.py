@@ -168,7 +168,9 @@ def compare() -> None:
             f"pitcheval, {THREADS} in flight": pytest_("test_evaluation.py", "-p", "no:xdist", *plugin),
             f"pitcheval, {THREADS} in flight, -n 4": pytest_("test_evaluation.py", "-n4", *plugin),
         }
-        measure(suite, server, pytest_("test_evaluation.py", "-k", "0-0", *plugin))  # compiled files, the disk's cache
+        measure(
+            suite, server, pytest_("test_evaluation.py", "--test-size=1", *plugin)
+        )  # compiled files, the disk's cache
         found = [measure(suite, server, command) for command in ways.values()]
         for name, one in zip(ways, found, strict=True):
             print(one.row(name))

@@ -99,11 +99,10 @@ class RolloutRun:
         """The program's answer to the example. Raises as `evaluation.predict`."""
         __tracebackhide__ = True
         settings = dspy_settings(generator.lm)
+        inputs = dict(example.inputs().items())  # toDict would make dicts of pydantic models
         with self._timed(), rollouts.entered(self.scope, GENERATOR, **settings):
             try:
-                return evaluation.predict(
-                    generator.program, dict(example.inputs().items()), self.scope
-                )  # toDict unmakes models
+                return _past_races(lambda: evaluation.predict(generator.program, inputs, self.scope))
             except PitchevalError:
                 raise
             except Exception as error:

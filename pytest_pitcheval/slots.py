@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import threading
 from collections.abc import Callable
@@ -62,8 +63,12 @@ class SharedSlots:
         with self._mutex:
             for lock in (*self._own, *itertools.islice(self._others, self._looked_at)):
                 if not lock.is_locked and self._locked(lock):
-                    return once(lock.release)
+                    return once(functools.partial(self._give_back, lock))
         return None
+
+    def _give_back(self, lock: filelock.BaseFileLock) -> None:
+        with self._mutex:  # a FileLock counts, and does not expect to be taken while it is being released
+            lock.release()
 
     @staticmethod
     def _locked(lock: filelock.BaseFileLock) -> bool:

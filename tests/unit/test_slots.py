@@ -78,3 +78,17 @@ def test_once() -> None:
     release()
     release()
     assert calls == [1]
+
+
+def test_none_is_lost_where_many_threads_take_and_give_back(slots: Slots) -> None:
+    def take_and_give_back() -> None:
+        for _ in range(300):
+            if release := slots.take():
+                release()
+
+    threads = [threading.Thread(target=take_and_give_back) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(slots.take() for _ in range(3))
