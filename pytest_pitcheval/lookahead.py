@@ -13,7 +13,7 @@ from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.evaluation import Verdict
 from pytest_pitcheval.flights import Flight
 from pytest_pitcheval.in_turn import STOPPED, InTurn
-from pytest_pitcheval.lanes import Key, Lane, lane_key, obstacle
+from pytest_pitcheval.lanes import Key, Lane, obstacle
 from pytest_pitcheval.pool import Pool
 from pytest_pitcheval.rollout_runs import Generator, Judge, Result
 
@@ -36,7 +36,7 @@ class TimedOut(PitchevalError):
 class LookAhead(InTurn):
     """Keeps up to ``window`` tests prepared; how many rollouts are in flight is the pool's business.
 
-    ``prepare`` makes the `RunningTest` of a test that is still to come, or None if that must not be begun; ``note``
+    ``key`` says which tests share a lane; ``prepare`` makes the `RunningTest` of a test that is still to come, or None if that must not be begun; ``note``
     is told which test's flight has ``begun`` or ``landed``.
     """
 
@@ -45,6 +45,7 @@ class LookAhead(InTurn):
         rollouts: Rollouts,
         pool: Pool,
         upcoming: Upcoming,
+        key: Callable[[pytest.Item], Key],
         prepare: Callable[[pytest.Item], RunningTest | None],
         window: int,
         say: Callable[[str], None],
@@ -53,6 +54,7 @@ class LookAhead(InTurn):
     ) -> None:
         super().__init__(rollouts, pool)
         self._upcoming = upcoming
+        self._key = key
         self._prepare = prepare
         self._window = window
         self._say = say
@@ -76,6 +78,8 @@ class LookAhead(InTurn):
         __tracebackhide__ = True
         lane = test.lane
         if lane is None or not test.flights or not self._is_shared(lane, test, judge, prediction):
+            if lane is not None:
+                lane.forget(test.flights)
             return super().judge(test, judge, prediction, count)
         self._open(lane, judge)
         for number in range(len(test.flights), count):
@@ -86,7 +90,7 @@ class LookAhead(InTurn):
 
     def _lane(self, test: RunningTest, generator: Generator) -> Lane | None:
         """The lane of ``test``, None where it cannot share; a new one where its fixtures turn out to be others."""
-        key = lane_key(test.item, test.optimization)
+        key = self._key(test.item)
         lane = self._lanes.get(key)
         if lane is not None and not lane.generator.is_same(generator):
             lane = None
@@ -131,11 +135,11 @@ class LookAhead(InTurn):
         free = self._window - len(lane.ahead)
         if free <= 0 or self._pool.closed:
             return
-        key = lane_key(test.item, test.optimization)
+        key = self._key(test.item)
         for place, item in self._upcoming.after(test.item, lane.place):
             lane.place = place + 1
-            one = self._prepare(item) if item.parent is test.item.parent else None
-            if one is not None and lane_key(item, one.optimization) == key:
+            of_lane = item.parent is test.item.parent and self._key(item) == key
+            if of_lane and (one := self._prepare(item)) is not None:
                 lane.ahead.append(one)
                 self._launch_all(lane, one)
                 free -= 1

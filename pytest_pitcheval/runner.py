@@ -11,8 +11,10 @@ import pytest
 
 from pytest_pitcheval import timeouts
 from pytest_pitcheval.in_turn import InTurn
+from pytest_pitcheval.lanes import lane_key
 from pytest_pitcheval.lookahead import LookAhead
 from pytest_pitcheval.ownership import is_ours, uses_lm
+from pytest_pitcheval.parametrization import optimization_of
 from pytest_pitcheval.pool import Pool
 from pytest_pitcheval.progress import Progress
 from pytest_pitcheval.running_test import RunningTest, answers_of, may_run_ahead
@@ -89,6 +91,7 @@ class Runner:
                     rollouts,
                     self.pool,
                     self.upcoming,
+                    lambda item: lane_key(item, optimization_of(item, self._settings)),
                     self._prepare,
                     window,
                     say=Progress(session.config).say,

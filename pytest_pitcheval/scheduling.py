@@ -36,6 +36,8 @@ class AtOnceScheduling(LoadScheduling):
         known = {one["nodeid"] for one in storage.read_json(self._session.collected_path)["tests"]}
         ours = [index for index in self.pending if self.collection[index] in known]
         nodes = [node for node in self.nodes if not node.shutting_down]
+        if not nodes:
+            return
         self.pending[:] = [index for index in self.pending if self.collection[index] not in known]
         for node, part in zip(nodes, parts(ours, len(nodes)), strict=True):
             if part:

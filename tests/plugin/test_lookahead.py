@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -156,6 +157,22 @@ def test_with_other_options(slow: Suite, arguments: str) -> None:
     assert run.result.parseoutcomes()["passed"] == passed
     assert set(asked(run).values()) == {1}
     assert slow.server.peak_in_flight > 1
+
+
+def overlapping(requests: list[Request]) -> bool:
+    """Whether two of them were in flight at once."""
+    spans = sorted((request.started, request.finished or request.started) for request in requests)
+    return any(later[0] < earlier[1] for earlier, later in itertools.pairwise(spans))
+
+
+def test_each_method_looks_ahead(slow: Suite) -> None:
+    run = slow.run("--optimization=none,labeled")
+    run.result.assert_outcomes(passed=2 * EXAMPLES)
+    labeled = [request for request in run.by("generator") if "trained" in request.prompt]
+    plain = [request for request in run.by("generator") if "trained" not in request.prompt]
+    assert len(labeled) == len(plain) == EXAMPLES
+    assert overlapping(labeled)
+    assert overlapping(plain)
 
 
 SHUFFLE = """
