@@ -36,8 +36,8 @@ class TimedOut(PitchevalError):
 class LookAhead(InTurn):
     """Keeps up to ``window`` tests prepared; how many rollouts are in flight is the pool's business.
 
-    ``key`` says which tests share a lane; ``prepare`` makes the `RunningTest` of a test that is still to come, or None if that must not be begun; ``note``
-    is told which test's flight has ``begun`` or ``landed``.
+    ``key`` says which tests share a lane; ``prepare`` makes the `RunningTest` of a test that is still to come, or None
+    if that must not be begun; ``note`` is told which test's flight has ``begun`` or ``landed``.
     """
 
     def __init__(
