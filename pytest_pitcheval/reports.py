@@ -39,13 +39,12 @@ def finish(session: Session, item: pytest.Item, call: pytest.CallInfo[None], rep
     if report.failed and report.when != "teardown":
         command = repeating.command(item.nodeid, how_to_repeat(item.config))
         report.sections.append(("pitcheval", explain(running.record(), command)))
-    hidden = session.secrets
-    if hidden:
-        _redact(report, hidden)
+    if report.longrepr or report.sections:
+        _redact(report, session.secrets)
     if call.when == "teardown":
         assert session.runner is not None
         session.runner.end()
-        record = redact(plain(running.record().to_dict()), hidden)
+        record = redact(plain(running.record().to_dict()), session.secrets)
         setattr(report, RECORD, record)
         report.user_properties.extend(junit.properties(Record.from_dict(record)))
 
