@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -246,6 +248,26 @@ def test_it_answers_several_at_once(lm: dspy.LM) -> None:
     with ThreadPoolExecutor(6) as pool:
         answers = list(pool.map(lambda n: lm(f"Tell me about the number {n}.", max_tokens=10), range(6)))
     assert all(text for (text,) in answers)
+
+
+@needs_model
+def test_all_slots_are_used_and_keep_the_shared_prefix(runtime_dir: Path, owner: subprocess.Popen[bytes]) -> None:
+    """As with demos: only the first prompt in each of the four slots is read from its beginning."""
+    url = url_of(runtime_dir, owner.pid)
+    demos = "You write pitches. " + "A bakery asks for 10,000 for 5 % of its bread. " * 20
+
+    def cached(number: int) -> float:
+        messages = [{"role": "system", "content": demos}, {"role": "user", "content": f"Company number {number}"}]
+        body = json.dumps({"model": "local", "messages": messages, "max_tokens": 8}).encode()
+        request = urllib.request.Request(f"{url}/chat/completions", body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request) as answer:
+            usage = json.load(answer)["usage"]
+        return float(usage["prompt_tokens_details"]["cached_tokens"] / usage["prompt_tokens"])
+
+    with ThreadPoolExecutor(8) as pool:
+        shares = list(pool.map(cached, range(24)))
+    assert 2 <= sum(share == 0 for share in shares) <= 4
+    assert sum(share > 0.9 for share in shares) >= 20
 
 
 @needs_llama
