@@ -108,8 +108,12 @@ class Rollouts:
         self.install(scope)
         others = [one for one in dspy.settings.get("callbacks") or [] if one is not self.callback]
         mine = {_SCOPE: scope, PART: part, "callbacks": [*others, self.callback], "track_usage": True}
-        with dspy.context(**mine, **settings):
-            yield
+        try:
+            with dspy.context(**mine, **settings):
+                yield
+        except BaseException:
+            self.install(scope)  # what raised says enough
+            raise
         self.check_installed(scope)
 
     @contextlib.contextmanager
