@@ -86,7 +86,7 @@ class Pool:
         self._queue: list[_Queued] = []
         self._numbers = itertools.count()
         self._changed = threading.Condition()
-        self._work: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._idle = 0
         self._dispatcher: threading.Thread | None = None
         self._closed = False
@@ -165,6 +165,9 @@ class Pool:
             for one in self._queue:
                 one.task.cancel()
             self._queue.clear()
+            for _ in range(self._idle):  # they end
+                self._work.put(None)
+            self._idle = 0
             self._changed.notify_all()
 
     def _enqueue(self, order: Order, task: Task) -> None:
@@ -235,7 +238,9 @@ class Pool:
         self._work.put(work)
 
     def _run(self) -> None:
-        while True:
-            self._work.get()()
+        while (work := self._work.get()) is not None:
+            work()
             with self._changed:
+                if self._closed:
+                    return
                 self._idle += 1

@@ -161,3 +161,18 @@ def test_a_thousand_pieces(pool: Pool) -> None:
         pool.submit((number,), lambda number=number: piece(number))  # type: ignore[misc]
     assert ended.wait(PATIENCE)
     assert sorted(done) == list(range(1000))
+
+
+def test_closing_ends_its_threads(work: Work) -> None:
+    before = set(threading.enumerate())
+    pool = Pool(LocalSlots(4))
+    submit(pool, work, 1, 2, 3)
+    work.end(1, 2, 3)
+    with work.changed:
+        assert work.changed.wait_for(lambda: len(work.begun) == 3, PATIENCE)
+    threads = set(threading.enumerate()) - before
+    assert threads
+    pool.close()
+    for thread in threads:
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
