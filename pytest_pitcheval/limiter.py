@@ -48,11 +48,13 @@ class _Bucket:
         with self._mutex:
             weight = self._weight(prompt_tokens)
             while not stopped():
-                item = RateItem("request", time.monotonic_ns() // 1_000_000, weight)
-                if self._bucket.put(item):
-                    self._bucket.leak(item.timestamp)
-                    return
-                wait = self._bucket.waiting(item)
+                with self._bucket.limiter_lock() or contextlib.nullcontext():  # type: ignore[attr-defined]
+                    # Within the lock: a request is let through at this time, not when it began to wait for others.
+                    item = RateItem("request", time.monotonic_ns() // 1_000_000, weight)
+                    if self._bucket.put(item):
+                        self._bucket.leak(item.timestamp)
+                        return
+                    wait = self._bucket.waiting(item)
                 time.sleep(max(1, wait if isinstance(wait, int) else 1) / 1000)
 
     def _weight(self, prompt_tokens: int) -> int:
