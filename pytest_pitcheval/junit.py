@@ -67,7 +67,7 @@ def _named(values: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def amend(path: Path, run_id: str, records: Iterable[Record], gates: Iterable[GateResult]) -> None:
-    """Add the session's totals and a failed testcase for each failed gate to the file at ``path``.
+    """Add the session's totals and a failed testcase for each failed gate to the file at ``path``; remove the nameless.
 
     What is no regular file, such as a pipe, cannot be read back and stays as pytest has written it.
 
@@ -82,10 +82,18 @@ def amend(path: Path, run_id: str, records: Iterable[Record], gates: Iterable[Ga
     suite = root.find("testsuite")
     if suite is None:
         raise ElementTree.ParseError("expected a <testsuite> in it")
+    _remove_nameless(suite)
     _add_properties(suite, totals(run_id, records))
     _add_failed(suite, [gate for gate in gates if gate.status == "failed"])
     text = ElementTree.tostring(root, encoding="unicode")
     storage.write_atomically(path, f'<?xml version="1.0" encoding="utf-8"?>{text}')
+
+
+def _remove_nameless(suite: Element) -> None:
+    """What pytest leaves of a test whose worker crashed, where it was run again: no name, no outcome, not counted."""
+    for case in suite.findall("testcase"):
+        if "name" not in case.attrib:
+            suite.remove(case)
 
 
 def _add_properties(suite: Element, named: Iterable[tuple[str, str]]) -> None:

@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 _TICK = 0.5
 """Seconds after which a waiting test looks at its timeout."""
+_SOON = 0.02
+"""Seconds after which a worker looks again for its plan."""
 
 
 class TimedOut(PitchevalError):
@@ -68,7 +70,8 @@ class LookAhead(InTurn):
         lane = None if test.alone else self._lane(test, generator)
         if lane is not None:
             self._extend(lane, test)
-            if not test.flights and (lane.ahead or (test.asks_for_score and test.rollout_count > 1)):
+            many = test.asks_for_score and test.rollout_count > 1
+            if not test.flights and (lane.ahead or many or self._upcoming.expects_more):
                 self._launch(lane, test, 0)
         if not test.flights:  # there is nothing to do meanwhile
             return super().predict(test, generator)
@@ -182,9 +185,11 @@ class LookAhead(InTurn):
         if not result.done:
             with self._rollouts.awaited(), timeouts.stopped(test.item) as limit:
                 self._tick()
-                while not result.wait(_TICK):
+                while not result.wait(_SOON if self._upcoming.expects_more else _TICK):
                     self._tick()
                     self._check(flight, limit)
+                    self._upcoming.look()
+                    self._extend(flight.lane, test)
         return result.get()
 
     def _check(self, flight: Flight, limit: float | None) -> None:

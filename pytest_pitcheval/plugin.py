@@ -75,7 +75,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     session = get_session(node.config)
-    node.workerinput["pitcheval"] = session.for_worker()
+    node.workerinput["pitcheval"] = session.for_worker(planned=not node.config.stash.get(_DIST_CHOSEN, False))
     session.watch_tests()
 
 
@@ -112,6 +112,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         session.parametrize(metafunc)
 
 
+@pytest.hookimpl(tryfirst=True)  # what is written there is read as soon as xdist has told of it
 def pytest_collection_finish(session: pytest.Session) -> None:
     get_session(session.config).collect(session.items)
 

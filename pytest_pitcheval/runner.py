@@ -44,7 +44,8 @@ class Runner:
             self._log = FlightLog(session.make_runtime_dir(), self._worker.name)
         self._told = (0, 0)
         self.running: RunningTest | None = None
-        self.upcoming = Upcoming(items, plan_path(session.runtime_dir, self._worker.name) if self._worker else None)
+        plan = plan_path(session.runtime_dir, self._worker.name) if self._worker and self._worker.planned else None
+        self.upcoming = Upcoming(items, plan, in_order=self._worker is None)
         self.pool = Pool(self._slots(), stop_path(session.runtime_dir).exists if self._worker else lambda: False)
 
     @property

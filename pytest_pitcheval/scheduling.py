@@ -31,18 +31,18 @@ class AtOnceScheduling(LoadScheduling):
 
     def schedule(self) -> None:
         super().schedule()
-        if self.collection is None or not self.pending or not self._session.has_evaluations:
+        if self.collection is None or not self._session.has_evaluations:
             return
         known = {one["nodeid"] for one in storage.read_json(self._session.collected_path)["tests"]}
         ours = [index for index in self.pending if self.collection[index] in known]
-        nodes = [node for node in self.nodes if not node.shutting_down]
+        nodes = [node for node in self.nodes if not ours or not node.shutting_down]
         if not nodes:
             return
         self.pending[:] = [index for index in self.pending if self.collection[index] not in known]
         for node, part in zip(nodes, parts(ours, len(nodes)), strict=True):
+            self.node2pending[node].extend(part)
+            self._plan(node)
             if part:
-                self.node2pending[node].extend(part)
-                self._plan(node)
                 node.send_runtest_some(part)
 
     def check_schedule(self, node: Any, duration: float = 0) -> None:

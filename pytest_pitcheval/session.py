@@ -97,9 +97,9 @@ class Session:
             "runtime_dir": os.path.join(tempfile.gettempdir(), name),
         }
 
-    def for_worker(self) -> dict[str, Any]:
-        """What an xdist worker of this session must know."""
-        return dict(self._shared)
+    def for_worker(self, planned: bool) -> dict[str, Any]:
+        """What an xdist worker of this session must know; ``planned`` says that it will be told its tests."""
+        return {**self._shared, "planned": planned}
 
     # Collection
 

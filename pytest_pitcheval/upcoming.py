@@ -17,27 +17,38 @@ def plan_path(folder: Path, worker: str) -> Path:
 class Upcoming:
     """The tests of one process in the order in which they run.
 
-    In an xdist worker that is what the controller's plan says; without a plan only the very next one is certain,
-    for others may be taken away from it.
+    In an xdist worker that is what the controller's plan says, which arrives soon after the first tests. Until then,
+    and where there will be none, only the very next test is certain, for others may be taken away from the worker.
     """
 
-    def __init__(self, items: Sequence[pytest.Item], plan: Path | None) -> None:
+    def __init__(self, items: Sequence[pytest.Item], plan: Path | None = None, in_order: bool = True) -> None:
         self._items = items
         self._plan = plan
         self._read: tuple[int, int] | None = None
-        self._order: list[int] = [] if plan else list(range(len(items)))
+        self._order: list[int] = list(range(len(items))) if in_order and plan is None else []
+        self._started = -1
         self._places = {index: place for place, index in enumerate(self._order)}
         self._positions = {id(item): position for position, item in enumerate(items)}
         self._next: pytest.Item | None = None
 
+    @property
+    def expects_more(self) -> bool:
+        """Whether the plan has not arrived yet."""
+        return self._plan is not None and self._read is None
+
     def place(self, item: pytest.Item) -> int:
-        """Where ``item`` stands in the order, or else in the collection."""
-        position = self._positions[id(item)]
-        return self._places.get(position, position)
+        """Where ``item``, which is run now or next, stands in the order, from 0."""
+        known = self._places.get(self._positions[id(item)])
+        return self._started + (item is self._next) if known is None else known
 
     def starts(self, following: pytest.Item | None) -> None:
         """A test is run now, and ``following`` for certain after it."""
+        self._started += 1
         self._next = following
+        self.look()
+
+    def look(self) -> None:
+        """Read the plan, if it has changed."""
         if self._plan is not None:
             self._read_plan(self._plan)
 

@@ -18,11 +18,12 @@ _FLYING = "flying-"
 
 
 class Worker(NamedTuple):
-    """One xdist worker: its name, its number from 0 and how many there are of them."""
+    """One xdist worker: its name, its number from 0, how many there are of them, and whether it gets a plan."""
 
     name: str
     number: int
     total: int
+    planned: bool
 
     @classmethod
     def of(cls, config: pytest.Config) -> Worker | None:
@@ -32,7 +33,7 @@ class Worker(NamedTuple):
             return None
         count = int(told.get("workercount", 1))
         digits = "".join(filter(str.isdigit, told["workerid"]))
-        return cls(told["workerid"], int(digits or 0) % count, count)
+        return cls(told["workerid"], int(digits or 0) % count, count, told["pitcheval"]["planned"])
 
 
 def stop_path(folder: Path) -> Path:

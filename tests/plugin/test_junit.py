@@ -301,6 +301,45 @@ def test_a_test_that_crashed_its_worker(suite: Suite) -> None:
     assert properties_of(junit)["pitcheval.examples"] == "2"
 
 
+DIES_IN_COMPANY = """
+import os
+import pathlib
+import threading
+
+class Dying(dspy.Module):
+    def __init__(self):
+        super().__init__()
+        self.ask = dspy.Predict("question -> answer")
+
+    def forward(self, question):
+        met = pathlib.Path("met")
+        if question == "question 0?" and not met.exists():
+            met.touch()
+            threading.Event().wait()
+        while question == "question 2?":
+            if met.exists():
+                os._exit(1)
+        return self.ask(question=question)
+
+
+@pytest.fixture(scope="session")
+def program():
+    return Dying()
+"""
+
+
+def test_a_test_that_is_run_again_as_another_crashed_the_worker(suite: Suite) -> None:
+    suite.add("conftest.py", DIES_IN_COMPANY)
+    suite.rows(4)
+    run = suite.run("-n1", "--junit-xml=junit.xml")
+    assert run.result.parseoutcomes() == {"passed": 3, "failed": 1, "rerun": 1}
+    junit = junit_of(suite)
+    assert counts_of(junit) == {"tests": 4, "failures": 0, "errors": 1, "skipped": 0}
+    assert {name: case.find("error") is not None for name, case in cases_of(junit).items()} == {
+        f"test_qa[e{number}]": number == 2 for number in range(4)
+    }
+
+
 def test_a_stopped_run(suite: Suite) -> None:
     mixed(suite)
     run = suite.run("-x", "--junit-xml=junit.xml")

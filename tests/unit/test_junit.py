@@ -136,6 +136,14 @@ def test_the_rest_of_the_file_stays(path: Path) -> None:
     assert ElementTree.canonicalize(text[:start] + text[end:]) == before
 
 
+def test_what_a_crash_leaves_of_a_test_that_is_run_again_goes(path: Path) -> None:
+    path.write_text(PYTEST.format('<testcase time="0.000" />'), encoding="utf-8")
+    amend(path, "now", [RECORD], [])
+    suite = read_suite(path)
+    assert [case.get("name") for case in suite.iter("testcase")] == ["test[e0]", "test[e1]"]
+    assert counts_of(suite)["tests"] == 2
+
+
 def test_properties_of_the_user_stay(path: Path) -> None:
     own = '<properties><property name="ARCH" value="PPC" /></properties>'
     path.write_text(PYTEST.format(own), encoding="utf-8")
