@@ -58,14 +58,14 @@ def program():
 
 @pytest.mark.parametrize("example", ROWS, ids=range(len(ROWS)))
 def test_plain(program, example):
-    with dspy.context(lm=dspy.LM("openai/generator", **LM)):
+    with dspy.context(lm=dspy.LM("openai/gpt-4o-mini", **LM)):
         assert metric(example, program(**example.inputs())) >= 0.5
 """
 
 EVALUATE = """
 from program import *
 
-dspy.configure(lm=dspy.LM("openai/generator", cache=False, **LM))
+dspy.configure(lm=dspy.LM("openai/gpt-4o-mini", cache=False, **LM))
 dspy.Evaluate(devset=ROWS, metric=metric, num_threads={threads}, display_progress=False)(Pair())
 """
 
@@ -80,7 +80,7 @@ import program as own
 
 @pytest.fixture(scope="session")
 def generator_lm():
-    return dspy.LM("openai/generator", **own.LM)
+    return dspy.LM("openai/gpt-4o-mini", **own.LM)
 
 
 @pytest.fixture(scope="session")

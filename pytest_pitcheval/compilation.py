@@ -11,7 +11,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import filelock
 import pytest
 
 from pytest_pitcheval import storage
@@ -72,6 +71,8 @@ class Compiler:
 
     @contextlib.contextmanager
     def _locked(self, mark: str) -> Iterator[None]:
+        import filelock
+
         programs = storage.make_directory(self._session.settings.directory) / "programs"
         programs.mkdir(exist_ok=True)
         with filelock.FileLock(programs / f"{mark}.lock"):

@@ -17,6 +17,8 @@ from pytest_pitcheval.workers import read_flying
 if TYPE_CHECKING:
     from pytest_pitcheval.session import Session
 
+_PRELOADED = 0.2
+"""Seconds after which the first LM calls are on their way, so that importing takes nothing from them."""
 _REDRAWN = 0.5
 """Seconds between two drawings on a terminal."""
 _PRINTED = 10.0
@@ -47,10 +49,10 @@ class Display:
 
     def update(self) -> None:
         """Say how far the session is; what was just said is shown again on a terminal, if it was erased."""
-        if self._preloading is None:
+        now, on_terminal = time.monotonic(), self._progress.is_terminal
+        if self._preloading is None and now - self._started >= _PRELOADED:
             self._preloading = threading.Thread(target=_preload, name="pitcheval-imports", daemon=True)
             self._preloading.start()
-        now, on_terminal = time.monotonic(), self._progress.is_terminal
         if now - self._drawn >= (_REDRAWN if on_terminal else _PRINTED):
             self._drawn = now
             self._text = self._status(now - self._started).text(shutil.get_terminal_size().columns - 12)

@@ -26,8 +26,6 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
-from filelock import FileLock, Timeout
-
 from pytest_pitcheval.errors import PitchevalError
 
 START_SECONDS = 60.0
@@ -123,6 +121,8 @@ def base_url(model: str, *, runtime_dir: Path, owner_pid: int, slots: int = 4) -
     The first caller starts it, with `slots` requests at a time; a server that died is replaced.
     PitchevalError when none is up after 60 s, or it fails before.
     """
+    from filelock import FileLock, Timeout
+
     if os.name != "posix":
         raise PitchevalError(f"model {model!r}: the embedded LM needs Linux or macOS, not {sys.platform}")
     spec = ServerSpec(str(model_path(model)), model_name(model), slots, owner_pid)

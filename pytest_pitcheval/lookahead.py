@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_TICK = 0.5
-"""Seconds after which a waiting test looks at its timeout."""
+_TICK = 0.25
+"""Seconds after which a waiting test says how far the session is, and looks at its timeout."""
 _SOON = 0.02
 """Seconds after which a worker looks again for its plan."""
 

@@ -8,14 +8,17 @@ into the key, so that freshness and replay hold for every LM however it came int
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import dspy
+from dspy.clients.cache import Cache
 
 from pytest_pitcheval import thread_scopes
+from pytest_pitcheval.cache_thread import CacheThread
 from pytest_pitcheval.errors import Ambiguous, StaleAnswer
 from pytest_pitcheval.lm_calls import PART, LMCallback, answer_usage
 from pytest_pitcheval.scopes import RolloutScope, Scope
@@ -45,6 +48,7 @@ class Rollouts:
         self.calls_waiting = 0
         """How many LM calls wait for permission now."""
         self.callback = LMCallback(self)
+        self.cache_thread = CacheThread()
 
     def current(self) -> Scope | None:
         """The scope of the calling thread, None outside any. Raises Ambiguous where it cannot be told."""
@@ -165,6 +169,7 @@ class Rollouts:
         self._closed = True
         self._stack.close()
         self.limiter.close()
+        self.cache_thread.close()
         if isinstance(dspy.cache, RolloutCache):
             dspy.cache = dspy.cache.inner
 
@@ -202,12 +207,14 @@ class RolloutCache:
         """The cached answer, or None; counted for the scope. Arguments as of ``dspy.Cache.get``."""
         scope = self._scope(request)
         if scope is None:
-            answer = self.inner.get(request, *args, **kwargs)
+            answer = self._ask(self.inner.get, request, *args, **kwargs)
             if answer is None and not _is_embedding(request):
                 self._rollouts.callback.keep_to_limits(self._rollouts.callback.asks_cache(), request)
             return answer
         request = dict(scope.keyed(request))
-        answer = self.inner.get(request, *args, **kwargs)
+        answer = None
+        if not (self._is_dspys and scope.asks_first(self._key(request, *args, **kwargs))):
+            answer = self._ask(self.inner.get, request, *args, **kwargs)
         call = self._rollouts.callback.asks_cache()
         part = call.part
         if answer is None:
@@ -226,7 +233,17 @@ class RolloutCache:
             call, usage = self._rollouts.callback.asks_cache(), answer_usage(value)
             scope.stored(key, call.part, usage)
             self._rollouts.callback.settle(call, usage)
-        self.inner.put(request, value, *args, **kwargs)
+        self._ask(self.inner.put, request, value, *args, **kwargs)
+
+    @property
+    def _is_dspys(self) -> bool:
+        """Whether the cache behind this one is DSPy's very own, so that it is known what a key is made of."""
+        return type(self.inner) is Cache
+
+    def _ask(self, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        if self._is_dspys and self.inner.enable_disk_cache:
+            return self._rollouts.cache_thread.do(functools.partial(method, *args, **kwargs))
+        return method(*args, **kwargs)
 
     def _scope(self, request: Mapping[str, Any]) -> Scope | None:
         return None if _is_embedding(request) else self._rollouts.current()

@@ -20,7 +20,7 @@ from pytest_pitcheval.progress import Progress
 from pytest_pitcheval.running_test import RunningTest, answers_of, may_run_ahead
 from pytest_pitcheval.scopes import Answers
 from pytest_pitcheval.session import RUNNING, Session
-from pytest_pitcheval.slots import LocalSlots, SharedSlots, Slots
+from pytest_pitcheval.slots import LocalSlots, Slots
 from pytest_pitcheval.upcoming import Upcoming, plan_path
 from pytest_pitcheval.workers import FlightLog, Worker, stop_path, write_flying
 
@@ -76,6 +76,8 @@ class Runner:
     def _slots(self) -> Slots:
         if self._worker is None:
             return LocalSlots(self.concurrency)
+        from pytest_pitcheval.shared_slots import SharedSlots
+
         folder = self._session.make_runtime_dir() / "slots"
         return SharedSlots(self.concurrency, folder, self._worker.number, self._worker.total)
 

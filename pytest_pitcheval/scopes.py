@@ -54,6 +54,10 @@ class Scope:
         """The request whose fields make up the cache key."""
         return request
 
+    def asks_first(self, key: str | None) -> bool:
+        """Whether no cache can have an answer with this key, which has the scope's rollout in it."""
+        return False
+
     def answered_from_cache(self, key: str | None, part: str) -> None:
         """An answer with this key came from the cache."""
         self.count(part, Usage(cached=1))
@@ -116,6 +120,9 @@ class RolloutScope(Scope):
     def keyed(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         kept = {name: value for name, value in request.items() if name != "timeout"}  # that decides no answer
         return {**kept, "rollout_id": self.rollout_id.key(request.get("rollout_id"))}
+
+    def asks_first(self, key: str | None) -> bool:
+        return self._answers is Answers.FRESH and key is not None and key not in self._own_keys
 
     def answered_from_cache(self, key: str | None, part: str) -> None:
         super().answered_from_cache(key, part)

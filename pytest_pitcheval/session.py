@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_pitcheval import references
+from pytest_pitcheval import garbage, references
 from pytest_pitcheval.ownership import is_ours, uses_lm
 from pytest_pitcheval.rollouts import session_timestamp
 from pytest_pitcheval.settings import Settings, read_settings
@@ -57,6 +57,7 @@ class Session:
     """
 
     def __init__(self, config: pytest.Config) -> None:
+        garbage.thaw()
         self.config = config
         self.settings: Settings = read_settings(config)
         shared: Mapping[str, Any] | None = getattr(config, "workerinput", {}).get("pitcheval")
@@ -160,6 +161,7 @@ class Session:
             from pytest_pitcheval.limiter import Limiter
             from pytest_pitcheval.rollout_cache import Rollouts
 
+            garbage.freeze()
             folder = self.make_runtime_dir() if self.is_worker else None
             limiter = Limiter(self.settings.rate_limits, folder, lambda: bool(self.runner and self.runner.pool.closed))
             self._rollouts = Rollouts(limiter, self.clock_stopped)
@@ -231,6 +233,7 @@ class Session:
         if self._display is None:
             from pytest_pitcheval.display import Display
 
+            garbage.freeze()
             self._display = Display(self)
         return self._display
 

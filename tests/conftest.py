@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import importlib
 import json
 import os
 import signal
@@ -194,12 +196,15 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedSe
 def _imported() -> None:
     """What pytester would forget with each test, because it was not the first to import it.
 
-    numpy can be imported once only, and pydantic looks for a class in the module that it is from.
+    numpy and multiprocessing can be imported once only (a second time may write into memory that was given back),
+    and pydantic looks for a class in the module that it is from.
     """
-    import dspy  # noqa: F401
-    import scipy.stats  # noqa: F401
-
-    import pytest_pitcheval.commands  # noqa: F401
+    for name in (
+        *("dspy", "scipy.stats", "pandas", "pyarrow.dataset", "multiprocessing.shared_memory", "pyrate_limiter"),
+        *("pytest_pitcheval.commands", "pytest_pitcheval.buckets", "mmap", "termios"),
+    ):
+        with contextlib.suppress(ModuleNotFoundError):
+            importlib.import_module(name)
 
 
 @pytest.fixture

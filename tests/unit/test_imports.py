@@ -20,6 +20,8 @@ MODULES = sorted(".".join(path.relative_to(FOLDER).with_suffix("").parts) for pa
 PURE = {
     "baseline_files",
     "baselines",
+    "buckets",
+    "cache_thread",
     "comparison",
     "decisions",
     "errors",
@@ -28,6 +30,7 @@ PURE = {
     "examples",
     "fingerprints",
     "formats",
+    "garbage",
     "gates",
     "github",
     "html",
@@ -52,6 +55,7 @@ PURE = {
     "run_reports",
     "scopes",
     "scores",
+    "shared_slots",
     "slots",
     "placeholders",
     "spool",
@@ -151,7 +155,7 @@ def test_only_the_public_parts_of_pytest_are_imported(module: str) -> None:
 
 
 AT_START = reached_from("plugin", "__init__")
-NEEDED_AT_START = {"rate_limits", "errors", "methods", "names", "rollouts", "scores"}
+NEEDED_AT_START = {"rate_limits", "garbage", "errors", "methods", "names", "rollouts", "scores"}
 
 
 @pytest.mark.parametrize("module", sorted(AT_START))
@@ -162,6 +166,13 @@ def test_a_pytest_start_imports_nothing_heavy(module: str) -> None:
 def test_a_pytest_start_imports_few_of_our_modules() -> None:
     """What it does not need is not there: records, evaluation, reports, the glue."""
     assert not AT_START & ((PURE | DSPY_GLUE | LAZY_DSPY) - NEEDED_AT_START)
+
+
+def test_tests_of_one_process_without_limits_need_nothing_heavy_but_dspy() -> None:
+    reached = reached_from("runner", "running_hooks", "compilation", "limiter", "rollout_cache", "display")
+    assert reached >= {"lookahead", "pool", "slots"}
+    others = {package for module in reached for package in packages(module)}
+    assert not others & ((HEAVY | {"pyrate_limiter"}) - {"dspy"})
 
 
 def test_importing_the_plugin_is_what_its_imports_say() -> None:

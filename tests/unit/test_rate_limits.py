@@ -28,7 +28,7 @@ def test_parse(text: str, limits: list[RateLimit]) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "30", "0/min", "-1/min", "1.5/s", "30/day ", "30/min,", "a=b=3/s/s", "=3/s", "/s"]
+    "text", ["", "30", "0/min", "-1/min", "1.5/s", "30/day ", "30/min,", "a=b=3/s/s", "=3/s", "/s", "fast", "groq/*"]
 )
 def test_anything_else_is_an_error(text: str) -> None:
     with pytest.raises(ValueError, match="expected limits such as 30/min"):

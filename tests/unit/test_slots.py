@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_pitcheval.slots import LocalSlots, SharedSlots, Slots, once
+from pytest_pitcheval.shared_slots import SharedSlots
+from pytest_pitcheval.slots import LocalSlots, Slots, once
 
 
 @pytest.fixture(params=["local", "shared"])
@@ -53,7 +54,7 @@ def test_fewer_than_processes(tmp_path: Path) -> None:
 HOLDS = """
 import sys, time
 from pathlib import Path
-from pytest_pitcheval.slots import SharedSlots
+from pytest_pitcheval.shared_slots import SharedSlots
 slots = SharedSlots(2, Path(sys.argv[1]))
 held = slots.take(), slots.take()
 print("taken", flush=True)
