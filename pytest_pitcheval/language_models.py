@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -77,6 +78,7 @@ def describe_lm(lm: Any) -> dict[str, Any]:
     return {"model": str(getattr(lm, "model", type(lm).__name__)), **kept}
 
 
+@functools.cache
 def is_secret_name(name: str) -> bool:
     """Whether a setting or environment variable of this name holds a credential."""
     return bool(_SECRET_NAME.search(name))
@@ -84,7 +86,7 @@ def is_secret_name(name: str) -> bool:
 
 def secret_values(values: Mapping[str, Any]) -> set[str]:
     """Those of ``values`` that are credentials by their name."""
-    return {str(value) for name, value in values.items() if is_secret_name(name) and value}
+    return {str(values[name]) for name in values if is_secret_name(name) and values[name]}
 
 
 def secrets(generator: ModelSettings, evaluator: ModelSettings, seen: Iterable[str]) -> tuple[str, ...]:

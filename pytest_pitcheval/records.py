@@ -21,7 +21,12 @@ FINITE: Any = {"allow_inf_nan": False}
 
 def plain(value: Any) -> Any:
     """``value`` as JSON types only; what has no such form becomes its ``str()``, and NaN and infinities None."""
-    if value is None or isinstance(value, bool):
+    kind = type(value)
+    if kind is str and value.isascii():  # as most there is
+        return value
+    if kind is dict:
+        return {plain(str(key)): plain(item) for key, item in value.items()}
+    if value is None or kind is bool or kind is int:
         return value
     if isinstance(value, str):
         return str.__str__(value).encode("utf-8", "replace").decode("utf-8")  # of an enum its value

@@ -44,9 +44,9 @@ def finish(session: Session, item: pytest.Item, call: pytest.CallInfo[None], rep
     if call.when == "teardown":
         assert session.runner is not None
         session.runner.end()
-        record = redact(plain(running.record().to_dict()), session.secrets)
-        setattr(report, RECORD, record)
-        report.user_properties.extend(junit.properties(Record.from_dict(record)))
+        record, hidden = running.record(), session.secrets
+        setattr(report, RECORD, redact(plain(record.to_dict()), hidden))
+        report.user_properties.extend((name, redact(plain(text), hidden)) for name, text in junit.properties(record))
 
 
 def _set_outcome(report: pytest.TestReport, error: BaseException, running: RunningTest) -> None:
