@@ -176,7 +176,7 @@ def merge_runs(settings: Settings, folder: Path, parts: Sequence[str]) -> Done:
     run_id = session_timestamp()
     path = run_files.run_path(storage.make_directory(settings.directory), run_id)
     run = {**merging.describe_merged(runs, run_id), "baseline": name}
-    storage.write_json(path, run_files.to_document(run, outcome, decision))
+    storage.write_rows(path, run_files.to_document(run, outcome, decision))
     absent: list[Line] = [(line, True) for line in merging.absent(runs, outcome)]
     lines = [*terminal.decision_lines(decision, name), *absent, (f"run file: {os.path.relpath(path)}", False)]
     return lines, _is_good(decision, outcome) and not absent

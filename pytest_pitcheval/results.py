@@ -116,7 +116,7 @@ def _write(session: Session, results: Results) -> None:
         try:
             if path is not None:
                 storage.make_directory(settings.directory)
-                storage.write_json(path, results.document)
+                storage.write_rows(path, results.document)
                 results.paths.append(path)
         except OSError as error:
             results.problems.append(f"the run file could not be written: {error}")

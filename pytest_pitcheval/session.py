@@ -78,6 +78,7 @@ class Session:
         self._outbox: Outbox | None = None
         self._display: Display | None = None
         self._watching = False
+        self._has_evaluations = False
         self._rollouts: Rollouts | None = None
         self._compiler: Compiler | None = None
         self._trainsets: Trainsets | None = None
@@ -149,7 +150,9 @@ class Session:
     @property
     def has_evaluations(self) -> bool:
         """Whether evaluation tests were collected, here or by workers."""
-        return bool(self.collected) or self.collected_path.exists()
+        if not self._has_evaluations:
+            self._has_evaluations = bool(self.collected) or self.collected_path.exists()
+        return self._has_evaluations
 
     # What tests use
 

@@ -8,7 +8,7 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar, cast
 
@@ -41,6 +41,19 @@ def _umask() -> int:
 def write_json(path: Path, document: Any, *, indent: int | None = 1) -> None:
     """Write ``document`` (plain values) to ``path``, atomically."""
     write_atomically(path, json.dumps(document, indent=indent, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_rows(path: Path, document: Mapping[str, Any]) -> None:
+    """As `write_json`, but what is in the document's lists takes a line each: fast, and good to search in."""
+    parts = (f"{json.dumps(name)}: {_rows(value)}" for name, value in document.items())
+    write_atomically(path, "{\n" + ",\n".join(parts) + "\n}\n")
+
+
+def _rows(value: Any) -> str:
+    if not isinstance(value, list):
+        return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
+    rows = (json.dumps(row, ensure_ascii=False, allow_nan=False) for row in value)  # without an indent it is C
+    return "[\n" + ",\n".join(rows) + "\n]" if value else "[]"
 
 
 def read_json(path: Path) -> Any:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,10 +41,14 @@ def test_a_text_that_cannot_be_written_leaves_the_old_file(tmp_path: Path) -> No
     assert os.listdir(tmp_path) == ["a.txt"]
 
 
-def test_a_value_that_is_not_json_leaves_the_old_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("write_document", [storage.write_json, storage.write_rows])
+@pytest.mark.parametrize("document", [{"mean": float("nan")}, {"tests": [{"score": float("inf")}]}])
+def test_a_value_that_is_not_json_leaves_the_old_file(
+    tmp_path: Path, write_document: Callable[[Path, Any], None], document: Any
+) -> None:
     path = write(tmp_path / "a.json", "{}")
     with pytest.raises(ValueError, match="JSON"):
-        storage.write_json(path, {"mean": float("nan")})
+        write_document(path, document)
     assert path.read_text(encoding="utf-8") == "{}"
 
 
@@ -66,6 +72,16 @@ def test_json_can_be_read_back_and_in_a_diff(tmp_path: Path) -> None:
     assert "caf\u00e9" in text
     assert text.endswith("}\n")
     assert len(text.splitlines()) == 7
+
+
+def test_each_row_has_a_line(tmp_path: Path) -> None:
+    document = {"run": {"id": "a"}, "tests": [{"e": "caf\u00e9\n"}, {"e": [1, [2]]}], "gates": [], "ci95": None}
+    path = tmp_path / "a.json"
+    storage.write_rows(path, document)
+    assert storage.read_json(path) == document
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert lines[4:7] == ['"tests": [', '{"e": "caf\u00e9\\n"},', '{"e": [1, [2]]}']
+    assert lines[-1] == "}"
 
 
 @pytest.mark.parametrize(
