@@ -613,6 +613,6 @@ def test_many_rollouts_in_flight_need_few_open_files(slow: Suite) -> None:
     run = slow.run("--eval-concurrency=32", "-p", "no:xdist", subprocess=True)
     run.result.assert_outcomes(passed=64)
     assert slow.server.peak_in_flight > 16
-    replayed = slow.run("--eval-replay=last", "-p", "no:xdist")
+    replayed = slow.run("--eval-replay=last", "-p", "no:xdist", subprocess=True)  # the limit is for a whole process
     replayed.result.assert_outcomes(passed=64)
     assert replayed.requests == []
