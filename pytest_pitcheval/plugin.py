@@ -107,9 +107,8 @@ def pytest_handlecrashitem(crashitem: str, report: pytest.TestReport, sched: Any
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    session = get_session(metafunc.config)
     if is_ours(metafunc.definition):
-        session.parametrize(metafunc)
+        get_session(metafunc.config).parametrize(metafunc)
 
 
 @pytest.hookimpl(tryfirst=True)  # what is written there is read as soon as xdist has told of it

@@ -88,10 +88,9 @@ class Session:
         run_id, repeated = session_timestamp(), references.repeated_run(self.settings)
         self.baseline = references.load_baseline(self.settings, config.rootpath)
         # The folder is made only when it is needed, so the name has to be one that nobody can guess.
-        import secrets
         import tempfile
 
-        name = f"pitcheval-{os.getpid()}-{secrets.token_hex(8)}"
+        name = f"pitcheval-{os.getpid()}-{os.urandom(8).hex()}"
         return {
             "run_id": run_id,
             "timestamp": repeated["timestamp"] if repeated else run_id,
