@@ -12,7 +12,10 @@ _frozen = False
 
 
 def freeze() -> None:
-    """Leave what there is now out of all further collections, until the next session of this process."""
+    """Leave what there is now out of all further collections, until the next session of this process.
+
+    Before any test has run: what tests leave behind is still found.
+    """
     global _frozen
     gc.freeze()
     _frozen = True

@@ -126,6 +126,7 @@ class Session:
         for item in ours:
             timeouts.add_default(item, self.settings.timeout)
         self.collected = [collected(item, self.settings) for item in ours]
+        garbage.freeze()
         path = self.collected_path
         if self.is_worker and not path.exists():
             self.make_runtime_dir()
@@ -163,7 +164,6 @@ class Session:
             from pytest_pitcheval.limiter import Limiter
             from pytest_pitcheval.rollout_cache import Rollouts
 
-            garbage.freeze()
             folder = self.make_runtime_dir() if self.is_worker else None
             limiter = Limiter(self.settings.rate_limits, folder, lambda: bool(self.runner and self.runner.pool.closed))
             self._rollouts = Rollouts(limiter, self.clock_stopped)
@@ -235,7 +235,6 @@ class Session:
         if self._display is None:
             from pytest_pitcheval.display import Display
 
-            garbage.freeze()
             self._display = Display(self)
         return self._display
 

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from conftest import Suite
 
 HEAVY = {"dspy", "jinja2", "mlflow", "scipy", "litellm", "numpy", "pydantic", "openai"}
 
@@ -134,3 +135,30 @@ def test_the_rest_of_a_suite_that_has_one_evaluation(
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(["test_free.py::test_free", "*1/1*"])
     assert "test_plain.py" not in (plain_suite.path / "run.json").read_text(encoding="utf-8").split('"tests"')[1]
+
+
+LEAVES_GARBAGE = """
+import gc
+from pathlib import Path
+
+
+class Left:
+    def __init__(self):
+        self.myself = self
+
+    def __del__(self):
+        Path("found").touch()
+
+
+def test_a_garbage():
+    gc.disable()  # so that it is pytest that looks, at the end
+    Left()
+"""
+
+
+def test_what_other_tests_leave_behind_is_still_found(suite: Suite) -> None:
+    """pytest collects it to tell of exceptions that nobody raises, though an evaluation test has run meanwhile."""
+    suite.write("test_a.py", LEAVES_GARBAGE)
+    run = suite.run("test_a.py", "test_qa.py", "-p", "no:xdist", subprocess=True)
+    run.result.assert_outcomes(passed=4)
+    assert (suite.path / "found").exists()
