@@ -79,7 +79,7 @@ def _command(
     for option in options.OPTIONS:
         if option.name in (*names, *(["eval_dir"] if on_runs else [])):
             arguments: dict[str, Any] = {"dest": option.dest, "help": option.help.replace("%", "%%")}
-            arguments |= {"action": "store_true"} if option.parse is bool else {"metavar": option.metavar}
+            arguments |= {"action": "store_true"} if option.kind == "flag" else {"metavar": option.metavar}
             command.add_argument(option.flag, **arguments)
     return command
 

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from pytest_pitcheval import timeouts
-from pytest_pitcheval.errors import PitchevalWarning
-from pytest_pitcheval.fixtures import FixtureNotDefined
+from pytest_pitcheval.errors import FixtureNotDefined, PitchevalWarning
 from pytest_pitcheval.methods import BASELINE, Optimization
 from pytest_pitcheval.optimization import Ingredients
 from pytest_pitcheval.parametrization import optimizations_of
 from pytest_pitcheval.program_files import save_program
 from pytest_pitcheval.progress import Progress
-from pytest_pitcheval.session import RUNNING, get_session
+from pytest_pitcheval.session import RUNNING
+from pytest_pitcheval.state import get_session
 
 
 def compiled_for(request: pytest.FixtureRequest, optimization: Optimization, program: Any) -> Any:

@@ -14,6 +14,10 @@ class PitchevalWarning(UserWarning):
     """Something that makes a result mean less than it seems to, such as a test example in the trainset."""
 
 
+class FixtureNotDefined(PitchevalError):
+    """A fixture that the user writes was asked for, and is not there."""
+
+
 class MarkerError(PitchevalError):
     """A wrong marker, or a dataset that cannot be read: fails the test it stands on, in one line."""
 

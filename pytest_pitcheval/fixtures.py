@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
-from pytest_pitcheval.errors import PitchevalError
-
 if TYPE_CHECKING:
     from pytest_pitcheval.methods import Optimization
     from pytest_pitcheval.rollouts import RolloutId
@@ -16,11 +14,9 @@ if TYPE_CHECKING:
     from pytest_pitcheval.scores import Score
 
 
-class FixtureNotDefined(PitchevalError):
-    """A fixture that the user writes was asked for, and is not there."""
-
-
 def _undefined(name: str, returns: str) -> NoReturn:
+    from pytest_pitcheval.errors import FixtureNotDefined
+
     raise FixtureNotDefined(
         f"no fixture {name!r}; expected one in conftest.py: "
         f'@pytest.fixture(scope="session") def {name}(): return {returns}'
@@ -63,7 +59,7 @@ def generator_lm(pytestconfig: pytest.Config) -> Any:
 
     Override it with any dspy.LM.
     """
-    from pytest_pitcheval.session import get_session
+    from pytest_pitcheval.state import get_session
 
     return get_session(pytestconfig).make_lm("generator")
 
@@ -74,7 +70,7 @@ def evaluator_lm(pytestconfig: pytest.Config, request: pytest.FixtureRequest) ->
 
     Its model is the generator's where none is named. Override it with any dspy.LM.
     """
-    from pytest_pitcheval.session import get_session
+    from pytest_pitcheval.state import get_session
 
     session = get_session(pytestconfig)
     if session.settings.evaluator.model is None:  # the user's own generator_lm, and no model named
@@ -104,6 +100,8 @@ def example(request: pytest.FixtureRequest, _pitcheval_test: RunningTest) -> Any
     """The dspy.Example of this test: a row of its evaluation marker's dataset."""
     row = getattr(request, "param", None)
     if row is None:
+        from pytest_pitcheval.errors import PitchevalError
+
         raise PitchevalError("example: expected an evaluation marker on the test, which says where examples are")
     return _pitcheval_test.make_example()
 
@@ -117,7 +115,7 @@ def optimization(_pitcheval_test: RunningTest) -> Optimization:
 @pytest.fixture
 def _dspy_settings(_pitcheval_test: RunningTest, pytestconfig: pytest.Config, generator_lm: Any) -> Iterator[None]:
     from pytest_pitcheval.language_models import dspy_settings
-    from pytest_pitcheval.session import get_session
+    from pytest_pitcheval.state import get_session
 
     with get_session(pytestconfig).rollouts.entered(_pitcheval_test.scope, **dspy_settings(generator_lm)):
         yield

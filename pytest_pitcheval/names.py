@@ -2,6 +2,20 @@
 
 from __future__ import annotations
 
+METHOD_NAMES = (
+    "none",
+    "labeled",
+    "bootstrap",
+    "bootstrap_random",
+    "knn",
+    "copro",
+    "mipro",
+    "simba",
+    "gepa",
+    "infer_rules",
+)
+"""The optimization methods; `methods` says what each is."""
+
 RERUN = "rerun"
 """Outcome of a report that a worker crashed with a test which will be run again."""
 

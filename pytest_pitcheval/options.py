@@ -1,76 +1,39 @@
-"""The command-line options and ini keys: their names, what values they take, their help."""
+"""The command-line options and ini keys: their names, kinds and help; every pytest start reads it."""
 
 from __future__ import annotations
 
 import argparse
-import math
-from collections.abc import Callable
+import os
 from typing import Any, Literal, NamedTuple
 
 import pytest
 
-from pytest_pitcheval.methods import METHODS, check_method
-from pytest_pitcheval.names import ALLOWED
-from pytest_pitcheval.rate_limits import parse_rate_limits
+from pytest_pitcheval.names import ALLOWED, METHOD_NAMES
 
 PREFIX = "pitcheval_"
 """Of every ``dest`` of ours: a second plugin with the same one would stop every pytest start."""
 
 
-def _methods(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(check_method(name.strip()) for name in text.split(",")))
+DEFAULT_BASELINE = "pitcheval-baseline.json"
+"""The baseline file that is used where it is there; beside pytest's ini file."""
 
-
-def _model(text: str) -> str:
-    if not text.strip() or text.strip() in {"local:", "/"}:
-        raise ValueError("expected a model name such as groq/llama-3.3-70b-versatile, local or local:PATH.gguf")
-    return text.strip()
-
-
-def _number(kind: type, least: float, what: str, below: bool = False) -> Callable[[str], Any]:
-    def parse(text: str) -> Any:
-        try:
-            value = kind(text)
-        except ValueError:
-            raise ValueError(f"expected {what}") from None
-        if not least <= value < math.inf or (below and value == least):
-            raise ValueError(f"expected {what}")
-        return value
-
-    return parse
-
-
-_size = _number(int, 1, "a whole number of examples, 1 or more")
-_temperature = _number(float, 0, "a temperature, 0 or more")
-
-
-_score = _number(float, 0, "a score, 0 or more")
-
-
-def _share(text: str) -> float:
-    value: float = _number(float, 0, "a share, 0 to 1")(text)
-    if value > 1:
-        raise ValueError("expected a share, 0 to 1")
-    return value
-
-
-def _gate_mode(text: str) -> str:
-    if text not in ("normal", "strict"):
-        raise ValueError("expected normal or strict")
-    return text
-
-
-def _allowed(text: str) -> frozenset[str]:
-    found = frozenset(name.strip() for name in text.split(","))
-    if not found <= set(ALLOWED):
-        raise ValueError(f"expected one or more of {', '.join(ALLOWED)}")
-    return found
-
-
-def _text(text: str) -> str:
-    if not text:
-        raise ValueError("expected a value")
-    return text
+Kind = Literal[
+    "flag",
+    "text",
+    "methods",
+    "model",
+    "examples",
+    "count",
+    "seed",
+    "seconds",
+    "score",
+    "share",
+    "temperature",
+    "rate limits",
+    "gate mode",
+    "allowed",
+]
+"""Of values; `option_values` has what each takes."""
 
 
 class Option(NamedTuple):
@@ -78,7 +41,7 @@ class Option(NamedTuple):
 
     name: str
     metavar: str | None
-    parse: Callable[[str], Any]
+    kind: Kind
     help: str
     default: Any = None
 
@@ -95,166 +58,171 @@ OPTIONS = (
     Option(
         "optimization",
         "METHOD[,METHOD...]",
-        _methods,
-        f"optimize the program with METHOD before it is evaluated: {', '.join(METHODS)} or "
+        "methods",
+        f"optimize the program with METHOD before it is evaluated: {', '.join(METHOD_NAMES)} or "
         "package.module:Optimizer; with several, every example is a test per method; default: the optimization "
         "marker's, else none",
     ),
     Option(
         "generator_model",
         "MODEL",
-        _model,
+        "model",
         "model of generator_lm: a DSPy name such as groq/llama-3.3-70b-versatile, local or local:PATH.gguf; "
         "default: none",
     ),
-    Option("evaluator_model", "MODEL", _model, "model of evaluator_lm; default: the generator's"),
-    Option("train_size", "N", _size, "give optimizers a seeded sample of N examples of the trainset; default: all"),
-    Option("test_size", "N", _size, "evaluate a seeded sample of N examples of each dataset; default: all"),
-    Option("save_program", "PATH", _text, "write the compiled program to PATH as DSPy JSON; default: not written"),
+    Option("evaluator_model", "MODEL", "model", "model of evaluator_lm; default: the generator's"),
+    Option(
+        "train_size", "N", "examples", "give optimizers a seeded sample of N examples of the trainset; default: all"
+    ),
+    Option("test_size", "N", "examples", "evaluate a seeded sample of N examples of each dataset; default: all"),
+    Option("save_program", "PATH", "text", "write the compiled program to PATH as DSPy JSON; default: not written"),
     Option(
         "eval_rollouts",
         "K",
-        _number(int, 1, "a whole number, 1 or more"),
+        "count",
         "ask each example K times; its score is the mean; default: the marker's rollouts, else 1",
     ),
     Option(
-        "eval_threshold", "X", _score, "lowest score that passes, 0 to 1 by convention; default: the marker's threshold"
+        "eval_threshold",
+        "X",
+        "score",
+        "lowest score that passes, 0 to 1 by convention; default: the marker's threshold",
     ),
     Option(
         "eval_concurrency",
         "N",
-        _number(int, 1, "a whole number, 1 or more"),
+        "count",
         "rollouts in flight at a time in the whole session; 1: one after the other; default: 8",
         8,
     ),
     Option(
         "eval_rate_limit",
         "LIMIT[,LIMIT...]",
-        parse_rate_limits,
+        "rate limits",
         "most LM requests, or tokens, of all workers together: 30/min, 2/s, 40000tokens/min, or of some models "
         "groq/*=30/min; default: no limit",
         (),
     ),
-    Option("eval_seed", "N", _number(int, 0, "a whole number, 0 or more"), "seed of the samples; default: 0", 0),
+    Option("eval_seed", "N", "seed", "seed of the samples; default: 0", 0),
     Option(
         "eval_replay",
         "RUN",
-        _text,
+        "text",
         "repeat a run (its ID, its file or 'last') from DSPy's cache, without LM calls; default: ask afresh",
     ),
     Option(
         "eval_resume",
         "RUN",
-        _text,
+        "text",
         "continue a run (its ID, its file or 'last'): LM calls that it made are answered from DSPy's cache; "
         "default: ask afresh",
     ),
-    Option("eval_recompile", None, bool, "compile programs again even if a compiled one is stored"),
-    Option("eval_min_mean", "X", _score, "gate: lowest mean score of a test's examples; default: no such gate"),
+    Option("eval_recompile", None, "flag", "compile programs again even if a compiled one is stored"),
+    Option("eval_min_mean", "X", "score", "gate: lowest mean score of a test's examples; default: no such gate"),
     Option(
         "eval_min_pass_rate",
         "X",
-        _share,
+        "share",
         "gate: lowest share of a test's examples that pass, 0 to 1; default: no such gate",
     ),
     Option(
         "eval_max_error_rate",
         "X",
-        _share,
+        "share",
         "gate: largest share of a test's examples without a score, 0 to 1; default: no such gate",
     ),
     Option(
         "eval_max_regression",
         "X",
-        _score,
+        "score",
         "gate: fails when the mean is more than X below the baseline's, and that it dropped is established (p < 0.05); "
         "default: 0.05 where there is a baseline",
     ),
     Option(
         "eval_max_example_drop",
         "X",
-        _score,
+        "score",
         "gate: fails when every rollout of an example is more than X below every one in the baseline; "
         "default: no such gate",
     ),
     Option(
-        "eval_gate", "MODE", _gate_mode, "normal, or strict: what is inconclusive fails too; default: normal", "normal"
+        "eval_gate", "MODE", "gate mode", "normal, or strict: what is inconclusive fails too; default: normal", "normal"
     ),
     Option(
         "eval_baseline",
         "REF",
-        _text,
+        "text",
         "compare with this baseline: a file, a run ID or 'last' or 'mlflow:RUN_ID|latest'; "
         "default: pitcheval-baseline.json if it is there",
-        "pitcheval-baseline.json",
+        DEFAULT_BASELINE,
     ),
     Option(
         "eval_update_baseline",
         None,
-        bool,
+        "flag",
         "write the scores of this run to the baseline file, which --eval-baseline names",
     ),
     Option(
         "eval_baseline_allow",
         "WHAT[,WHAT...]",
-        _allowed,
+        "allowed",
         f"compare with the baseline although these have changed: {', '.join(ALLOWED)}; default: none",
         frozenset(),
     ),
     Option(
         "eval_mlflow",
         "URI|off",
-        _text,
+        "text",
         "log to this MLflow tracker; default: MLFLOW_TRACKING_URI, else MLflow's local store in the root directory",
     ),
     Option(
         "eval_mlflow_timeout",
         "SECONDS",
-        _number(float, 0, "a number of seconds above 0", below=True),
+        "seconds",
         "wait for the MLflow tracker at most so long in all; what was not logged waits for pitcheval sync; default: 10",
     ),
     Option(
         "eval_mlflow_experiment",
         "NAME",
-        _text,
+        "text",
         "MLflow experiment; default: MLFLOW_EXPERIMENT_NAME, else pytest-pitcheval",
     ),
-    Option("eval_mlflow_run_name", "NAME", _text, "name of the MLflow run; default: pitcheval and the run's ID"),
-    Option("eval_mlflow_traces", None, bool, "log a trace of each evaluated example to MLflow"),
-    Option("eval_json", "PATH", _text, "write the run file to PATH as well; default: to --eval-dir only"),
+    Option("eval_mlflow_run_name", "NAME", "text", "name of the MLflow run; default: pitcheval and the run's ID"),
+    Option("eval_mlflow_traces", None, "flag", "log a trace of each evaluated example to MLflow"),
+    Option("eval_json", "PATH", "text", "write the run file to PATH as well; default: to --eval-dir only"),
     Option(
         "eval_html",
         "PATH",
-        _text,
+        "text",
         "write a report of the run to PATH, an HTML file that needs no other; default: not written",
     ),
     Option(
         "eval_markdown",
         "PATH",
-        _text,
+        "text",
         "write a summary of the run to PATH, for a comment on a pull request; default: not written",
     ),
     Option(
         "eval_timeout",
         "SECONDS",
-        _number(float, 0, "a number of seconds above 0", below=True),
+        "seconds",
         "timeout of an evaluation test that has none of its own; default: 300",
         300.0,
     ),
     Option(
         "eval_dir",
         "PATH",
-        _text,
+        "text",
         "where runs and compiled programs are kept; default: .pitcheval",
         ".pitcheval",
     ),
 )
 
 INI_ONLY = (
-    Option("generator_temperature", None, _temperature, "temperature of generator_lm; default: 1.0", 1.0),
-    Option("evaluator_temperature", None, _temperature, "temperature of evaluator_lm; default: 0.7", 0.7),
-    Option("generator_api_base", None, _text, "URL of the API that serves generator_lm; default: the provider's"),
-    Option("evaluator_api_base", None, _text, "URL of the API that serves evaluator_lm; default: the generator's"),
+    Option("generator_temperature", None, "temperature", "temperature of generator_lm; default: 1.0", 1.0),
+    Option("evaluator_temperature", None, "temperature", "temperature of evaluator_lm; default: 0.7", 0.7),
+    Option("generator_api_base", None, "text", "URL of the API that serves generator_lm; default: the provider's"),
+    Option("evaluator_api_base", None, "text", "URL of the API that serves evaluator_lm; default: the generator's"),
 )
 
 MLFLOW_TAGS = {"eval_mlflow_tags": "tags of the MLflow run, a 'name = value' a line"}
@@ -263,6 +231,19 @@ LM_ARGUMENTS = {
     "generator_settings": "further arguments of generator_lm's dspy.LM, a 'name = JSON value' a line",
     "evaluator_settings": "further arguments of evaluator_lm's dspy.LM, a 'name = JSON value' a line",
 }
+
+
+def any_used(config: pytest.Config) -> bool:
+    """Whether the command line or the ini file has anything of ours, or the default baseline is there."""
+    keys = (*(option.name for option in (*OPTIONS, *INI_ONLY)), *LM_ARGUMENTS, *MLFLOW_TAGS)
+    try:
+        return (
+            any(config.getoption(option.dest) is not None for option in OPTIONS)
+            or any(map(config.getini, keys))
+            or os.path.exists(os.path.join(config.rootpath, DEFAULT_BASELINE))
+        )
+    except (ValueError, pytest.UsageError):  # a value in the ini file that pytest itself refuses
+        return True
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -278,9 +259,9 @@ def add_options(parser: pytest.Parser) -> None:
                 f"pytest-pitcheval cannot register {option.flag}: another plugin has done so ({clash}); "
                 "load only one of them (-p no:pitcheval or -p no:THE_OTHER)"
             ) from None
-    for option in (*OPTIONS, *INI_ONLY):
-        kind: Literal["bool", "string"] = "bool" if option.parse is bool else "string"
-        text = f"as {option.flag}" if option in OPTIONS else option.help
-        parser.addini(option.name, text, type=kind, default=None)
+        kind: Literal["bool", "string"] = "bool" if option.kind == "flag" else "string"
+        parser.addini(option.name, f"as {option.flag}", type=kind, default=None)
+    for option in INI_ONLY:
+        parser.addini(option.name, option.help, type="string", default=None)
     for name, text in {**LM_ARGUMENTS, **MLFLOW_TAGS}.items():
         parser.addini(name, text, type="linelist", default=[])

@@ -20,3 +20,8 @@ def is_ours(node: pytest.Item) -> bool:
 def uses_lm(node: pytest.Item) -> bool:
     """Whether a test asks for one of the LMs by name: its calls are fresh too, and its reports show no key."""
     return not _LMS.isdisjoint(getattr(node, "fixturenames", ()))
+
+
+def is_watched(node: pytest.Item) -> bool:
+    """Whether the plugin has anything to do with a test."""
+    return is_ours(node) or uses_lm(node)

@@ -1,17 +1,18 @@
 """The pytest hooks of every session, each a few lines that call an object.
 
-What happens to single tests is in `running_hooks`, which is registered only where there are evaluation tests: a
-suite that does not use the plugin pays for an option parser and a look at its fixtures' names.
+What happens to single tests is in `running_hooks`, which is registered only where there are evaluation tests, and the
+session's state is made only when something asks for it: a suite that does not use the plugin pays for an option parser
+and a look at its fixtures' names.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_pitcheval import options
+from pytest_pitcheval import options, state
 from pytest_pitcheval.fixtures import (  # noqa: F401  # pytest looks for fixtures in the plugin's own module
     _dspy_settings,
     _pitcheval_test,
@@ -29,8 +30,11 @@ from pytest_pitcheval.fixtures import (  # noqa: F401  # pytest looks for fixtur
     trainset,
     valset,
 )
-from pytest_pitcheval.ownership import is_ours
-from pytest_pitcheval.session import SESSION, Session, get_session
+from pytest_pitcheval.ownership import is_ours, is_watched
+from pytest_pitcheval.state import existing_session, get_session
+
+if TYPE_CHECKING:
+    from pytest_pitcheval.session import Session
 
 _EVALUATION = """\
 evaluation(dataset, *, inputs, threshold=None, rollouts=None,
@@ -64,12 +68,12 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", _EVALUATION)
     config.addinivalue_line("markers", _OPTIMIZATION)
-    config.stash[SESSION] = Session(config)
+    state.begin(config)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if SESSION in config.stash:  # not after a usage error
-        get_session(config).close()
+    if session := existing_session(config):
+        session.close()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -113,12 +117,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # what is written there is read as soon as xdist has told of it
 def pytest_collection_finish(session: pytest.Session) -> None:
-    get_session(session.config).collect(session.items)
+    if any(map(is_watched, session.items)):
+        get_session(session.config).collect(session.items)
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)  # after pytest has written its XML file, before its terminal summary
 def pytest_sessionfinish(session: pytest.Session) -> Generator[None, object, object]:
-    ours = get_session(session.config)
+    ours = existing_session(session.config)
+    if ours is None:
+        return (yield)
     ours.conclude()
     _fail_if_bad(session, ours)
     outcome = yield
@@ -133,9 +140,10 @@ def _fail_if_bad(session: pytest.Session, ours: Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    results = get_session(config).results
-    if results is None:
+    session = existing_session(config)
+    if session is None or session.results is None:
         return
+    results = session.results
     from pytest_pitcheval import github, terminal
 
     if config.get_verbosity() >= -1:

@@ -18,7 +18,8 @@ from pytest_pitcheval.names import GENERATOR, JUDGE, METRIC, PROGRAM
 from pytest_pitcheval.rollout_runs import Generator, Judge
 from pytest_pitcheval.running_test import RunningTest
 from pytest_pitcheval.scores import Score
-from pytest_pitcheval.session import Session, get_session
+from pytest_pitcheval.session import Session
+from pytest_pitcheval.state import get_session
 
 
 def predict_example(request: pytest.FixtureRequest, running: RunningTest, program: Any, example: Any) -> Any:

@@ -1,10 +1,9 @@
-"""The state of one pytest process, reached through `get_session`."""
+"""The state of one pytest process, reached through `state.get_session`."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_pitcheval import garbage, references
-from pytest_pitcheval.ownership import is_ours, uses_lm
+from pytest_pitcheval.ownership import is_ours
 from pytest_pitcheval.rollouts import session_timestamp
 from pytest_pitcheval.settings import Settings, read_settings
 
@@ -30,13 +29,7 @@ if TYPE_CHECKING:
     from pytest_pitcheval.runner import Runner
     from pytest_pitcheval.running_test import RunningTest
 
-SESSION = pytest.StashKey["Session"]()
 RUNNING: pytest.StashKey[RunningTest] = pytest.StashKey()
-
-
-def get_session(config: pytest.Config) -> Session:
-    """The plugin's state for this process."""
-    return config.stash[SESSION]
 
 
 class Session:
@@ -46,7 +39,7 @@ class Session:
         run_id: this run's own; its time stamp.
         timestamp: that of the rollouts: the run's, or that of the one that is replayed or resumed.
         owner_pid: the controller's process.
-        started: when this process began it, monotonic.
+        started: when this process began it, monotonic, in seconds.
         runtime_dir: what the processes of this session share; made by whoever needs it first.
         baseline: what scores are compared with, or None; not in workers.
         collected: the evaluation tests of this process.
@@ -56,8 +49,7 @@ class Session:
         runner: what is known of the running tests; None where none of them has to do with LMs, and in the controller.
     """
 
-    def __init__(self, config: pytest.Config) -> None:
-        garbage.thaw()
+    def __init__(self, config: pytest.Config, started: float) -> None:
         self.config = config
         self.settings: Settings = read_settings(config)
         shared: Mapping[str, Any] | None = getattr(config, "workerinput", {}).get("pitcheval")
@@ -74,7 +66,7 @@ class Session:
         self.lost: dict[str, str] = {}
         self.results: Results | None = None
         self.runner: Runner | None = None
-        self.started = time.monotonic()
+        self.started = started
         self._outbox: Outbox | None = None
         self._display: Display | None = None
         self._watching = False
@@ -111,13 +103,12 @@ class Session:
         self.datasets[metafunc.definition.nodeid] = parametrize(metafunc, self.settings)
 
     def collect(self, items: Sequence[pytest.Item]) -> None:
-        """Remember the evaluation tests; a worker leaves them where the controller finds them."""
-        ours = [item for item in items if is_ours(item)]
-        if ours or any(map(uses_lm, items)):
-            from pytest_pitcheval.runner import Runner
+        """Watch the tests, of which one at least is to be watched; a worker tells the controller of evaluations."""
+        from pytest_pitcheval.runner import Runner
 
-            self.runner = Runner(self, items)
-            self.watch_tests()
+        self.runner = Runner(self, items)
+        self.watch_tests()
+        ours = [item for item in items if is_ours(item)]
         if not ours:
             return
         from pytest_pitcheval import storage, timeouts

@@ -12,13 +12,14 @@ from typing import Any, Generic, NamedTuple, TypeVar
 import pytest
 
 from pytest_pitcheval.names import GATES
+from pytest_pitcheval.option_values import PARSERS
 from pytest_pitcheval.options import INI_ONLY, OPTIONS, Option
 from pytest_pitcheval.rate_limits import RateLimit
 
 T = TypeVar("T")
 
 
-@dataclasses.dataclass(frozen=True, eq=False, repr=False)  # every pytest start pays for what is generated here
+@dataclasses.dataclass(frozen=True)
 class Choice(Generic[T]):
     """A setting that a marker can make too; None where it was not made."""
 
@@ -202,7 +203,7 @@ class _Reader:
     @staticmethod
     def _parse(option: Option, value: Any, where: str) -> Any:
         try:
-            return option.parse(value)
+            return PARSERS[option.kind](value)
         except ValueError as error:
             raise pytest.UsageError(f"{where}: {value!r}: {error}") from None
 

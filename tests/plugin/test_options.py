@@ -11,7 +11,7 @@ import pytest
 from conftest import Suite
 
 from pytest_pitcheval.options import INI_ONLY, LM_ARGUMENTS, OPTIONS
-from pytest_pitcheval.session import get_session
+from pytest_pitcheval.state import get_session
 
 METHODS = (
     "expected one of none, labeled, bootstrap, bootstrap_random, knn, copro, mipro, simba, gepa, infer_rules "

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from pytest_pitcheval.methods import METHODS, Optimization, check_method
+from pytest_pitcheval.names import METHOD_NAMES
 
 PROMISED = ["none", "labeled", "bootstrap", "bootstrap_random", "knn", "copro", "mipro", "simba", "gepa", "infer_rules"]
 
 
 def test_the_promised_methods_are_there() -> None:
-    assert list(METHODS) == PROMISED
+    assert list(METHODS) == PROMISED == list(METHOD_NAMES)
 
 
 @pytest.mark.parametrize("name", [*PROMISED, "mine:Optimizer", "package.module:Optimizer", "_a.b2:_C"])

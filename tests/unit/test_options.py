@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pytest_pitcheval.options import LM_ARGUMENTS, OPTIONS, PREFIX
+from pytest_pitcheval.option_values import PARSERS
+from pytest_pitcheval.options import INI_ONLY, LM_ARGUMENTS, OPTIONS, PREFIX
 
 PROMISED = [
     "--optimization",
@@ -42,3 +43,7 @@ def test_every_dest_is_our_own() -> None:
 
 def test_options_beyond_the_first_ones_say_whose_they_are() -> None:
     assert {option.flag for option in OPTIONS if not option.flag.startswith("--eval-")} == set(PROMISED[:6])
+
+
+def test_there_is_a_parser_for_the_values_of_every_option() -> None:
+    assert {option.kind for option in (*OPTIONS, *INI_ONLY)} == set(PARSERS)
