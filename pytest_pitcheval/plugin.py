@@ -95,6 +95,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: object) -> None:
     session = get_session(node.config)
+    if found := (getattr(node, "workeroutput", None) or {}).get("pitcheval"):
+        session.keep_collected(found)
     if error and session.has_evaluations:
         from pytest_pitcheval import workers
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import math
 import re
 from typing import NamedTuple
 
@@ -21,6 +22,15 @@ class RateLimit(NamedTuple):
     amount: int
     seconds: int
     of_tokens: bool
+
+    def part(self, count: int) -> RateLimit:
+        """What one of ``count`` processes that cannot share the limit may use of it: together they stay within it.
+
+        Where there is less than one request for each, all of them at once may exceed it in a single window.
+        """
+        if self.amount >= count:
+            return self._replace(amount=self.amount // count)
+        return self._replace(amount=1, seconds=math.ceil(self.seconds * count / self.amount))
 
     def holds_for(self, model: str) -> bool:
         """Whether it limits ``model``, a DSPy model name."""

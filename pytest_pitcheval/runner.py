@@ -74,7 +74,7 @@ class Runner:
         return 1 if option("usepdb", False) or option("trace", False) else self._settings.concurrency
 
     def _slots(self) -> Slots:
-        if self._worker is None:
+        if self._worker is None or self._session.is_apart:
             return LocalSlots(self.concurrency)
         from pytest_pitcheval.shared_slots import SharedSlots
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -15,6 +16,7 @@ from pytest_pitcheval import garbage, references
 from pytest_pitcheval.ownership import is_ours
 from pytest_pitcheval.rollouts import session_timestamp
 from pytest_pitcheval.settings import Settings, read_settings
+from pytest_pitcheval.workers import are_apart, told
 
 if TYPE_CHECKING:
     from pytest_pitcheval.compilation import Compiler
@@ -38,7 +40,8 @@ class Session:
     Attributes:
         run_id: this run's own; its time stamp.
         timestamp: that of the rollouts: the run's, or that of the one that is replayed or resumed.
-        owner_pid: the controller's process.
+        is_apart: a worker that shares no folder with the others, as they are on several machines.
+        owner_pid: the process whose end is that of the LM servers: the controller, or this one if it is apart.
         started: when this process began it, monotonic, in seconds.
         runtime_dir: what the processes of this session share; made by whoever needs it first.
         baseline: what scores are compared with, or None; not in workers.
@@ -52,7 +55,7 @@ class Session:
     def __init__(self, config: pytest.Config, started: float) -> None:
         self.config = config
         self.settings: Settings = read_settings(config)
-        shared: Mapping[str, Any] | None = getattr(config, "workerinput", {}).get("pitcheval")
+        shared = told(config)
         self.is_worker = shared is not None
         self.baseline: LoadedBaseline | None = None
         self._shared = shared = shared or self._new_session(config)
@@ -60,6 +63,9 @@ class Session:
         self.timestamp: str = shared["timestamp"]
         self.owner_pid: int = shared["owner_pid"]
         self.runtime_dir = Path(shared["runtime_dir"])
+        self.is_apart: bool = self.is_worker and shared["apart"]
+        if self.is_apart:
+            self.settings = self.settings.part(shared["workers"])
         self.collected: list[Collected] = []
         self.datasets: dict[str, list[str]] = {}
         self.records: dict[str, Record] = {}
@@ -80,14 +86,13 @@ class Session:
         run_id, repeated = session_timestamp(), references.repeated_run(self.settings)
         self.baseline = references.load_baseline(self.settings, config.rootpath)
         # The folder is made only when it is needed, so the name has to be one that nobody can guess.
-        import tempfile
-
         name = f"pitcheval-{os.getpid()}-{os.urandom(8).hex()}"
         return {
             "run_id": run_id,
             "timestamp": repeated["timestamp"] if repeated else run_id,
             "owner_pid": os.getpid(),
             "runtime_dir": os.path.join(tempfile.gettempdir(), name),
+            "apart": are_apart(config.getoption("tx", None) or ()),
         }
 
     def for_worker(self, planned: bool) -> dict[str, Any]:
@@ -111,22 +116,30 @@ class Session:
         ours = [item for item in items if is_ours(item)]
         if not ours:
             return
-        from pytest_pitcheval import storage, timeouts
+        from pytest_pitcheval import timeouts
         from pytest_pitcheval.running_test import collected
 
         for item in ours:
             timeouts.add_default(item, self.settings.timeout)
         self.collected = [collected(item, self.settings) for item in ours]
         garbage.freeze()
-        path = self.collected_path
-        if self.is_worker and not path.exists():
-            self.make_runtime_dir()
-            tests = [one.to_dict() for one in self.collected]
-            storage.write_json(path, {"tests": tests, "datasets": self.datasets}, indent=None)
+        if self.is_worker and not self.collected_path.exists():
+            found = {"tests": [one.to_dict() for one in self.collected], "datasets": self.datasets}
+            if self.is_apart:
+                self.config.workeroutput["pitcheval"] = found  # type: ignore[attr-defined]
+            else:
+                self.keep_collected(found)
+
+    def keep_collected(self, found: Mapping[str, Any]) -> None:
+        """Put down what a worker has collected, for the controller to find."""
+        from pytest_pitcheval import storage
+
+        self.make_runtime_dir()
+        storage.write_json(self.collected_path, found, indent=None)
 
     @property
     def collected_path(self) -> Path:
-        """Where a worker leaves what it has collected."""
+        """Where it is put down what workers have collected."""
         return self.runtime_dir / "collected.json"
 
     def watch_tests(self) -> None:
@@ -280,7 +293,7 @@ class Session:
             self.runner.close()
         if self._rollouts is not None:
             self._rollouts.uninstall()
-        if not self.is_worker and self.runtime_dir.exists():
+        if (self.is_apart or not self.is_worker) and self.runtime_dir.exists():
             import shutil
 
             from pytest_pitcheval import local_lm

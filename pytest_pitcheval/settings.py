@@ -111,6 +111,11 @@ class Settings(NamedTuple):
     allowed: frozenset[str]
     mlflow: MlflowSettings
 
+    def part(self, count: int) -> Settings:
+        """These settings for one of ``count`` processes that cannot share the limits."""
+        limits = tuple(limit.part(count) for limit in self.rate_limits)
+        return self._replace(concurrency=max(1, self.concurrency // count), rate_limits=limits)
+
 
 class _Reader:
     """Reads one configuration; every error is a usage error that names the option and the value."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import tempfile
 import threading
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,6 +37,24 @@ class Worker(NamedTuple):
         count = int(told.get("workercount", 1))
         digits = "".join(filter(str.isdigit, told["workerid"]))
         return cls(told["workerid"], int(digits or 0) % count, count, told["pitcheval"]["planned"])
+
+
+def are_apart(transports: Iterable[str]) -> bool:
+    """Whether xdist's ``--tx`` names workers elsewhere than on this machine: then they share no folder."""
+    return any("popen" not in re.split(r"\*|//", transport) for transport in transports)
+
+
+def told(config: pytest.Config) -> dict[str, Any] | None:
+    """What the controller told this xdist worker, None in other processes.
+
+    Where workers share no folder, each is told the same, but has a folder of its own and ends its LM servers itself.
+    """
+    worker: dict[str, Any] = getattr(config, "workerinput", {})
+    shared: dict[str, Any] | None = worker.get("pitcheval")
+    if shared is None or not shared["apart"]:
+        return shared
+    folder = os.path.join(tempfile.gettempdir(), f"{Path(shared['runtime_dir']).name}-{worker['workerid']}")
+    return {**shared, "runtime_dir": folder, "owner_pid": os.getpid(), "workers": worker["workercount"]}
 
 
 def stop_path(folder: Path) -> Path:

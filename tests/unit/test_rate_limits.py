@@ -40,3 +40,20 @@ def test_of_which_models() -> None:
     assert limit.holds_for("groq/llama-3.3-70b-versatile")
     assert not limit.holds_for("openai/gpt-4o")
     assert RateLimit("*", 1, 1, False).holds_for("local")
+
+
+@pytest.mark.parametrize(
+    ("text", "count", "part"),
+    [
+        ("60/min", 1, "60/min"),
+        ("60/min", 4, "15/min"),
+        ("10/s", 3, "3/s"),
+        ("groq/*=40000tokens/min", 4, "groq/*=10000tokens/min"),
+        ("60/h", 60, "1/h"),
+        ("1/s", 60, "1/min"),
+        ("2/s", 120, "1/min"),
+    ],
+)
+def test_the_part_of_one_process(text: str, count: int, part: str) -> None:
+    [limit], [expected] = parse_rate_limits(text), parse_rate_limits(part)
+    assert limit.part(count) == expected
