@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -78,9 +79,6 @@ class Session:
         self._watching = False
         self._has_evaluations = False
         self._rollouts: Rollouts | None = None
-        self._compiler: Compiler | None = None
-        self._trainsets: Trainsets | None = None
-        self._identities: Identities | None = None
 
     def _new_session(self, config: pytest.Config) -> dict[str, Any]:
         run_id, repeated = session_timestamp(), references.repeated_run(self.settings)
@@ -173,32 +171,26 @@ class Session:
             self._rollouts = Rollouts(limiter, self.clock_stopped)
         return self._rollouts
 
-    @property
+    @functools.cached_property
     def compiler(self) -> Compiler:
         """This process's compiler of programs."""
-        if self._compiler is None:
-            from pytest_pitcheval.compilation import Compiler
+        from pytest_pitcheval.compilation import Compiler
 
-            self._compiler = Compiler(self)
-        return self._compiler
+        return Compiler(self)
 
-    @property
+    @functools.cached_property
     def trainsets(self) -> Trainsets:
         """The trainsets that optimizers get in this process."""
-        if self._trainsets is None:
-            from pytest_pitcheval.dspy_examples import Trainsets
+        from pytest_pitcheval.dspy_examples import Trainsets
 
-            self._trainsets = Trainsets(self.settings.train_size, self.settings.seed)
-        return self._trainsets
+        return Trainsets(self.settings.train_size, self.settings.seed)
 
-    @property
+    @functools.cached_property
     def identities(self) -> Identities:
         """The fingerprints of this process's fixtures."""
-        if self._identities is None:
-            from pytest_pitcheval.identities import Identities
+        from pytest_pitcheval.identities import Identities
 
-            self._identities = Identities()
-        return self._identities
+        return Identities()
 
     def clock_stopped(self) -> AbstractContextManager[object]:
         """Within it, time is not charged to the running test."""
