@@ -115,6 +115,10 @@ class Run:
         return [request for request in self.requests if request.model == model]
 
 
+OTHER_PLUGINS = {"random_order": "--random-order", "rerunfailures": "--reruns"}
+"""Plugins of others that are there for single tests, by an option of each."""
+
+
 class Suite:
     """A test suite in a folder of its own, that uses the plugin with a provider on loopback.
 
@@ -168,7 +172,11 @@ class Suite:
         before, runs = len(self.server.requests), self._runs()
         launch = self.pytester.runpytest_subprocess if subprocess else self.pytester.runpytest_inprocess
         # Hypothesis's plugin would be imported anew by every run inside this process, which costs ten times the rest.
-        result = launch("-p", "no:cacheprovider", "-p", "no:hypothesispytest", *arguments)
+        unused = ["cacheprovider", "hypothesispytest"]
+        unused += [
+            name for name, option in OTHER_PLUGINS.items() if not any(one.startswith(option) for one in arguments)
+        ]
+        result = launch(*(f"-pno:{name}" for name in unused), *arguments)
         new = sorted(self._runs() - runs)
         document = json.loads(new[-1].read_text(encoding="utf-8")) if new else None
         return Run(result, self.server.requests[before:], document)

@@ -176,17 +176,8 @@ def test_each_method_looks_ahead(slow: Suite) -> None:
     assert overlapping(plain)
 
 
-SHUFFLE = """
-
-def pytest_collection_modifyitems(items):
-    import random
-    random.Random(7).shuffle(items)
-"""
-
-
 def test_in_random_order_with_two_methods(slow: Suite) -> None:
-    slow.add("conftest.py", SHUFFLE)
-    run = slow.run("--optimization=none,labeled")
+    run = slow.run("--optimization=none,labeled", "--random-order", "--random-order-seed=7")
     run.result.assert_outcomes(passed=2 * EXAMPLES)
     assert set(asked(run).values()) == {2}
     assert slow.server.peak_in_flight > 1
@@ -201,32 +192,18 @@ def question_asked(request: Request) -> int:
     return int(found[-1])
 
 
-RERUNS = """
-
-import pytest
-from _pytest.runner import runtestprotocol
-
-
-def pytest_runtest_protocol(item, nextitem):
-    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    for attempt in range(2):
-        item._initrequest()
-        reports = runtestprotocol(item, nextitem=nextitem, log=False)
-    for report in reports:
-        item.ihook.pytest_runtest_logreport(report=report)
-    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
-    return True
-"""
-
-
-def test_a_test_that_is_run_again_gets_new_rollouts(slow: Suite) -> None:
-    """As pytest-rerunfailures does it."""
+@pytest.mark.parametrize("arguments", [(), ("-n2",)])
+def test_a_test_that_is_run_again_gets_new_rollouts(slow: Suite, arguments: tuple[str, ...]) -> None:
+    """By pytest-rerunfailures: one example scores low at first, and is asked afresh."""
     slow.rows(4)
-    slow.add("conftest.py", RERUNS)
-    run = slow.run()
-    run.result.assert_outcomes(passed=4)
-    assert set(asked(run).values()) == {2}
-    assert all(test["rollout_id"].endswith("~2") for test in run.tests)
+    low = iter([0.1])
+    slow.scores(lambda request: next(low, 0.9) if question(request) == 2 else 0.9)
+    run = slow.run("--reruns=2", *arguments)
+    counted = run.result.parseoutcomes()
+    assert (counted["passed"], counted["rerun"]) == (4, 1)
+    assert asked(run) == once_each(4, "generator", "judge") + Counter([("generator", 2), ("judge", 2)])
+    again = {test["example_id"]: test["rollout_id"].endswith("~2") for test in run.tests}
+    assert again == {"e0": False, "e1": False, "e2": True, "e3": False}
     assert [test["lm_calls"]["fresh"] for test in run.tests] == [2] * 4
 
 
