@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 import re
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable
 
 import pytest
 from conftest import Run, Suite
-from openai_server import Failure, Request, chat_format
+from openai_server import Failure, Request, chat_format, dspy_answer
 
 EXAMPLES = 12
 
@@ -587,9 +588,18 @@ def test_many_rollouts_in_flight_need_few_open_files(slow: Suite) -> None:
     """DSPy's disk cache would open 16 databases, of two files each, for each of the 32 threads."""
     slow.rows(64)
     slow.add("conftest.py", FEW_FILES.replace("FILES", "200"))
+    met = threading.Event()
+
+    def answer(request: Request) -> str:
+        if slow.server.peak_in_flight > 16:
+            met.set()
+        met.wait(40)
+        return dspy_answer(request)
+
+    slow.server.answer = answer
     run = slow.run("--eval-concurrency=32", "-p", "no:xdist", subprocess=True)
     run.result.assert_outcomes(passed=64)
-    assert slow.server.peak_in_flight > 16
+    assert met.is_set()
     replayed = slow.run("--eval-replay=last", "-p", "no:xdist", subprocess=True)  # the limit is for a whole process
     replayed.result.assert_outcomes(passed=64)
     assert replayed.requests == []
