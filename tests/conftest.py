@@ -115,6 +115,27 @@ class Run:
         return [request for request in self.requests if request.model == model]
 
 
+DYING = """
+import os
+
+
+class Dying(dspy.Module):
+    def __init__(self):
+        super().__init__()
+        self.ask = dspy.Predict("question -> answer")
+
+    def forward(self, question):
+        if question == "question 2?" and "SPARED" not in os.environ:
+            os._exit(1)
+        return self.ask(question=question)
+
+
+@pytest.fixture(scope="session")
+def program():
+    return Dying()
+"""
+"""To be added to a suite: a program that ends its process at the third question, unless SPARED is set."""
+
 OTHER_PLUGINS = {"random_order": "--random-order", "rerunfailures": "--reruns"}
 """Plugins of others that are there for single tests, by an option of each."""
 

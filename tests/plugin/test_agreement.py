@@ -6,31 +6,11 @@ import re
 from typing import Any
 
 import pytest
-from conftest import Suite
+from conftest import DYING, Suite
 from html_page import Reader, data
 from junit_file import properties_of, read_suite
 from markdown_tables import tables
 from openai_server import Failure, Request
-
-DYING = """
-import os
-
-
-class Dying(dspy.Module):
-    def __init__(self):
-        super().__init__()
-        self.ask = dspy.Predict("question -> answer")
-
-    def forward(self, question):
-        if question == "question 2?" and os.environ.get("DYING"):
-            os._exit(1)
-        return self.ask(question=question)
-
-
-@pytest.fixture(scope="session")
-def program():
-    return Dying()
-"""
 
 EXAMPLES, PASSED, FAILED, ERRORS, MISSING = 12, 7, 3, 1, 1
 
@@ -55,8 +35,9 @@ def test_six_places_agree(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None
     suite.add("conftest.py", DYING)
     suite.rows(EXAMPLES)
     suite.scores(lambda request: 0.8)
-    suite.run("--eval-update-baseline")
-    monkeypatch.setenv("DYING", "1")
+    with monkeypatch.context() as patch:
+        patch.setenv("SPARED", "1")
+        suite.run("--eval-update-baseline")
     suite.scores(lambda request: 0.9 - 0.05 * number(request))
     suite.server.fail = lambda request: Failure() if request.model == "judge" and number(request) == 3 else None
     uri = f"sqlite:///{suite.path}/store.db"

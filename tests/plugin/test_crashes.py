@@ -11,27 +11,8 @@ from pathlib import Path
 
 import pytest
 from background import Background, is_alive, wait_until
-from conftest import Suite
+from conftest import DYING, Suite
 from openai_server import Failure, Request
-
-DYING_PROGRAM = """
-import os
-
-class Dying(dspy.Module):
-    def __init__(self):
-        super().__init__()
-        self.ask = dspy.Predict("question -> answer")
-
-    def forward(self, question):
-        if question == "question 2?":
-            os._exit(1)
-        return self.ask(question=question)
-
-
-@pytest.fixture(scope="session")
-def program():
-    return Dying()
-"""
 
 
 def hang_on_question(number: int) -> Callable[[Request], Failure | None]:
@@ -50,7 +31,7 @@ def hanging(suite: Suite) -> Callable[[], bool]:
 
 @pytest.mark.parametrize("arguments", ["-n2", "-n1"])
 def test_a_worker_that_crashes_loses_one_record(suite: Suite, arguments: str) -> None:
-    suite.add("conftest.py", DYING_PROGRAM)
+    suite.add("conftest.py", DYING)
     suite.rows(6)
     run = suite.run(*arguments.split())
     assert run.result.ret == pytest.ExitCode.TESTS_FAILED

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Suite
+from conftest import DYING, Suite
 
 SSH = """\
 #!/bin/sh
@@ -70,27 +70,6 @@ def test_an_example_that_did_not_run_is_named(suite: Suite, far: Path) -> None:
     run = suite.run(*on_machines(suite, 1), subprocess=True)
     assert run.document is not None
     assert 0 < len(run.document["missing"]) == 4 - len(run.tests)
-
-
-DYING = """
-import os
-
-
-class Dying(dspy.Module):
-    def __init__(self):
-        super().__init__()
-        self.ask = dspy.Predict("question -> answer")
-
-    def forward(self, question):
-        if question == "question 2?":
-            os._exit(1)
-        return self.ask(question=question)
-
-
-@pytest.fixture(scope="session")
-def program():
-    return Dying()
-"""
 
 
 def test_a_worker_that_dies_loses_one_record(suite: Suite, far: Path) -> None:
