@@ -17,7 +17,7 @@ from pytest_pitcheval import garbage, references
 from pytest_pitcheval.ownership import is_ours
 from pytest_pitcheval.rollouts import session_timestamp
 from pytest_pitcheval.settings import Settings, read_settings
-from pytest_pitcheval.workers import are_apart, told
+from pytest_pitcheval.workers import are_apart, told_by_controller
 
 if TYPE_CHECKING:
     from pytest_pitcheval.compilation import Compiler
@@ -56,7 +56,7 @@ class Session:
     def __init__(self, config: pytest.Config, started: float) -> None:
         self.config = config
         self.settings: Settings = read_settings(config)
-        shared = told(config)
+        shared = told_by_controller(config)
         self.is_worker = shared is not None
         self.baseline: LoadedBaseline | None = None
         self._shared = shared = shared or self._new_session(config)

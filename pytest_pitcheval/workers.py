@@ -44,7 +44,7 @@ def are_apart(transports: Iterable[str]) -> bool:
     return any("popen" not in re.split(r"\*|//", transport) for transport in transports)
 
 
-def told(config: pytest.Config) -> dict[str, Any] | None:
+def told_by_controller(config: pytest.Config) -> dict[str, Any] | None:
     """What the controller told this xdist worker, None in other processes.
 
     Where workers share no folder, each is told the same, but has a folder of its own and ends its LM servers itself.

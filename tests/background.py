@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -40,9 +41,14 @@ def is_alive(pid: int) -> bool:
     return bool(state.strip()) and not state.startswith("Z")
 
 
-def _hear_interrupts() -> None:
-    """In a job of a shell's background, processes are made deaf to them."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+@contextlib.contextmanager
+def hearing_interrupts() -> Iterator[None]:
+    """What is started within hears them, though a shell makes the jobs of its background deaf to them."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class Background:
@@ -53,7 +59,7 @@ class Background:
         self.folder = suite.path
         self.output = suite.path / "output.txt"
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
-        with self.output.open("w") as file:
+        with self.output.open("w") as file, hearing_interrupts():
             self.process = subprocess.Popen(
                 command,
                 cwd=suite.path,
@@ -61,7 +67,6 @@ class Background:
                 stdout=file,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_hear_interrupts,
             )
 
     @property
