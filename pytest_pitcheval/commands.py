@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pytest_pitcheval import formats, gates, merging, references, results, run_files, storage, terminal
-from pytest_pitcheval.comparison import Comparison, Pair, compare_all
+from pytest_pitcheval.comparison import Comparison, Pair, absent_tests, compare_all
 from pytest_pitcheval.decisions import Decision, Outcome, Terms, decide, decide_again
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.records import Record, total
@@ -116,7 +116,9 @@ def compare_runs(settings: Settings, folder: Path, first: str, second: str) -> D
         lines += [(line, False) for text in _details(comparison) for line in formats.wrap("    " + text, "      ")]
     compared = {(one.test, one.optimization) for one in found}
     new = [key for key in after.scopes if key not in compared]
-    return [*lines, *((f"  {test} [{method}]: only in {second}", False) for test, method in new)], True
+    lines += [(f"  {test} [{method}]: only in {second}", False) for test, method in new]
+    gone = absent_tests(before.measured, after.scopes)
+    return [*lines, *((f"  {test}: only in {first}", False) for test in gone)], True
 
 
 def _load(settings: Settings, folder: Path, reference: str) -> LoadedBaseline:

@@ -116,6 +116,11 @@ def compare_all(
     return found
 
 
+def absent_tests(baseline: Baseline, scopes: Mapping[Key, Scope]) -> list[str]:
+    """The tests of the baseline that ``scopes`` has nothing of: left out of the run, renamed, or gone."""
+    return sorted({test for test, _ in baseline} - {test for test, _ in scopes})
+
+
 def _counterpart(key: Key, baseline: Baseline, scopes: Mapping[Key, Scope]) -> str | None:
     test, method = key
     known = {m: group.mean for (t, m), group in sorted(baseline.items()) if t == test}

@@ -56,12 +56,18 @@ class Terms:
 
 @dataclasses.dataclass(frozen=True)
 class Decision:
-    """Summaries, comparisons and gates of a run; ``comparisons`` is None where there was no baseline."""
+    """What a run comes to.
+
+    Attributes:
+        comparisons: with the baseline, by test and method; None where there was no baseline.
+        tests_not_run: the tests of the baseline that the run has nothing of.
+    """
 
     summaries: list[Summary]
     comparisons: list[Comparison] | None
     methods: list[MethodResult]
     gates: list[GateResult]
+    tests_not_run: Sequence[str] = ()
 
 
 def decide(outcome: Outcome, baseline: Baseline | None, terms: Terms, gated: bool = True) -> Decision:
@@ -79,6 +85,7 @@ def decide(outcome: Outcome, baseline: Baseline | None, terms: Terms, gated: boo
         compared,
         matrix.compare_methods(list(scopes), measured),
         gates.decide(found, limits, by_key, terms.strict),
+        comparison.absent_tests(baseline or {}, scopes),
     )
 
 

@@ -9,6 +9,9 @@ from pytest_pitcheval.records import Usage
 
 WIDTH = 80
 
+SHOWN = 10
+"""How many of a list are named; the others are counted."""
+
 
 def number(value: float | None) -> str:
     """A score with three digits; ``-`` for none."""
@@ -60,6 +63,12 @@ def p_value(p: float) -> str:
 def cut(line: str) -> str:
     """``line``, with an ellipsis at its end if it is too wide."""
     return line if len(line) <= WIDTH else line[: WIDTH - 1] + "…"
+
+
+def some(names: Sequence[str]) -> str:
+    """``names`` with commas between them, the first ten, and how many there are more."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
 
 
 def wrap(text: str, indent: str) -> list[str]:

@@ -100,6 +100,8 @@ def _head(report: RunReport) -> Iterator[str]:
     yield ", ".join(verdict.reasons) + "."
     if report.baseline is not None:
         yield f"Compared with {code(report.baseline)}."
+        if tests := report.decision.tests_not_run:
+            yield f"In the baseline but not run: {code(formats.some(tests))}."
 
 
 def _tables(report: RunReport) -> Iterator[tuple[str, Table]]:

@@ -35,6 +35,7 @@ class RunFile:
     gates: list[GateResult]
     finished: bool
     comparisons: list[Comparison] = dataclasses.field(default_factory=list)
+    tests_not_run: list[str] = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,7 +125,8 @@ def from_document(document: Any, path: Path) -> RunFile:
     )
     gates = storage.validated(list[GateResult], document.get("gates"), f"{path}: gates")
     compared = storage.validated(list[Comparison], document.get("comparisons", []), f"{path}: comparisons")
-    return RunFile(path, run, outcome, gates, finished=True, comparisons=compared)
+    tests_not_run = storage.validated(list[str], document.get("tests_not_run", []), f"{path}: tests_not_run")
+    return RunFile(path, run, outcome, gates, True, compared, tests_not_run)
 
 
 def to_document(run: Mapping[str, Any], outcome: Outcome, decision: Decision) -> dict[str, Any]:
@@ -139,6 +141,7 @@ def to_document(run: Mapping[str, Any], outcome: Outcome, decision: Decision) ->
             "summary": [summary.to_dict() for summary in decision.summaries],
             "methods": [method.to_dict() for method in decision.methods],
             "comparisons": [one.to_dict() for one in decision.comparisons or ()],
+            "tests_not_run": list(decision.tests_not_run),
             "gates": [gate.to_dict() for gate in decision.gates],
             "missing": [
                 _describe_missing(one, outcome.missing) for one in outcome.collected if one.nodeid in outcome.missing

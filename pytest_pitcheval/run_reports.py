@@ -95,7 +95,7 @@ def as_decided(file: RunFile, before: Mapping[str, Record]) -> RunReport:
     decision = decide(file.outcome, None, Terms(lambda gate, own: None))
     name = file.run.get("baseline")
     compared = None if name is None else file.comparisons
-    decision = dataclasses.replace(decision, gates=file.gates, comparisons=compared)
+    decision = dataclasses.replace(decision, gates=file.gates, comparisons=compared, tests_not_run=file.tests_not_run)
     return RunReport(file, decision, None if name is None else str(name), before)
 
 
@@ -109,7 +109,8 @@ def compared_anew(
 ) -> RunReport:
     """The run compared with another baseline; the gates that need one are decided again, with the limits they had."""
     outcome, report = file.outcome, as_decided(file, before)
-    compared = comparison.compare_all(baseline, measure(outcome.records.values()), outcome.scopes(), allowed)
+    scopes = outcome.scopes()
+    compared = comparison.compare_all(baseline, measure(outcome.records.values()), scopes, allowed)
     by_key = {_key(one): one for one in compared}
     had = {(_key(gate), gate.gate): gate.limit for gate in file.gates if gate.gate in NEED_BASELINE}
 
@@ -119,7 +120,12 @@ def compared_anew(
 
     decided = gates.decide(report.decision.summaries, limits, by_key, strict)
     kept = [gate for gate in file.gates if gate.gate not in NEED_BASELINE]
-    decision = dataclasses.replace(report.decision, gates=[*kept, *decided], comparisons=compared)
+    decision = dataclasses.replace(
+        report.decision,
+        gates=[*kept, *decided],
+        comparisons=compared,
+        tests_not_run=comparison.absent_tests(baseline, scopes),
+    )
     return RunReport(file, decision, name, before)
 
 

@@ -17,7 +17,6 @@ from pytest_pitcheval.results import Results
 from pytest_pitcheval.summaries import Missing, Summary
 
 _HEAD = ("method", "scored", "mean", "95 % interval", "passed", "fresh", "cached", "tokens", "cost", "time")
-_SHOWN = 10
 _WORDS = {"failed": "FAIL", "passed": "ok  ", "inconclusive": "?   "}
 
 Line = tuple[str, bool]
@@ -105,6 +104,8 @@ def compared(decision: Decision, baseline: str) -> Iterator[Line]:
     for summary in decision.summaries:
         if (summary.test, summary.optimization) not in known:
             yield cut(f"  {summary.test} [{summary.optimization}]: not in the baseline"), False
+    if tests := decision.tests_not_run:
+        yield from ((line, False) for line in wrap(f"  in the baseline but not run: {formats.some(tests)}", "    "))
 
 
 def comparison_lines(comparison: Comparison) -> Iterator[Line]:
@@ -143,9 +144,8 @@ def _changes(comparison: Comparison) -> str:
 def _named(kind: str, names: Sequence[str]) -> str:
     if kind == "not run":
         return ""
-    shown = ", ".join(name for name in names[:_SHOWN] if name)
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f": {shown}{more}" if shown else ""
+    shown = formats.some([name for name in names if name])
+    return f": {shown}" if shown else ""
 
 
 def _missing(summary: Summary) -> Iterator[str]:
@@ -156,9 +156,9 @@ def _missing(summary: Summary) -> Iterator[str]:
     has = "examples have" if summary.examples > 1 else "example has"
     mean = f": the mean is of {summary.scored} of {summary.examples}" if summary.scored else ""
     yield f"  {count} of {summary.examples} {has} no score [{summary.optimization}]{mean}"
-    yield from (f"    {_name(one)}: {one.reason}" for one in summary.unscored[:_SHOWN])
-    if count > _SHOWN:
-        yield f"    ... and {count - _SHOWN} more, all in the run file"
+    yield from (f"    {_name(one)}: {one.reason}" for one in summary.unscored[: formats.SHOWN])
+    if count > formats.SHOWN:
+        yield f"    ... and {count - formats.SHOWN} more, all in the run file"
 
 
 def _name(one: Missing) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from command_line import Command
 from conftest import Suite
 from openai_server import Failure, Request
 
@@ -122,6 +123,28 @@ def test_tests_and_methods_stand_beside_each_other(suite: Suite) -> None:
         "test_qa.py::test_qa": ["labeled", "none"],
     }
     assert document["tests"]["test_more.py::test_more"]["none"]["examples"] == {"": {"samples": [0.25]}}
+
+
+def test_a_test_of_the_baseline_that_did_not_run_is_named_everywhere(suite: Suite, command: Command) -> None:
+    """A renamed or deleted test has no gate any more, and that must not go unnoticed."""
+    suite.write("test_more.py", "def test_more(record_score):\n    record_score(0.25)\n")
+    suite.run("--eval-update-baseline")
+    (suite.path / "test_more.py").rename(suite.path / "test_other.py")
+    run = suite.run("--eval-markdown=summary.md", "--eval-html=page.html")
+    line = "  in the baseline but not run: test_more.py::test_more"
+    run.result.stdout.fnmatch_lines(["  test_other.py::test_more *: not in the baseline", line])
+    assert run.document is not None
+    assert run.document["tests_not_run"] == ["test_more.py::test_more"]
+    markdown = "In the baseline but not run: <code>test_more.py::test_more</code>."
+    assert markdown in (suite.path / "summary.md").read_text(encoding="utf-8")
+    page = 'In the baseline but not run: <span class="name">test_more.py::test_more</span>.'
+    assert page in (suite.path / "page.html").read_text(encoding="utf-8")
+    assert line in command("decide", "last").lines
+    assert markdown in "".join(command("report", "last", "--markdown").lines)
+    assert markdown in "".join(command("report", "last", "--markdown", f"--eval-baseline={FILE}").lines)
+    assert "  test_more.py::test_more: only in pitcheval-baseline.json" in command("compare", FILE, "last").lines
+    suite.run()
+    assert "but not run" not in suite.run("--eval-baseline=last").text
 
 
 def test_two_sessions_at_once_lose_nothing(suite: Suite) -> None:

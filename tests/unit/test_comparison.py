@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_pitcheval.baselines import Measurement, Measurements
-from pytest_pitcheval.comparison import Comparison, Pair, Scope, compare, compare_all
+from pytest_pitcheval.comparison import Comparison, Pair, Scope, absent_tests, compare, compare_all
 
 few = settings(max_examples=50, deadline=None, database=None)
 
@@ -151,6 +151,11 @@ class TestCounterpart:
     def test_a_method_without_any_score_is_compared_too(self) -> None:
         [found] = compare_all(BASELINE, {}, {KEY: Scope({"a", "b"})})
         assert (found.unscored, found.result) == (("a", "b"), None)
+
+    def test_the_tests_that_the_run_has_nothing_of(self) -> None:
+        assert absent_tests(BASELINE, {KEY: Scope({"a"}), ("new.py::test", "none"): Scope({"a"})}) == ["u.py::test"]
+        assert absent_tests(BASELINE, {key: Scope(()) for key in BASELINE}) == []
+        assert absent_tests({}, {KEY: Scope({"a"})}) == []
 
     def test_in_the_order_of_the_run(self) -> None:
         keys = [("u.py::test", "none"), (TEST, "none"), (TEST, "bootstrap")]
