@@ -56,6 +56,7 @@ def parse_evaluation(mark: pytest.Mark) -> Evaluation:
             raise TypeError(f"takes one positional argument, the dataset, but {len(mark.args)} were given")
     except TypeError as error:
         reason = str(error).replace("Evaluation.__init__()", "").strip()
+        reason = reason.replace(". Did you mean ", ", did you mean ").rstrip("?")  # as Python 3.13 says it
         raise MarkerError(f"evaluation marker: {reason}; expected evaluation(dataset, *, inputs, ...)") from None
     _check_number("threshold", parsed.threshold, float)
     for gate in GATES:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from conftest import Suite
 
 EXPECTED = "expected evaluation(dataset, *, inputs, "
+DID_YOU_MEAN = ", did you mean 'threshold'" if sys.version_info >= (3, 13) else ""
 WRONG = {
     'evaluation("data.jsonl", inputs=["question"], treshold=0.5)': (
-        "evaluation marker: got an unexpected keyword argument 'treshold'; " + EXPECTED
+        f"evaluation marker: got an unexpected keyword argument 'treshold'{DID_YOU_MEAN}; {EXPECTED}"
     ),
     'evaluation(inputs=["question"])': (
         "evaluation marker: missing 1 required positional argument: 'dataset'; " + EXPECTED

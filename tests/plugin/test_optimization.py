@@ -334,17 +334,21 @@ def test_a_provider_that_is_down_while_compiling_is_one_error(suite: Suite, meth
     assert list((suite.path / ".pitcheval").rglob("programs/*.json")) == []
 
 
+NO_RESOURCES = "-Wignore::ResourceWarning"
+"""Python 3.13 warns of SQLite connections that DSPy does not close."""
+
+
 def test_a_test_example_in_the_trainset_is_warned_of(suite: Suite) -> None:
     rows = [{"id": f"e{n}", "question": question} for n, question in enumerate(["one?", "train 3?", "two?"])]
     suite.write("data.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
-    run = suite.run("--optimization=labeled", "-Wdefault")
+    run = suite.run("--optimization=labeled", "-Wdefault", NO_RESOURCES)
     run.result.assert_outcomes(passed=3, warnings=1)
     assert "PitchevalWarning: test_qa.py::test_qa[e1]: this example is in the trainset" in run.text
 
 
 def test_no_warning_for_a_trainset_that_is_not_used(suite: Suite) -> None:
     suite.write("data.jsonl", '{"question": "train 3?"}\n')
-    suite.run("-Wdefault").result.assert_outcomes(passed=1, warnings=0)
+    suite.run("-Wdefault", NO_RESOURCES).result.assert_outcomes(passed=1, warnings=0)
 
 
 OPTIMIZATION = """
