@@ -101,7 +101,7 @@ def _head(report: RunReport) -> Iterator[str]:
     if report.baseline is not None:
         yield f"Compared with {code(report.baseline)}."
         if tests := report.decision.tests_not_run:
-            yield f"In the baseline but not run: {code(formats.some(tests))}."
+            yield f"In the baseline but not run: {formats.some([code(test) for test in tests])}."
 
 
 def _tables(report: RunReport) -> Iterator[tuple[str, Table]]:

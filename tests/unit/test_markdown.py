@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import pytest
@@ -117,3 +118,15 @@ def test_nothing_is_left_out_where_there_is_room() -> None:
     text = markdown.render(report(many(100)))
     assert "left out" not in text
     assert len(tables(text)[0]) == 101
+
+
+def test_tests_that_did_not_run_are_named_each_in_code_and_counted() -> None:
+    tests = [f"tests/evaluation/test_{number}.py::test_of_something|long" for number in range(12)]
+    run = report([record("a")])
+    text = markdown.render(
+        dataclasses.replace(run, baseline="b.json", decision=dataclasses.replace(run.decision, tests_not_run=tests))
+    )
+    [line] = [line for line in text.splitlines() if line.startswith("In the baseline but not run: ")]
+    assert line.count("<code>tests/evaluation/test") == 10
+    assert "test_of_something&#124;long</code>, <code>" in line
+    assert line.endswith("</code> and 2 more.")
