@@ -16,6 +16,7 @@ from typing import Any
 from pytest_pitcheval.records import plain
 
 _DEPTH = 4
+_OWN = __name__.partition(".")[0]
 _OF_PYTEST = frozenset({"_pytest", "pluggy", "pytest", "xdist"})
 Digest = Callable[[Any], str]
 """Of the source of a function or class."""
@@ -89,7 +90,7 @@ class Describer:
         if callable(getattr(value, "toDict", None)):  # dspy.Example and dspy.Prediction
             return self.describe(value.toDict(), depth)
         kinds = [kind for kind in type(value).__mro__ if not _is_library(kind)]
-        name = f"{type(value).__module__}.{type(value).__qualname__}"
+        name = _kind_name(type(value))
         if name.partition(".")[0] in _OF_PYTEST:  # a fixture's request leads to all of the session
             return {"type": name}
         described: dict[str, Any] = {
@@ -146,10 +147,23 @@ def _name(code: Any) -> str:
     return f"{getattr(code, '__module__', 'builtins')}.{code.__qualname__}"  # str.upper has no module
 
 
+def _kind_name(kind: type) -> str:
+    """The name of the class, or of the first that it is derived from and that is not this package's own.
+
+    No edit and no move of our own files may make users pay for compiling again.
+    """
+    other = next(base for base in kind.__mro__ if _package(base) != _OWN)
+    return f"{other.__module__}.{other.__qualname__}"
+
+
+def _package(kind: type) -> str:
+    return kind.__module__.partition(".")[0]
+
+
 def _is_library(kind: type) -> bool:
     """Python's own classes too: reading Enum's source takes a second, for each value of one in a row."""
-    package = kind.__module__.partition(".")[0]
-    return package in {"dspy", "pydantic"} or package in sys.stdlib_module_names
+    package = _package(kind)
+    return package in {"dspy", "pydantic", _OWN} or package in sys.stdlib_module_names
 
 
 def source_digest(code: Callable[..., Any] | type) -> str:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import inspect
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from pytest_pitcheval.limiter import Limiter
 
 _SCOPE = "pitcheval_scope"
+_IGNORED = "ignored_args_for_cache_key"
+Ignored = Sequence[str] | None
 
 
 class Rollouts:
@@ -203,37 +206,39 @@ class RolloutCache:
     def __contains__(self, key: str) -> bool:
         return key in self.inner
 
-    def get(self, request: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+    def get(self, request: dict[str, Any], ignored: Ignored = None, *args: Any, **kwargs: Any) -> Any:
         """The cached answer, or None; counted for the scope. Arguments as of ``dspy.Cache.get``."""
+        ignored = kwargs.pop(_IGNORED, ignored)
         scope = self._scope(request)
         if scope is None:
-            answer = self._ask(self.inner.get, request, *args, **kwargs)
+            answer = self._ask(self.inner.get, request, ignored, *args, **kwargs)
             if answer is None and not _is_embedding(request):
                 self._rollouts.callback.keep_to_limits(self._rollouts.callback.asks_cache(), request)
             return answer
         request = dict(scope.keyed(request))
-        answer = None
-        if not (self._is_dspys and scope.asks_first(self._key(request, *args, **kwargs))):
-            answer = self._ask(self.inner.get, request, *args, **kwargs)
+        key, answer = self._key(request, ignored), None
+        if not (self._is_dspys and scope.asks_first(key)):
+            answer = self._ask(self.inner.get, request, ignored, *args, **kwargs)
         call = self._rollouts.callback.asks_cache()
         part = call.part
         if answer is None:
             scope.asks_provider(part)
             self._rollouts.callback.keep_to_limits(call, request)
         else:
-            scope.answered_from_cache(self._key(request, *args, **kwargs), part)
+            scope.answered_from_cache(key, part)
         return answer
 
-    def put(self, request: dict[str, Any], value: Any, *args: Any, **kwargs: Any) -> None:
+    def put(self, request: dict[str, Any], value: Any, ignored: Ignored = None, *args: Any, **kwargs: Any) -> None:
         """Store an answer; its tokens and cost are counted for the scope. Arguments as of ``dspy.Cache.put``."""
+        ignored = kwargs.pop(_IGNORED, ignored)
         scope = self._scope(request)
         if scope is not None:
             request = dict(scope.keyed(request))
-            key = self._key(request, *args[:1], **{k: v for k, v in kwargs.items() if k != "enable_memory_cache"})
+            key = self._key(request, ignored)
             call, usage = self._rollouts.callback.asks_cache(), answer_usage(value)
             scope.stored(key, call.part, usage)
             self._rollouts.callback.settle(call, usage)
-        self._ask(self.inner.put, request, value, *args, **kwargs)
+        self._ask(self.inner.put, request, value, ignored, *args, **kwargs)
 
     @property
     def _is_dspys(self) -> bool:
@@ -248,10 +253,15 @@ class RolloutCache:
     def _scope(self, request: Mapping[str, Any]) -> Scope | None:
         return None if _is_embedding(request) else self._rollouts.current()
 
-    def _key(self, request: dict[str, Any], *args: Any, **kwargs: Any) -> str | None:
+    def _key(self, request: dict[str, Any], ignored: Ignored) -> str | None:
+        """The key of the request's answer, None where the request cannot be serialized: DSPy caches nothing then.
+
+        Raises TypeError if the cache's ``cache_key`` takes other arguments than these two.
+        """
         try:
-            return str(self.inner.cache_key(request, *args, **kwargs))
-        except (TypeError, ValueError):  # not serializable: DSPy caches nothing then
+            return str(self.inner.cache_key(request, ignored))
+        except (TypeError, ValueError):
+            inspect.signature(self.inner.cache_key).bind(request, ignored)
             return None
 
 

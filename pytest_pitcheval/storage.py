@@ -7,7 +7,6 @@ import functools
 import json
 import math
 import os
-import tempfile
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar, cast
@@ -20,11 +19,11 @@ T = TypeVar("T")
 def write_atomically(path: Path, text: str) -> None:
     """Write ``text`` to ``path`` as UTF-8; readers see the old file or the new one, never a part."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    name = path.parent / f".{path.name}.{os.getpid()}-{os.urandom(6).hex()}"
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        # The operating system applies the umask to this mode; tempfile's files are for their owner alone.
+        with open(name, "x", encoding="utf-8", opener=_open_for_all) as file:
             file.write(text)
-        os.chmod(name, 0o666 & ~_umask())  # mkstemp's own mode is for the owner only
         os.replace(name, path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
@@ -32,10 +31,8 @@ def write_atomically(path: Path, text: str) -> None:
         raise
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _open_for_all(name: str, flags: int) -> int:
+    return os.open(name, flags, 0o666)
 
 
 def write_json(path: Path, document: Any, *, indent: int | None = 1) -> None:

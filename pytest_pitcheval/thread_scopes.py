@@ -46,15 +46,16 @@ def bound(scope: Scope, work: Callable[..., T]) -> Callable[..., T]:
 def handed_on(current: Callable[[], Scope | None]) -> Iterator[None]:
     """Within it, threads and what thread pools are given inherit the scope that ``current`` says of their starter."""
     start, submit = threading.Thread.start, ThreadPoolExecutor.submit
+    over = False
 
     def start_in_scope(thread: threading.Thread) -> None:
-        scope = current()
+        scope = None if over else current()
         if scope is not None and not thread.name.startswith(OWN_THREADS):
             thread.run = bound(scope, thread.run)  # type: ignore[method-assign]
         start(thread)
 
     def submit_in_scope(pool: ThreadPoolExecutor, work: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-        if (scope := current()) is not None:
+        if not over and (scope := current()) is not None:
             work = bound(scope, work)
         return submit(pool, work, *args, **kwargs)
 
@@ -63,5 +64,8 @@ def handed_on(current: Callable[[], Scope | None]) -> Iterator[None]:
     try:
         yield
     finally:
-        threading.Thread.start = start  # type: ignore[method-assign]
-        ThreadPoolExecutor.submit = submit  # type: ignore[method-assign]
+        over = True  # where another library has wrapped ours meanwhile, ours stays below it and does nothing
+        if threading.Thread.start is start_in_scope:
+            threading.Thread.start = start  # type: ignore[method-assign]
+        if ThreadPoolExecutor.submit is submit_in_scope:
+            ThreadPoolExecutor.submit = submit  # type: ignore[method-assign]

@@ -1,6 +1,7 @@
-"""The process that logs, and may be killed while it does: ``python -m pytest_pitcheval.tracking_child``.
+"""The process that logs, and may be killed while it does: ``python -m pytest_pitcheval.tracking_child FOLDER``.
 
-Its first line of input says where to log, each further one what. It answers each with a line of JSON.
+It works in FOLDER, and imports nothing from there. Its first line of input says where to log, each further one what.
+It answers each with a line of JSON.
 """
 
 from __future__ import annotations
@@ -87,6 +88,7 @@ def main() -> None:
     os.environ.update({**DEFAULTS, **os.environ, **ALWAYS})
     for name in NEVER:
         os.environ.pop(name, None)
+    os.chdir(sys.argv[1])  # where MLflow's own default store is
     worker = _Worker(json.loads(sys.stdin.readline()))
     jobs: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_read_jobs, args=(jobs,), daemon=True).start()

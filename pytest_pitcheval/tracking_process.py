@@ -14,6 +14,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
+CHILD = "pytest_pitcheval.tracking_child"
+PACKAGES = Path(__file__).parent.parent
+
 
 class TrackingProcess:
     """The child that talks to the tracker; nothing that it does can hold up the session longer than it is told.
@@ -49,13 +52,14 @@ class TrackingProcess:
 
     def _launch(self) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "pytest_pitcheval.tracking_child"],
+            [sys.executable, "-m", CHILD, os.path.abspath(self._folder)],
+            # The folder that this package is in: what a user's folder has under the name of a module is never run.
+            cwd=PACKAGES,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
             encoding="utf-8",
-            cwd=self._folder,
             start_new_session=True,  # Ctrl-C is this process's business
         )
 

@@ -189,3 +189,34 @@ def test_of_pythons_own_classes_no_source_is_read() -> None:
     first = Describer(digest).describe({"size": Size.SMALL, "founded": datetime.date(2000, 1, 1)})
     assert set(read) == {Size}
     assert first != Describer(digest).describe({"size": Size.SMALL, "founded": datetime.date(2000, 1, 2)})
+
+
+def test_no_file_and_no_module_of_the_plugin_is_in_a_fingerprint() -> None:
+    """Else each edit of ours would make users pay for compiling again."""
+    import dspy
+
+    from pytest_pitcheval.patient_lm import PatientLM
+    from pytest_pitcheval.plain_adapter import PlainAdapter
+
+    lm = PatientLM("openai/generator", api_key="sk-for-tests-only")
+    program = dspy.Predict("question -> answer")
+    program.set_lm(lm)
+    read: list[Any] = []
+
+    def digest(code: Any) -> str:
+        read.append(code)
+        return str(code)
+
+    description = Describer(digest).describe({"lm": lm, "program": program, "parts": [PlainAdapter(), lm.copy()]})
+    assert "pytest_pitcheval" not in str(description)
+    assert not read
+    assert "openai/generator" in str(description)
+
+
+def test_an_lm_class_of_the_users_own_counts() -> None:
+    from pytest_pitcheval.patient_lm import PatientLM
+
+    class Shouting(PatientLM):
+        pass
+
+    assert fingerprint(PatientLM("openai/m")) != fingerprint(Shouting("openai/m"))
