@@ -58,16 +58,16 @@ _LOADED = """new Promise((done) => requestAnimationFrame(() => requestAnimationF
 def main() -> None:
     """Print the median and the largest milliseconds of each step, and whether that is below the limit."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-    from chromium import PROGRAM, Chromium
-    from run_documents import many
+    from support.chromium import PROGRAM, Chromium
+    from support.run_documents import many
 
-    from pytest_pitcheval import html
+    from pytest_pitcheval.reports.html import page
 
     if PROGRAM is None:
         raise SystemExit("there is no chromium")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "page.html")
-        path.write_text(html.render(many(EXAMPLES, WORDS)), encoding="utf-8")
+        path.write_text(page.render(many(EXAMPLES, WORDS)), encoding="utf-8")
         print(f"{EXAMPLES} examples, {path.stat().st_size / 1e6:.1f} MB; limit {LIMIT:.0f} ms")
         with Chromium(Path(folder)) as browser:
             found = [_measure(browser.open(path)) for _ in range(REPEATS)]

@@ -20,9 +20,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from mlflow_server import MlflowServer
-from openai_server import OpenAIServer
-from trackers import KINDS, PROXIES, Kind, Tracker
+from support.mlflow_server import MlflowServer
+from support.openai_server import OpenAIServer
+from support.trackers import KINDS, PROXIES, Kind, Tracker
 
 MISBEHAVING: tuple[Kind, ...] = tuple(kind for kind in KINDS if kind not in ("healthy", "lossy"))
 DEADLINES = (5, 10)

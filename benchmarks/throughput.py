@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from openai_server import OpenAIServer, Request
+from support.openai_server import OpenAIServer, Request
 
 EXAMPLES, LATENCY, THREADS = 60, 0.5, 32
 MANY, MANY_THREADS = 1_000, 64

@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_pitcheval.errors import PitchevalError, PitchevalWarning
-    from pytest_pitcheval.rollouts import RolloutId
-    from pytest_pitcheval.scores import Score
+    from pytest_pitcheval.results.score import Score
+    from pytest_pitcheval.rollouts.rollout_id import RolloutId
 
 __all__ = ["PitchevalError", "PitchevalWarning", "RolloutId", "Score"]
 
-_MODULES = {"PitchevalError": "errors", "PitchevalWarning": "errors", "RolloutId": "rollouts", "Score": "scores"}
+_MODULES = {
+    "PitchevalError": "errors",
+    "PitchevalWarning": "errors",
+    "RolloutId": "rollouts.rollout_id",
+    "Score": "results.score",
+}
 
 
 def __getattr__(name: str) -> object:

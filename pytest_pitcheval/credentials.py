@@ -6,7 +6,7 @@ import base64
 import os
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from pytest_pitcheval.language_models import is_secret_name
+from pytest_pitcheval.lm.language_models import is_secret_name
 
 
 def in_uri(uri: str | None) -> set[str]:

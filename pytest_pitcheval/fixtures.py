@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_pitcheval.methods import Optimization
-    from pytest_pitcheval.rollouts import RolloutId
-    from pytest_pitcheval.running_test import RunningTest
-    from pytest_pitcheval.scores import Score
+    from pytest_pitcheval.evaluation.running_test import RunningTest
+    from pytest_pitcheval.results.score import Score
+    from pytest_pitcheval.rollouts.rollout_id import RolloutId
+    from pytest_pitcheval.settings.methods import Optimization
 
 
 def _undefined(name: str, returns: str) -> NoReturn:
@@ -80,7 +80,7 @@ def evaluator_lm(pytestconfig: pytest.Config, request: pytest.FixtureRequest) ->
 
 @pytest.fixture
 def _pitcheval_test(request: pytest.FixtureRequest) -> RunningTest:
-    from pytest_pitcheval.session import RUNNING
+    from pytest_pitcheval.session.session import RUNNING
 
     running: RunningTest = request.node.stash[RUNNING]
     return running
@@ -114,7 +114,7 @@ def optimization(_pitcheval_test: RunningTest) -> Optimization:
 
 @pytest.fixture
 def _dspy_settings(_pitcheval_test: RunningTest, pytestconfig: pytest.Config, generator_lm: Any) -> Iterator[None]:
-    from pytest_pitcheval.language_models import dspy_settings
+    from pytest_pitcheval.lm.language_models import dspy_settings
     from pytest_pitcheval.state import get_session
 
     with get_session(pytestconfig).rollouts.entered(_pitcheval_test.scope, **dspy_settings(generator_lm)):
@@ -134,7 +134,7 @@ def compiled_program(
     Compiled once for all tests and workers, and reused until something changes.
     """
     __tracebackhide__ = True
-    from pytest_pitcheval.compiled_programs import compiled_for
+    from pytest_pitcheval.evaluation.compiled_programs import compiled_for
 
     _pitcheval_test.program = compiled_for(request, optimization, program)
     return _pitcheval_test.program
@@ -146,7 +146,7 @@ def prediction(
 ) -> Any:
     """What the compiled program answers to the example, asked afresh."""
     __tracebackhide__ = True
-    from pytest_pitcheval.scoring import predict_example
+    from pytest_pitcheval.evaluation.scoring import predict_example
 
     return predict_example(request, _pitcheval_test, compiled_program, example)
 
@@ -165,7 +165,7 @@ def score(
     It has threshold, passed, feedback, samples, metrics and prediction.
     """
     __tracebackhide__ = True
-    from pytest_pitcheval.scoring import score_example
+    from pytest_pitcheval.evaluation.scoring import score_example
 
     return score_example(request, _pitcheval_test, example, prediction, metric, evaluator_lm)
 
@@ -178,6 +178,6 @@ def record_score(
 
     Without a name it is the test's score, with one a number kept beside it.
     """
-    from pytest_pitcheval.scoring import score_recorder
+    from pytest_pitcheval.evaluation.scoring import score_recorder
 
     return score_recorder(_pitcheval_test, pytestconfig)

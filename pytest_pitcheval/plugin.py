@@ -34,7 +34,7 @@ from pytest_pitcheval.ownership import is_ours, is_watched
 from pytest_pitcheval.state import existing_session, get_session
 
 if TYPE_CHECKING:
-    from pytest_pitcheval.session import Session
+    from pytest_pitcheval.session.session import Session
 
 _EVALUATION = """\
 evaluation(dataset, *, inputs, threshold=None, rollouts=None,
@@ -87,7 +87,7 @@ def pytest_configure_node(node: Any) -> None:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     if config.stash.get(_DIST_CHOSEN, False):
         return None
-    from pytest_pitcheval import scheduling
+    from pytest_pitcheval.concurrency import scheduling
 
     return scheduling.AtOnceScheduling(config, log, get_session(config))
 
@@ -98,7 +98,7 @@ def pytest_testnodedown(node: Any, error: object) -> None:
     if found := (getattr(node, "workeroutput", None) or {}).get("pitcheval"):
         session.keep_collected(found)
     if error and session.has_evaluations:
-        from pytest_pitcheval import workers
+        from pytest_pitcheval.concurrency import workers
 
         workers.note_crash(session.runtime_dir, node.gateway.id)
 
@@ -107,7 +107,7 @@ def pytest_testnodedown(node: Any, error: object) -> None:
 def pytest_handlecrashitem(crashitem: str, report: pytest.TestReport, sched: Any) -> None:
     session = get_session(sched.config)
     if session.has_evaluations:
-        from pytest_pitcheval import scheduling
+        from pytest_pitcheval.concurrency import scheduling
 
         scheduling.examine_crash(session.runtime_dir, crashitem, report, sched)
 
@@ -146,7 +146,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if session is None or session.results is None:
         return
     results = session.results
-    from pytest_pitcheval import github, terminal
+    from pytest_pitcheval.reports import github, terminal
 
     if config.get_verbosity() >= -1:
         terminalreporter.section("pitcheval")

@@ -10,7 +10,7 @@ import pytest
 from pytest_pitcheval import garbage, options
 
 if TYPE_CHECKING:
-    from pytest_pitcheval.session import Session
+    from pytest_pitcheval.session.session import Session
 
 _SESSION: pytest.StashKey[Session] = pytest.StashKey()
 _STARTED = pytest.StashKey[float]()
@@ -32,7 +32,7 @@ def get_session(config: pytest.Config) -> Session:
     """The plugin's state in this process."""
     found = existing_session(config)
     if found is None:
-        from pytest_pitcheval.session import Session
+        from pytest_pitcheval.session.session import Session
 
         found = config.stash[_SESSION] = Session(config, config.stash[_STARTED])
     return found

@@ -6,11 +6,11 @@ import re
 from typing import Any
 
 import pytest
-from conftest import DYING, Suite
-from html_page import Reader, data
-from junit_file import properties_of, read_suite
-from markdown_tables import tables
-from openai_server import Failure, Request
+from support.html_page import Reader, data
+from support.junit_file import properties_of, read_suite
+from support.markdown_tables import tables
+from support.openai_server import Failure, Request
+from support.suite import DYING, Suite
 
 EXAMPLES, PASSED, FAILED, ERRORS, MISSING = 12, 7, 3, 1, 1
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import Command
-from conftest import Suite
-from openai_server import Failure, Request
+from support.command_line import Command
+from support.openai_server import Failure, Request
+from support.suite import Suite
 
 FILE = "pitcheval-baseline.json"
 

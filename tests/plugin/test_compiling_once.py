@@ -9,8 +9,8 @@ from typing import Any
 import dspy
 import litellm  # noqa: F401  # loading it takes seconds, which a test with a timeout must not be charged
 import pytest
-from conftest import Run, Suite
-from openai_server import Failure, OpenAIServer, Request, dspy_answer
+from support.openai_server import Failure, OpenAIServer, Request, dspy_answer
+from support.suite import Run, Suite
 
 BOOTSTRAP = '"optimizers:Counting", max_bootstrapped_demos=2, max_labeled_demos=0'
 

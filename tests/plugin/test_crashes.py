@@ -10,9 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from background import Background, is_alive, wait_until
-from conftest import DYING, Suite
-from openai_server import Failure, Request
+from support.background import Background, is_alive, wait_until
+from support.openai_server import Failure, Request
+from support.suite import DYING, Suite
 
 
 def hang_on_question(number: int) -> Callable[[Request], Failure | None]:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pyarrow
 import pytest
-from conftest import Run, Suite
 from pyarrow import parquet
+from support.suite import Run, Suite
 
 ROWS = [{"id": "a", "question": "one?"}, {"id": "b", "question": "two?"}, {"id": "c", "question": "three?"}]
 

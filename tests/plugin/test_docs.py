@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 import yaml
-from command_line import Command
-from conftest import Suite
-from markdown_blocks import PAGES, README, ROOT, Block, blocks
-from openai_server import Failure, Request, chat_format, dspy_answer
+from support.command_line import Command
+from support.markdown_blocks import PAGES, README, ROOT, Block, blocks
+from support.openai_server import Failure, Request, chat_format, dspy_answer
+from support.suite import Suite
 
 from benchmarks.__main__ import BENCHMARKS
-from pytest_pitcheval import baselines
 from pytest_pitcheval.options import OPTIONS
+from pytest_pitcheval.results import baselines
 
 CAPITALS = {
     "Chile": "Santiago",

@@ -6,8 +6,8 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from conftest import Run, Suite
-from openai_server import OpenAIServer, Request, dspy_answer
+from support.openai_server import OpenAIServer, Request, dspy_answer
+from support.suite import Run, Suite
 
 EXAMPLES = 2
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import TEST, Run, Suite
-from openai_server import Failure, Request, chat_format, dspy_answer
+from support.openai_server import Failure, Request, chat_format, dspy_answer
+from support.suite import TEST, Run, Suite
 
 
 def gated(suite: Suite, gates: str) -> None:

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chromium import PROGRAM, Chromium, Page
-from conftest import Run, Suite
-from openai_server import Failure, Request, chat_format
-from run_documents import TEST, many, record, report
+from support.chromium import PROGRAM, Chromium, Page
+from support.openai_server import Failure, Request, chat_format
+from support.run_documents import TEST, many, record, report
+from support.suite import Run, Suite
 
-from pytest_pitcheval import html
-from pytest_pitcheval.run_reports import RunReport
+from pytest_pitcheval.reports.html import page
+from pytest_pitcheval.reports.run_reports import RunReport
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="there is no chromium")
 
@@ -92,7 +92,7 @@ class Reports:
     def __call__(self, found: RunReport | Path, fragment: str = "", **media: str) -> Opened:
         path = found if isinstance(found, Path) else self._folder / f"{len(self.opened)}.html"
         if not isinstance(found, Path):
-            path.write_text(html.render(found), encoding="utf-8")
+            path.write_text(page.render(found), encoding="utf-8")
         self.opened.append(Opened(self._browser.open(path, fragment, **media)))
         return self.opened[-1]
 

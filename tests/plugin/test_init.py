@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import Command
-from conftest import INI, Run, Suite
-from openai_server import Request, chat_format, dspy_answer
+from support.command_line import Command
+from support.openai_server import Request, chat_format, dspy_answer
+from support.suite import INI, Run, Suite
 
 ONE = """
 import dspy

@@ -9,9 +9,9 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from conftest import TEST, Run, Suite
-from junit_file import counts_of, properties_of, read_suite
-from openai_server import Failure, Request, chat_format, dspy_answer
+from support.junit_file import counts_of, properties_of, read_suite
+from support.openai_server import Failure, Request, chat_format, dspy_answer
+from support.suite import TEST, Run, Suite
 
 GATED = TEST.replace("threshold=0.5", "threshold=0.5, min_mean=0.8, min_pass_rate=0.2")
 

@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 import dspy
 import pytest
 
-from pytest_pitcheval import local_lm
 from pytest_pitcheval.errors import PitchevalError
-from pytest_pitcheval.plain_adapter import PlainAdapter
+from pytest_pitcheval.lm import local_lm
+from pytest_pitcheval.lm.plain_adapter import PlainAdapter
 
 needs_llama = pytest.mark.skipif(importlib.util.find_spec("xllamacpp") is None, reason="xllamacpp is not installed")
 needs_model = pytest.mark.skipif(

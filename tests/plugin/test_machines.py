@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import DYING, Suite
+from support.suite import DYING, Suite
 
 SSH = """\
 #!/bin/sh

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 import pytest
-from conftest import Suite
+from support.suite import Suite
 
 EXPECTED = "expected evaluation(dataset, *, inputs, "
 DID_YOU_MEAN = ", did you mean 'threshold'" if sys.version_info >= (3, 13) else ""

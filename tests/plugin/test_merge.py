@@ -7,9 +7,9 @@ import re
 from typing import Any
 
 import pytest
-from command_line import Command
-from conftest import TEST, Suite
-from openai_server import Failure, Request
+from support.command_line import Command
+from support.openai_server import Failure, Request
+from support.suite import TEST, Suite
 
 
 def graded(request: Request) -> float:

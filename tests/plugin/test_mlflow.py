@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from background import Background, is_alive, wait_until
-from conftest import Run, Suite
-from mlflow_server import SharedServer
-from openai_server import Failure, Request
-from trackers import Kind, Tracker
+from support.background import Background, is_alive, wait_until
+from support.mlflow_server import SharedServer
+from support.openai_server import Failure, Request
+from support.suite import Run, Suite
+from support.trackers import Kind, Tracker
 
-from pytest_pitcheval import cli
-from pytest_pitcheval.spool import Spool, Waiting
+from pytest_pitcheval.command import cli
+from pytest_pitcheval.tracking.spool import Spool, Waiting
 
 SECONDS = "--eval-mlflow-timeout=60"
 """For trackers that do answer: this machine may be slow."""

@@ -15,9 +15,9 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
-from background import is_alive, wait_until
-from mlflow_server import MlflowServer, SharedServer, shared
-from trackers import Tracker
+from support.background import is_alive, wait_until
+from support.mlflow_server import MlflowServer, SharedServer, shared
+from support.trackers import Tracker
 
 PATIENCE = 60
 """Seconds until an unanswered request fails its test."""
@@ -88,7 +88,13 @@ def test_everything_is_in_the_folder(mlflow_server: SharedServer) -> None:
 
 def test_another_process_gets_the_same_server(mlflow_server: SharedServer) -> None:
     """And leaves it running when it is done."""
-    script = "import sys, mlflow_server as m\nwith m.shared(m.Path(sys.argv[1])) as server: print(server.url)"
+    script = "\n".join(
+        (
+            "import sys",
+            "from support import mlflow_server as m",
+            "with m.shared(m.Path(sys.argv[1])) as server: print(server.url)",
+        )
+    )
     command = [sys.executable, "-c", script, str(mlflow_server.folder)]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)

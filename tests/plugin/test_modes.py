@@ -8,8 +8,8 @@ import re
 from typing import Any
 
 import pytest
-from conftest import INI, Run, Suite
-from openai_server import Failure, OpenAIServer, Request, chat_format
+from support.openai_server import Failure, OpenAIServer, Request, chat_format
+from support.suite import INI, Run, Suite
 
 PROGRAM = """
 
@@ -170,7 +170,7 @@ def test_collecting_asks_and_imports_and_writes_nothing(
     assert "pitcheval" not in result.stdout.str()
     modules = (pytester.path / "modules.txt").read_text(encoding="utf-8").split()
     assert not {"dspy", "litellm", "mlflow", "scipy", "numpy"} & set(modules)
-    assert "pytest_pitcheval.parametrization" in modules
+    assert "pytest_pitcheval.collection.parametrization" in modules
     new = {path.name for path in pytester.path.iterdir()} - before
     assert {name for name in new if not name.startswith(("stdout", "stderr", "runpytest"))} == {"modules.txt"}
     assert os.listdir(temporary) == []

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Run, Suite
-from openai_server import Failure, Request
+from support.openai_server import Failure, Request
+from support.suite import Run, Suite
 
-from pytest_pitcheval.methods import METHODS
+from pytest_pitcheval.settings.methods import METHODS
 
 SMALL = {
     "none": "",

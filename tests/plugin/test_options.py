@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Suite
+from support.suite import Suite
 
 from pytest_pitcheval.options import INI_ONLY, LM_ARGUMENTS, OPTIONS
 from pytest_pitcheval.state import get_session

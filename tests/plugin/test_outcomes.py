@@ -7,8 +7,8 @@ import socket
 from xml.etree import ElementTree
 
 import pytest
-from conftest import CONFTEST, INI, TEST, Suite
-from openai_server import Failure, OpenAIServer, Request, chat_format, dspy_answer
+from support.openai_server import Failure, OpenAIServer, Request, chat_format, dspy_answer
+from support.suite import CONFTEST, INI, TEST, Suite
 
 FREE_FORM = """
 import pytest

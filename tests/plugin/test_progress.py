@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pyte
 import pytest
-from conftest import Suite
+from support.suite import Suite
 
 if sys.platform == "win32":  # pragma: no cover
     pytest.skip("needs a pseudo-terminal", allow_module_level=True)

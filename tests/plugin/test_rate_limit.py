@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from conftest import Suite
-from openai_server import Failure, Request
+from support.openai_server import Failure, Request
+from support.suite import Suite
 
 
 def most_in_a_window(requests: Sequence[Request], seconds: float) -> int:

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from conftest import TEST, Run, Suite
-from openai_server import Failure, Request
+from support.openai_server import Failure, Request
+from support.suite import TEST, Run, Suite
 
 PASSING = TEST.replace("assert score >= score.threshold", "pass")
 """A test whose own outcome no score changes, so that only gates can fail."""

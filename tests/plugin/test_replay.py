@@ -9,7 +9,7 @@ from typing import Any
 
 import dspy
 import pytest
-from conftest import Run, Suite
+from support.suite import Run, Suite
 
 SAME = ("nodeid", "status", "score", "samples", "feedback", "rollout_id", "rollout_key", "inputs", "prediction")
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from background import Background, wait_until
-from conftest import Run, Suite
-from openai_server import Failure, Request
+from support.background import Background, wait_until
+from support.openai_server import Failure, Request
+from support.suite import Run, Suite
 
 EXAMPLES = 60
 CALLS = 2 * EXAMPLES

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import INI, Suite
-from openai_server import Failure, Request
+from support.openai_server import Failure, Request
+from support.suite import INI, Suite
 
 INI_KEY = "sk-ini-4f1d9c0b7a6e5d3c2b1a"
 ENVIRONMENT_KEY = "gsk-env-9a8b7c6d5e4f3a2b1c0d"

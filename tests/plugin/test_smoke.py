@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from conftest import Suite
-from openai_server import Failure, Request
+from support.openai_server import Failure, Request
+from support.suite import Suite
 
 BEST_OF_N = """
 class Best(dspy.Module):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 
 import pytest
-from conftest import TEST, Run, Suite
-from openai_server import Failure, OpenAIServer, Request, chat_format, dspy_answer
+from support.openai_server import Failure, OpenAIServer, Request, chat_format, dspy_answer
+from support.suite import TEST, Run, Suite
 
 
 def section(run: Run) -> list[str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from conftest import TEST, Suite
-from openai_server import Failure
+from support.openai_server import Failure
+from support.suite import TEST, Suite
 
 NOTES_TIMEOUTS = """
 

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import Suite
+from support.suite import Suite
 
 HEAVY = {"dspy", "jinja2", "mlflow", "scipy", "litellm", "numpy", "pydantic", "openai"}
 
@@ -107,7 +107,7 @@ def test_nothing_is_imported_written_or_said(plain_suite: pytest.Pytester) -> No
     assert not HEAVY & with_us.modules["main"]
     assert not [name for name in without_us.modules["main"] if name.startswith("pytest_pitcheval")]
     ours = {name for name in added if name.startswith("pytest_pitcheval")}
-    assert not ours & {f"pytest_pitcheval.{name}" for name in ("session", "settings", "methods", "errors")}
+    assert not ours & {f"pytest_pitcheval.{name}" for name in ("session", "settings", "results", "errors")}
     assert len(added) < 12, sorted(added)
     assert with_us.watching == {"main": False}
 

@@ -6,8 +6,9 @@ import base64
 
 import pytest
 
-from pytest_pitcheval import credentials, language_models
-from pytest_pitcheval.settings import ModelSettings
+from pytest_pitcheval import credentials
+from pytest_pitcheval.lm import language_models
+from pytest_pitcheval.settings.settings import ModelSettings
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pytest_pitcheval.option_values import PARSERS
 from pytest_pitcheval.options import INI_ONLY, LM_ARGUMENTS, OPTIONS, PREFIX
+from pytest_pitcheval.settings.parsers import PARSERS
 
 PROMISED = [
     "--optimization",

@@ -1,0 +1,1 @@
+"""Markers and datasets into tests."""

@@ -1,0 +1,139 @@
+"""The ``pitcheval`` command: runs looked at, decided again, a first suite; pytest's configuration and exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pytest
+
+from pytest_pitcheval import options
+from pytest_pitcheval.errors import PitchevalError
+from pytest_pitcheval.settings import settings
+
+if TYPE_CHECKING:
+    from pytest_pitcheval.command.commands import Done
+    from pytest_pitcheval.settings.settings import Settings
+
+_RUN = "a run's ID, its file, or 'last'"
+_GATES = (
+    "eval_min_mean",
+    "eval_min_pass_rate",
+    "eval_max_error_rate",
+    "eval_max_regression",
+    "eval_max_example_drop",
+    "eval_gate",
+    "eval_baseline",
+    "eval_baseline_allow",
+)
+_DECIDING = (*_GATES, "eval_threshold", "eval_update_baseline")
+_COMPARING = ("eval_baseline", "eval_baseline_allow", "eval_gate")
+_LOGGING = ("eval_mlflow", "eval_mlflow_timeout", "eval_mlflow_experiment")
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        """A wrong command line is pytest's usage error."""
+        self.print_usage(sys.stderr)
+        self.exit(int(pytest.ExitCode.USAGE_ERROR), f"{self.prog}: error: {message}\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="pitcheval",
+        description="Write a first suite; look at evaluation runs, compare them, decide them again. Asks no LM.",
+        epilog="Options stand for those of pytest; what they leave open, pytest's ini file says.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _command(commands, "runs", "list the runs")
+    show = _command(commands, "show", "print a run, or what is known of single tests in it")
+    show.add_argument("run", metavar="RUN", help=_RUN)
+    show.add_argument("test", metavar="TEST", nargs="?", help="part of the tests' node ID")
+    compare = _command(commands, "compare", "compare two runs, example by example", ["eval_baseline_allow"])
+    compare.add_argument("first", metavar="A", help=f"{_RUN}, or a baseline file")
+    compare.add_argument("second", metavar="B", help="what is compared with it")
+    decide = _command(commands, "decide", "hold a finished run to other thresholds, gates or baselines", _DECIDING)
+    decide.add_argument("run", metavar="RUN", help=_RUN)
+    report = _command(commands, "report", "write the HTML report of a run, as --eval-html does", _COMPARING)
+    report.add_argument("run", metavar="RUN", help=_RUN)
+    report.add_argument("-o", "--output", metavar="PATH", help="where to; default: the run's ID.html in --eval-dir")
+    report.add_argument("--markdown", action="store_true", help="the summary of --eval-markdown; printed without -o")
+    merge = _command(commands, "merge", "put the runs of a suite's parts together, and decide them as one", _GATES)
+    merge.add_argument("runs", metavar="RUN", nargs="+", help=_RUN)
+    text = "write a first suite for a DSPy program, with the embedded LM unless --generator-model names one"
+    init = _command(commands, "init", text, ["generator_model"], on_runs=False)
+    init.add_argument("program", metavar="MODULE:CLASS", help="the program: a dspy.Module class, or one made already")
+    init.add_argument("--folder", metavar="DIR", default="evaluation", help="where to; default: evaluation")
+    _command(commands, "sync", "log the runs to MLflow that could not be logged when they ended", _LOGGING)
+    return parser
+
+
+def _command(
+    commands: Any, name: str, text: str, names: Iterable[str] = (), on_runs: bool = True
+) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+    command.add_argument("-c", "--config-file", metavar="FILE", help="pytest's ini file")
+    command.add_argument("--rootdir", metavar="PATH", help="pytest's root directory")
+    for option in options.OPTIONS:
+        if option.name in (*names, *(["eval_dir"] if on_runs else [])):
+            arguments: dict[str, Any] = {"dest": option.dest, "help": option.help.replace("%", "%%")}
+            arguments |= {"action": "store_true"} if option.kind == "flag" else {"metavar": option.metavar}
+            command.add_argument(option.flag, **arguments)
+    return command
+
+
+def _for_pytest(arguments: argparse.Namespace) -> list[str]:
+    """The command line with which pytest would have these settings; it loads no conftest.py."""
+    given = ["-s", "--noconftest", "-p", "pitcheval"]
+    given += [f"--rootdir={arguments.rootdir}"] if arguments.rootdir else []
+    given += ["-c", arguments.config_file] if arguments.config_file else []
+    for option in options.OPTIONS:
+        value = getattr(arguments, option.dest, None)
+        if value is True:
+            given.append(option.flag)
+        elif value:
+            given.append(f"{option.flag}={value}")
+    return given
+
+
+class _InsteadOfTests:
+    """A pytest plugin: pytest reads its configuration, and then this runs instead of tests."""
+
+    def __init__(self, run: Callable[[Settings, Path], Done]) -> None:
+        self._run = run
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_cmdline_main(self, config: pytest.Config) -> pytest.ExitCode:
+        try:
+            lines, good = self._run(settings.read_settings(config), config.rootpath)
+        except PitchevalError as error:
+            raise pytest.UsageError(str(error)) from None
+        for line, _ in lines:
+            print(line)
+        return pytest.ExitCode.OK if good else pytest.ExitCode.TESTS_FAILED
+
+
+def _chosen(arguments: argparse.Namespace) -> Callable[[Settings, Path], Done]:
+    from pytest_pitcheval.command import commands, report_command, starter
+
+    return {
+        "runs": lambda found, folder: commands.list_runs(found),
+        "show": lambda found, folder: commands.show_run(found, arguments.run, arguments.test),
+        "compare": lambda found, folder: commands.compare_runs(found, folder, arguments.first, arguments.second),
+        "decide": lambda found, folder: commands.decide_run(found, folder, arguments.run),
+        "report": lambda found, folder: report_command.report_run(
+            found, folder, arguments.run, arguments.output, arguments.markdown
+        ),
+        "merge": lambda found, folder: commands.merge_runs(found, folder, arguments.runs),
+        "init": lambda found, folder: starter.write_suite(found, Path.cwd(), arguments.program, arguments.folder),
+        "sync": commands.sync_runs,
+    }[arguments.command]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line ``argv``; returns pytest's exit codes: 1 for a run that does not hold, 4 if misused."""
+    arguments = _parser().parse_args(argv)
+    return int(pytest.main(_for_pytest(arguments), plugins=[_InsteadOfTests(_chosen(arguments))]))

@@ -1,0 +1,233 @@
+"""What the ``pitcheval`` command does: settings and run files in, lines and an exit code out. No LM is asked."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pytest_pitcheval import files
+from pytest_pitcheval.errors import PitchevalError
+from pytest_pitcheval.reports import terminal
+from pytest_pitcheval.reports.terminal import Line
+from pytest_pitcheval.results import formats, gates
+from pytest_pitcheval.results.comparison import Comparison, Pair, absent_tests, compare_all
+from pytest_pitcheval.results.decisions import Decision, Outcome, Terms, decide, decide_again
+from pytest_pitcheval.results.records import Record, total
+from pytest_pitcheval.rollouts.rollout_id import session_timestamp
+from pytest_pitcheval.session import conclusion
+from pytest_pitcheval.settings.settings import Settings
+from pytest_pitcheval.storage import merging, references, run_files
+from pytest_pitcheval.storage.references import LoadedBaseline
+from pytest_pitcheval.storage.run_files import RunFile
+from pytest_pitcheval.tracking.tracker import Tracker
+
+Done = tuple[Sequence[Line], bool]
+"""What to print, and whether the run is a good one."""
+
+SYNC_SECONDS = 60.0
+"""How long ``sync`` waits for the tracker unless it is told."""
+
+_SHOWN = 5
+_SHOWN_TESTS = 20
+
+
+def list_runs(settings: Settings) -> Done:
+    """A line for each run of ``--eval-dir``, the newest last."""
+    paths = run_files.all_runs(settings.directory, unfinished=True)
+    if not paths:
+        raise PitchevalError(f"no run in {run_files.folder(settings.directory)} yet")
+    head = ("run", "tests", "passed", "failed", "errors", "fresh", "cost", "gates")
+    rows, unreadable = [], []
+    for path in paths:
+        try:
+            rows.append(_run_row(run_files.read(path)))
+        except PitchevalError as error:
+            unreadable.append((str(error), True))
+    return [*((line, False) for line in formats.table([head, *rows])), *unreadable], True
+
+
+def _run_row(run: RunFile) -> tuple[str, ...]:
+    records = run.outcome.records.values()
+    count = {status: sum(one.status == status for one in records) for status in ("passed", "failed", "error")}
+    usage = total(record.usage for record in records)
+    failed = sum(gate.status == "failed" for gate in run.gates)
+    verdict = "unfinished" if not run.finished else f"{failed} failed" if failed else "ok" if run.gates else "-"
+    return (
+        str(run.run["id"]),
+        str(len(records) + len(run.outcome.missing)),
+        *(str(count[status]) for status in ("passed", "failed", "error")),
+        str(usage.fresh),
+        formats.cost(usage),
+        verdict,
+    )
+
+
+def show_run(settings: Settings, reference: str, test: str | None) -> Done:
+    """A run as it was printed at its end; with ``test``, all that is known of the tests with that in their node ID."""
+    run = find(settings, reference)
+    if test is None:
+        decision = dataclasses.replace(decide(run.outcome, None, Terms(lambda gate, own: None)), gates=run.gates)
+        note = [] if run.finished else [(f"unfinished: --eval-resume={run.run['id']} continues it", True)]
+        return [*terminal.decision_lines(decision, None), *note], True
+    found = [record for record in run.outcome.records.values() if test in record.nodeid]
+    if not found:
+        raise PitchevalError(f"{test!r}: expected part of the node ID of a test in {run.path}")
+    return [(line, False) for record in found for line in _record_lines(record)], True
+
+
+def _record_lines(record: Record) -> Iterator[str]:
+    usage = record.usage
+    facts = {
+        "status": record.status if record.error is None else f"{record.status}: {record.error}",
+        "method": record.optimization,
+        "score": _score(record),
+        "metrics": ", ".join(f"{name} {value:.3g}" for name, value in record.metrics.items()),
+        "feedback": record.feedback,
+        "rollout": record.rollout_id,
+        "calls": f"{usage.fresh} fresh, {usage.cached} cached, {usage.failed} failed",
+        "tokens": f"{usage.prompt_tokens} prompt, {usage.completion_tokens} completion",
+        "cost": formats.cost(usage),
+        "seconds": f"{record.seconds:.2f}",
+        **{name: value if isinstance(value, str) else json.dumps(value) for name, value in record.inputs.items()},
+        **{
+            name: value if isinstance(value, str) else json.dumps(value)
+            for name, value in (record.prediction or {}).items()
+        },
+    }
+    yield record.nodeid
+    yield from (f"  {name:<10} {value}" for name, value in facts.items() if value)
+
+
+def _score(record: Record) -> str | None:
+    if record.score is None:
+        return None
+    threshold = "" if record.threshold is None else f", threshold {record.threshold:.3g}"
+    return f"{record.score:.3f} of {', '.join(f'{value:.3g}' for value in record.samples)}{threshold}"
+
+
+def compare_runs(settings: Settings, folder: Path, first: str, second: str) -> Done:
+    """The second of two runs or baseline files against the first, by test and method."""
+    before, after = _load(settings, folder, first), _load(settings, folder, second)
+    found = compare_all(before.measured, after.measured, after.scopes, settings.allowed)
+    if not found:
+        raise PitchevalError(f"{first!r} and {second!r} have no test in common")
+    lines: list[Line] = []
+    for comparison in found:
+        lines += terminal.comparison_lines(comparison)
+        lines += [(line, False) for text in _details(comparison) for line in formats.wrap("    " + text, "      ")]
+    compared = {(one.test, one.optimization) for one in found}
+    new = [key for key in after.scopes if key not in compared]
+    lines += [(f"  {test} [{method}]: only in {second}", False) for test, method in new]
+    gone = absent_tests(before.measured, after.scopes)
+    return [*lines, *((f"  {test}: only in {first}", False) for test in gone)], True
+
+
+def _load(settings: Settings, folder: Path, reference: str) -> LoadedBaseline:
+    try:
+        return references.load(settings, folder, reference, Path(reference).absolute())
+    except PitchevalError as error:
+        raise PitchevalError(f"{reference!r}: {error}") from None
+
+
+def _details(comparison: Comparison) -> Iterator[str]:
+    if comparison.refused or comparison.result is None:
+        if comparison.refused:
+            yield comparison.refused
+        return
+    yield gates.describe_change(comparison.result)
+    if power := gates.describe_power(comparison):
+        yield power
+    yield from _extremes(comparison.pairs)
+
+
+def _extremes(pairs: Sequence[Pair]) -> Iterator[str]:
+    """The examples that fell and rose most."""
+    ordered = sorted(pairs, key=lambda pair: pair.change)
+    for verb, chosen in (("fell", ordered[:_SHOWN]), ("rose", ordered[: -_SHOWN - 1 : -1])):
+        moved = [pair for pair in chosen if (pair.change < 0) == (verb == "fell") and pair.change]
+        if moved:
+            yield f"{verb} most: " + ", ".join(f"{pair.example_id} {pair.change:+.3f}" for pair in moved)
+
+
+def decide_run(settings: Settings, folder: Path, reference: str) -> Done:
+    """A finished run held to the thresholds, gates and baseline of ``settings``; good if all of it holds."""
+    run = _find_finished(settings, reference)
+    baseline = references.load_baseline(settings, folder)
+    outcome = decide_again(run.outcome, settings.threshold.made)
+    decision = decide(
+        outcome,
+        baseline.measured if baseline else None,
+        conclusion.terms_of(settings),
+        gated=not settings.baseline.update,
+    )
+    lines = list(terminal.decision_lines(decision, baseline.name if baseline else None))
+    lines += _changed(run.outcome, outcome)
+    if settings.baseline.update:
+        problems: list[str] = []
+        update = conclusion.update_baseline(settings, outcome, problems)
+        lines += [(problem, True) for problem in problems]
+        lines += [terminal.update_line(update, Path.cwd())] if update else []
+    return lines, _is_good(decision, outcome)
+
+
+def merge_runs(settings: Settings, folder: Path, parts: Sequence[str]) -> Done:
+    """Runs of the parts of one suite as one run, decided as a whole; good if all of it is there and holds."""
+    runs = [_find_finished(settings, part) for part in parts]
+    outcome, baseline = merging.merge(runs), references.load_baseline(settings, folder)
+    name, measured = (baseline.name, baseline.measured) if baseline else (None, None)
+    decision = decide(outcome, measured, conclusion.terms_of(settings), gated=not settings.baseline.update)
+    run_id = session_timestamp()
+    path = run_files.run_path(files.make_directory(settings.directory), run_id)
+    run = {**merging.describe_merged(runs, run_id), "baseline": name}
+    files.write_rows(path, run_files.to_document(run, outcome, decision))
+    absent: list[Line] = [(line, True) for line in merging.absent(runs, outcome)]
+    lines = [*terminal.decision_lines(decision, name), *absent, (f"run file: {os.path.relpath(path)}", False)]
+    return lines, _is_good(decision, outcome) and not absent
+
+
+def sync_runs(settings: Settings, folder: Path) -> Done:
+    """Log the runs that wait to the tracker; good if none is left for it."""
+    if settings.mlflow.off:
+        raise PitchevalError("--eval-mlflow: 'off': expected a tracker to send to")
+    tracker = Tracker(settings.mlflow, settings.directory, folder)
+    try:
+        lines: list[Line] = list(tracker.send(settings.mlflow.timeout or SYNC_SECONDS))
+    finally:
+        tracker.close()
+    left = tracker.spool.waiting()
+    for where in dict.fromkeys(one.where for one in left if one.where != tracker.where):
+        count = sum(one.where == where for one in left)
+        lines.append((f"mlflow: {count} more wait for {where}: --eval-mlflow names it", False))
+    return lines or [("mlflow: no run waits to be logged", False)], not any(bad for _, bad in lines)
+
+
+def _changed(before: Outcome, after: Outcome) -> Iterator[Line]:
+    changed = [one for one in after.records.values() if one.status != before.records[one.nodeid].status]
+    for record in changed[:_SHOWN_TESTS]:
+        was = before.records[record.nodeid].status
+        yield f"{record.status}, was {was}: {record.nodeid}", record.status == "failed"
+    if len(changed) > _SHOWN_TESTS:
+        yield f"... and {len(changed) - _SHOWN_TESTS} more tests", True
+
+
+def _is_good(decision: Decision, outcome: Outcome) -> bool:
+    tests = all(record.status in ("passed", "skipped") for record in outcome.records.values())
+    return tests and not outcome.missing and not any(gate.status == "failed" for gate in decision.gates)
+
+
+def find(settings: Settings, reference: str) -> RunFile:
+    """The run that ``reference`` names, finished or not; a PitchevalError of one line if there is none."""
+    try:
+        return run_files.read(run_files.find(settings.directory, reference, unfinished=True))
+    except PitchevalError as error:
+        raise PitchevalError(f"{reference!r}: {error}") from None
+
+
+def _find_finished(settings: Settings, reference: str) -> RunFile:
+    run = find(settings, reference)
+    if not run.finished:
+        raise PitchevalError(f"{reference!r} has not finished: --eval-resume={run.run['id']} continues it")
+    return run

@@ -1,0 +1,156 @@
+"""``pitcheval init``: a first suite for a program, made from the fields of its signatures."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+import re
+import sys
+import typing
+from collections.abc import Container, Mapping
+from pathlib import Path
+from typing import Any
+
+from pytest_pitcheval import files
+from pytest_pitcheval.command import starter_files
+from pytest_pitcheval.command.starter_files import EXAMPLES, Starter
+from pytest_pitcheval.errors import PitchevalError
+from pytest_pitcheval.reports.terminal import Line
+from pytest_pitcheval.rollouts.program_and_metric import one_line
+from pytest_pitcheval.settings.settings import Settings
+
+_THOUGHTS = "reasoning"
+"""What ChainOfThought puts before the outputs; nobody's answer."""
+
+_CONFIGURES_PYTEST = {
+    "pytest.toml": "",
+    ".pytest.toml": "",
+    ".pytest.ini": "",
+    "pyproject.toml": "[tool.pytest",
+    "tox.ini": "[pytest]",
+    "setup.cfg": "[tool:pytest]",
+}
+"""What our pytest.ini would put out of use: files of its folder, and what stands in them then."""
+
+
+def write_suite(settings: Settings, start: Path, target: str, folder: str) -> tuple[list[Line], bool]:
+    """Write a suite for the program ``target`` (``module:Class``) into ``folder`` below ``start``; what to print.
+
+    Raises:
+        PitchevalError: ``target`` is none, or a file is there already; then nothing was written.
+    """
+    path = start / folder
+    starter = _starter(target, start, path, settings.generator.model or "local")
+    texts = starter_files.files(starter)
+    _check_free(path, texts, folder)
+    try:
+        for name, text in texts.items():
+            files.write_atomically(path / name, text)
+    except OSError as error:
+        raise PitchevalError(f"--folder: {folder!r}: {error.strerror}; expected a folder to write to") from None
+    shown = os.path.relpath(path)
+    return [
+        (f"{target}: {', '.join(starter.inputs)} -> {', '.join(starter.outputs)}", False),
+        *((f"wrote {os.path.join(shown, name)}", False) for name in texts),
+        (f"the {EXAMPLES} rows of data/test.jsonl are placeholders: replace them, and those of train.jsonl", False),
+        (f"next: cd {shown} && pytest", False),
+    ], True
+
+
+def _check_free(path: Path, texts: Mapping[str, str], folder: str) -> None:
+    if taken := [name for name in texts if os.path.lexists(path / name)]:
+        raise PitchevalError(f"--folder: {folder!r} has {', '.join(taken)}: expected a folder without; nothing written")
+    for name, section in _CONFIGURES_PYTEST.items():
+        if (path / name).is_file() and section in files.read_text(path / name):
+            raise PitchevalError(
+                f"--folder: {folder!r} has {name}, which configures pytest: expected a folder without; nothing written"
+            )
+
+
+def _starter(target: str, start: Path, path: Path, model: str) -> Starter:
+    module, separator, attribute = target.partition(":")
+    if not separator or not attribute.isidentifier() or not all(part.isidentifier() for part in module.split(".")):
+        raise PitchevalError(f"{target!r}: expected MODULE:CLASS, such as my_package.qa:QA")
+    found = _import(target, module, attribute, start)
+    program, is_made = _program(target, found)
+    inputs, outputs = _fields(target, program)
+    ini = {"generator_model": model}
+    file = getattr(sys.modules[module], "__file__", None)
+    if file and Path(file).resolve().is_relative_to(start.resolve()):
+        ini = {"pythonpath": ". " + os.path.relpath(start, path), **ini}
+    return Starter(
+        module=module,
+        attribute=attribute,
+        program=f"{attribute}()" if is_made else attribute,
+        method=_method(program),
+        name=re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", attribute).lower(),
+        inputs=inputs,
+        outputs=outputs,
+        ini=ini,
+    )
+
+
+def _import(target: str, module: str, attribute: str, start: Path) -> Any:
+    if str(start) not in sys.path:
+        sys.path.insert(0, str(start))  # as with python -m
+    try:
+        imported = importlib.import_module(module)
+    except Exception as error:
+        raise PitchevalError(
+            f"{target!r}: importing {module} raised {one_line(error)}; "
+            f"expected a module that is installed or in {start}"
+        ) from None
+    if not hasattr(imported, attribute):
+        raise PitchevalError(f"{target!r}: no {attribute!r} in {imported.__file__}; expected a dspy.Module there")
+    return getattr(imported, attribute)
+
+
+def _program(target: str, found: Any) -> tuple[Any, bool]:
+    """The program that ``found`` is, or whose class it is; whether it was made from the class."""
+    if not hasattr(found, "named_predictors"):
+        raise PitchevalError(f"{target!r} is no program; expected a dspy.Module: its class or itself")
+    if not isinstance(found, type):
+        return found, False
+    try:
+        return found(), True
+    except Exception as error:
+        raise PitchevalError(
+            f"{target!r}: {found.__name__}() raised {one_line(error)}; expected a class that needs no arguments"
+        ) from None
+
+
+def _method(program: Any) -> str:
+    return "forward" if hasattr(type(program), "forward") else "aforward"
+
+
+def _fields(target: str, program: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Inputs and outputs of a program, with their types.
+
+    Inputs are the arguments that its ``forward`` needs; where it names none, the inputs of its predictors that no
+    predictor makes. Outputs are those of its last predictor.
+    """
+    signatures = [predictor.signature for _, predictor in program.named_predictors()]
+    if hasattr(program, "signature"):  # ReAct's own, other than those of its predictors
+        signatures = [program.signature]
+    if not signatures:
+        raise PitchevalError(f"{target!r} has no predictor; expected a dspy.Module with one, such as dspy.Predict")
+    taken = {name: field.annotation for one in reversed(signatures) for name, field in one.input_fields.items()}
+    made = {name: field.annotation for one in signatures for name, field in one.output_fields.items()}
+    last = {name: made[name] for name in signatures[-1].output_fields}
+    asked = _parameters(program)
+    inputs = {name: taken.get(name, kind) for name, kind in asked.items()} if asked else _without(taken, made)
+    return inputs, _without(last, [_THOUGHTS]) or last
+
+
+def _without(fields: Mapping[str, Any], names: Container[str]) -> dict[str, Any]:
+    return {name: kind for name, kind in fields.items() if name not in names}
+
+
+def _parameters(program: Any) -> dict[str, Any]:
+    """What the program's ``forward`` must be given by name, with its types; text where it tells none."""
+    method = getattr(type(program), _method(program))
+    hints = typing.get_type_hints(method)
+    _, *parameters = inspect.signature(method).parameters.values()  # without self
+    named = [one for one in parameters if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
+    return {one.name: hints.get(one.name, str) for one in named if one.default is one.empty}

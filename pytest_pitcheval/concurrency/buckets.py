@@ -1,0 +1,87 @@
+"""One rate limit: a bucket of pyrate-limiter's, which the processes of a session may share."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pyrate_limiter import AbstractBucket, InMemoryBucket, Rate, RateItem, SQLiteBucket
+
+if TYPE_CHECKING:
+    from pytest_pitcheval.settings.rate_limits import RateLimit
+
+_UNITS = 1000
+"""Into so many units at most a token limit is divided: the bucket keeps a row for each."""
+_MARGIN = 0.08
+_LONGEST_MARGIN = 0.25
+"""A window is longer by this share of it, but not by more seconds: requests do not all take as long to arrive."""
+_SMOOTHED = 10
+"""A limit a second is one a tenth of a second as well, so that no burst arrives when the last one does."""
+_FIRST_ANSWER = 100
+"""Tokens of an answer before one has been seen."""
+
+
+class Bucket:
+    """One limit; ``tokens`` is how many of them make a unit, None where requests are counted."""
+
+    def __init__(self, limit: RateLimit, number: int, folder: Path | None) -> None:
+        self.limit = limit
+        self._unit = max(1, limit.amount // _UNITS) if limit.of_tokens else 1
+        self._most = limit.amount // self._unit
+        self._mutex = threading.Lock()
+        self._owed = 0.0
+        self._answer = float(_FIRST_ANSWER)
+        self._bucket = _make_bucket(_rates(self._most, limit), number, folder)
+
+    def take(self, prompt_tokens: int, stopped: Callable[[], bool]) -> None:
+        """Wait until one more request is within the limit: first come, first served within a process."""
+        with self._mutex:
+            weight = self._weight(prompt_tokens)
+            while not stopped():
+                with self._bucket.limiter_lock() or contextlib.nullcontext():  # type: ignore[attr-defined]
+                    # Within the lock: a request is let through at this time, not when it began to wait for others.
+                    item = RateItem("request", time.monotonic_ns() // 1_000_000, weight)
+                    if self._bucket.put(item):
+                        self._bucket.leak(item.timestamp)
+                        return
+                    wait = self._bucket.waiting(item)
+                time.sleep(max(1, wait if isinstance(wait, int) else 1) / 1000)
+
+    def _weight(self, prompt_tokens: int) -> int:
+        if not self.limit.of_tokens:
+            return 1
+        expected = prompt_tokens + self._answer
+        units = math.ceil((expected + self._owed) / self._unit)
+        weight = min(max(1, units), self._most)
+        self._owed -= weight * self._unit - expected
+        return weight
+
+    def settle(self, expected_prompt: int, tokens: int, answer: int) -> None:
+        """The last request took ``tokens``: what was expected wrongly, the next ones make good."""
+        if self.limit.of_tokens:
+            with self._mutex:
+                self._owed += tokens - (expected_prompt + self._answer)
+                self._answer += (answer - self._answer) / 8
+
+    def close(self) -> None:
+        self._bucket.close()
+
+
+def _rates(count: int, limit: RateLimit) -> list[Rate]:
+    seconds = limit.seconds
+    rates = [Rate(count, round(1000 * (seconds + min(_MARGIN * seconds, _LONGEST_MARGIN))))]
+    if seconds == 1 and count >= 2 * _SMOOTHED and not limit.of_tokens:
+        rates.insert(0, Rate(math.ceil(count / _SMOOTHED), 1000 // _SMOOTHED))
+    return rates
+
+
+def _make_bucket(rates: list[Rate], number: int, folder: Path | None) -> AbstractBucket:
+    if folder is None:
+        return InMemoryBucket(rates)
+    path = str(folder / f"limit-{number}.sqlite")
+    return SQLiteBucket.init_from_file(rates, db_path=path, use_file_lock=True)

@@ -1,0 +1,74 @@
+"""How xdist hands out evaluation tests: all at once, so that a worker can look ahead over those that are its own."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from xdist.scheduler import LoadScheduling
+
+from pytest_pitcheval import files
+from pytest_pitcheval.concurrency.upcoming import plan_path
+from pytest_pitcheval.concurrency.workers import log_path, read_log
+from pytest_pitcheval.names import RERUN
+from pytest_pitcheval.session.session import Session
+
+
+class AtOnceScheduling(LoadScheduling):
+    """``--dist=load``, but each worker gets its part of the evaluation tests at the start; other tests as usual.
+
+    A plan in the session's folder tells each worker which tests are its own.
+    """
+
+    def __init__(self, config: pytest.Config, log: Any, session: Session) -> None:
+        super().__init__(config, log)
+        self._session = session
+        self._plans: dict[Any, dict[int, None]] = {}
+
+    def schedule(self) -> None:
+        super().schedule()
+        if self.collection is None or not self._session.has_evaluations:
+            return
+        known = {one["nodeid"] for one in files.read_json(self._session.collected_path)["tests"]}
+        ours = [index for index in self.pending if self.collection[index] in known]
+        nodes = [node for node in self.nodes if not ours or not node.shutting_down]
+        if not nodes:
+            return
+        self.pending[:] = [index for index in self.pending if self.collection[index] not in known]
+        for node, part in zip(nodes, parts(ours, len(nodes)), strict=True):
+            self.node2pending[node].extend(part)
+            self._plan(node)
+            if part:
+                node.send_runtest_some(part)
+
+    def check_schedule(self, node: Any, duration: float = 0) -> None:
+        before = len(self.node2pending[node])
+        super().check_schedule(node, duration)
+        if len(self.node2pending[node]) > before and self._session.has_evaluations:
+            self._plan(node)
+
+    def _plan(self, node: Any) -> None:
+        """Tell ``node`` which tests it has been given; the order of those before stays."""
+        plan = self._plans.setdefault(node, {})
+        plan.update(dict.fromkeys(self.node2pending[node]))
+        files.write_json(plan_path(self._session.runtime_dir, node.gateway.id), list(plan), indent=None)
+
+
+def examine_crash(folder: Path, nodeid: str, report: pytest.TestReport, scheduler: Any) -> None:
+    """Queue the test ``nodeid`` again if the worker that crashed with it had others in flight; ``report`` says so."""
+    flown = read_log(log_path(folder, report.node.gateway.id))  # xdist's
+    if flown.alone == nodeid or not flown.in_flight - {nodeid}:
+        return
+    with contextlib.suppress(NotImplementedError):  # as some of xdist's other schedulers have it
+        scheduler.mark_test_pending(nodeid)
+        report.outcome = RERUN  # type: ignore[assignment]
+
+
+def parts(whole: Sequence[int], count: int) -> list[list[int]]:
+    """``whole`` in ``count`` consecutive parts whose sizes differ by one at most."""
+    bounds = [number * len(whole) // count for number in range(count + 1)]
+    return [list(whole[start:end]) for start, end in itertools.pairwise(bounds)]

@@ -1,0 +1,144 @@
+"""What the processes of one session tell each other by files in its shared folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from pytest_pitcheval import files
+
+_CRASHED = "crashed-"
+_FLYING = "flying-"
+
+
+class Worker(NamedTuple):
+    """One xdist worker: its name, its number from 0, how many there are of them, and whether it gets a plan."""
+
+    name: str
+    number: int
+    total: int
+    planned: bool
+
+    @classmethod
+    def of(cls, config: pytest.Config) -> Worker | None:
+        """The worker that this process is, or None."""
+        told: dict[str, Any] = getattr(config, "workerinput", {})
+        if "workerid" not in told:
+            return None
+        count = int(told.get("workercount", 1))
+        digits = "".join(filter(str.isdigit, told["workerid"]))
+        return cls(told["workerid"], int(digits or 0) % count, count, told["pitcheval"]["planned"])
+
+
+def are_apart(transports: Iterable[str]) -> bool:
+    """Whether xdist's ``--tx`` names workers elsewhere than on this machine: then they share no folder."""
+    return any("popen" not in re.split(r"\*|//", transport) for transport in transports)
+
+
+def told_by_controller(config: pytest.Config) -> dict[str, Any] | None:
+    """What the controller told this xdist worker, None in other processes.
+
+    Where workers share no folder, each is told the same, but has a folder of its own and ends its LM servers itself.
+    """
+    worker: dict[str, Any] = getattr(config, "workerinput", {})
+    shared: dict[str, Any] | None = worker.get("pitcheval")
+    if shared is None or not shared["apart"]:
+        return shared
+    folder = os.path.join(tempfile.gettempdir(), f"{Path(shared['runtime_dir']).name}-{worker['workerid']}")
+    return {**shared, "runtime_dir": folder, "owner_pid": os.getpid(), "workers": worker["workercount"]}
+
+
+def stop_path(folder: Path) -> Path:
+    """The file whose presence says that the session is being ended: nothing more is to begin."""
+    return folder / "stop"
+
+
+def note_crash(folder: Path, worker: str) -> None:
+    """Tell the other workers that ``worker`` is dead."""
+    (folder / f"{_CRASHED}{worker}").touch()
+
+
+def log_path(folder: Path, worker: str) -> Path:
+    """Where ``worker`` writes down its flights."""
+    return folder / f"flights-{worker}.jsonl"
+
+
+class Flown(NamedTuple):
+    """What the flight log of a worker says, by node ID.
+
+    Attributes:
+        begun: the tests that it has made LM calls for ahead.
+        in_flight: those of them that were not finished.
+        alone: the last test that it ran with nothing else in flight, because of an earlier crash.
+    """
+
+    begun: frozenset[str]
+    in_flight: frozenset[str]
+    alone: str | None
+
+
+def read_log(path: Path) -> Flown:
+    """What a worker has written down."""
+    lines = files.read_text(path, whole_lines=True).splitlines() if path.exists() else []
+    entries: list[tuple[str, str]] = [tuple(json.loads(line)) for line in lines]
+    landed = Counter(nodeid for what, nodeid in entries if what == "landed")
+    begun = Counter(nodeid for what, nodeid in entries if what == "begun")
+    alone = [nodeid for what, nodeid in entries if what == "alone"]
+    return Flown(frozenset(begun), frozenset(begun - landed), alone[-1] if alone else None)
+
+
+class FlightLog:
+    """The flights of one worker on disk, and those of workers that have crashed."""
+
+    def __init__(self, folder: Path, worker: str) -> None:
+        self._folder = folder
+        self._file = log_path(folder, worker).open("a", encoding="utf-8")
+        self._mutex = threading.Lock()
+        self._dead: dict[str, Flown] = {}
+
+    def add(self, what: str, nodeid: str) -> None:
+        """Note that a flight of ``nodeid`` has ``begun`` or ``landed``, or that it runs ``alone``."""
+        with self._mutex:
+            if not self._file.closed:  # as it is at the end of a session, whose flights nobody waits for
+                self._file.write(json.dumps([what, nodeid]) + "\n")
+                self._file.flush()
+
+    def close(self) -> None:
+        """Note nothing more."""
+        with self._mutex:
+            self._file.close()
+
+    def was_begun(self, nodeid: str) -> bool:
+        """Whether a worker that has crashed had begun with ``nodeid``: some of it is paid for."""
+        return any(nodeid in flown.begun for flown in self._crashed())
+
+    def is_suspect(self, nodeid: str) -> bool:
+        """Whether ``nodeid`` was in flight or alone when a worker crashed, so that it may have been the reason."""
+        return any(nodeid in flown.in_flight or nodeid == flown.alone for flown in self._crashed())
+
+    def _crashed(self) -> Collection[Flown]:
+        for path in self._folder.glob(f"{_CRASHED}*"):
+            worker = path.name.removeprefix(_CRASHED)
+            if worker not in self._dead:
+                self._dead[worker] = read_log(log_path(self._folder, worker))
+        return self._dead.values()
+
+
+def write_flying(folder: Path, worker: str, in_flight: int, waiting: int) -> None:
+    """Tell the controller how many rollouts ``worker`` has in flight, and how many LM calls wait for the limit."""
+    files.write_json(folder / f"{_FLYING}{worker}.json", [in_flight, waiting], indent=None)
+
+
+def read_flying(folder: Path) -> tuple[int, int]:
+    """What all workers have told, in sum."""
+    told = [files.read_json(path) for path in folder.glob(f"{_FLYING}*.json")]
+    return sum(one[0] for one in told), sum(one[1] for one in told)

@@ -1,0 +1,73 @@
+"""The compiled program of a test: its ingredients from fixtures, its progress onto the terminal."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_pitcheval.collection.parametrization import optimizations_of
+from pytest_pitcheval.errors import FixtureNotDefined, PitchevalWarning
+from pytest_pitcheval.evaluation import timeouts
+from pytest_pitcheval.programs.optimization import Ingredients
+from pytest_pitcheval.programs.program_files import save_program
+from pytest_pitcheval.reports.progress import Progress
+from pytest_pitcheval.session.session import RUNNING
+from pytest_pitcheval.settings.methods import BASELINE, Optimization
+from pytest_pitcheval.state import get_session
+
+
+def compiled_for(request: pytest.FixtureRequest, optimization: Optimization, program: Any) -> Any:
+    """The program that the test of ``request`` evaluates; compiled if no one has done so."""
+    __tracebackhide__ = True
+    session = get_session(request.config)
+    compiled, stored = program, None
+    if optimization.method != BASELINE:
+        ingredients = _ingredients(request, optimization, program)
+        with timeouts.stopped(request.node), session.rollouts.outside():
+            compiled, stored = session.compiler.get(
+                optimization, ingredients, request.node.nodeid, Progress(request.config).say
+            )
+        if stored is not None and stored.exists():
+            request.node.stash[RUNNING].program_file = stored.relative_to(session.settings.directory).as_posix()
+    if session.settings.save_program is not None:
+        path = _save_path(session.settings.save_program, request, optimization)
+        save_program(path, compiled, stored, optimization, session.run_id)
+    return compiled
+
+
+def _save_path(path: Path, request: pytest.FixtureRequest, optimization: Optimization) -> Path:
+    """With several methods, each has its name in the file's."""
+    if len(optimizations_of(request.node, get_session(request.config).settings)) == 1:
+        return path
+    return path.with_name(f"{path.stem}-{optimization.method.replace(':', '.')}{path.suffix}")
+
+
+def _ingredients(request: pytest.FixtureRequest, optimization: Optimization, program: Any) -> Ingredients:
+    session = get_session(request.config)
+    trainset = session.trainsets.get(request.getfixturevalue("trainset"))
+    if "example" in request.fixturenames:
+        request.getfixturevalue("example")  # else it is made after the program
+    example = request.node.stash[RUNNING].example
+    if example is not None and trainset.has_inputs_of(example):
+        warnings.warn(
+            PitchevalWarning(f"{request.node.nodeid}: this example is in the trainset as well, so its score flatters"),
+            stacklevel=1,
+        )
+    return Ingredients(
+        program=program,
+        metric=request.getfixturevalue("metric") if optimization.definition.needs_metric else None,
+        trainset=trainset.examples,
+        valset=_optional(request, "valset"),
+        generator_lm=request.getfixturevalue("generator_lm"),
+        evaluator_lm=request.getfixturevalue("evaluator_lm"),
+    )
+
+
+def _optional(request: pytest.FixtureRequest, name: str) -> Any:
+    try:
+        return request.getfixturevalue(name)
+    except FixtureNotDefined:
+        return None

@@ -1,0 +1,144 @@
+"""pytest's reports of evaluation tests: which outcome an exception is, what a failure shows, the record on it."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_pitcheval.errors import CompileFailed, MarkerError, MetricFailed, PitchevalError
+from pytest_pitcheval.evaluation.running_test import RunningTest
+from pytest_pitcheval.ownership import uses_lm
+from pytest_pitcheval.reports import junit, repeating
+from pytest_pitcheval.results.records import Record, plain, redact
+from pytest_pitcheval.rollouts.program_and_metric import is_lm_error
+from pytest_pitcheval.session.session import RUNNING, Session
+
+RECORD = "pitcheval_record"
+"""The attribute of a teardown report that carries the record to the controller."""
+
+_LONGEST = 1200
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def finish(session: Session, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
+    """Make ``report`` say what happened to an evaluation test, and put the record on the last one."""
+    running = item.stash.get(RUNNING, None)
+    if running is None:
+        if uses_lm(item):
+            _redact(report, session.secrets)
+        return
+    error = call.excinfo.value if call.excinfo else None
+    if report.failed and error is not None:
+        _set_outcome(report, error, running)
+        _set_text(report, error)
+    running.note(report, error)
+    if report.failed and report.when != "teardown":
+        command = repeating.command(item.nodeid, how_to_repeat(item.config))
+        report.sections.append(("pitcheval", explain(running.record(), command)))
+    if report.longrepr or report.sections:
+        _redact(report, session.secrets)
+    if call.when == "teardown":
+        assert session.runner is not None
+        session.runner.end()
+        record, hidden = running.record(), session.secrets
+        setattr(report, RECORD, redact(plain(record.to_dict()), hidden))
+        report.user_properties.extend((name, redact(plain(text), hidden)) for name, text in junit.properties(record))
+
+
+def _set_outcome(report: pytest.TestReport, error: BaseException, running: RunningTest) -> None:
+    """pytest and JUnit call what fails in setup an error, what fails in the call a failure: so does this.
+
+    What the program did wrong while a fixture called it is a failure; an LM that failed in the test's own body
+    is an error.
+    """
+    if report.when == "setup" and (
+        any(error is run.program_raised for run in running.runs) or isinstance(error, MarkerError)
+    ):
+        report.when = "call"
+    elif report.when == "call" and (is_lm_error(error) or isinstance(error, PitchevalError)):
+        report.when = "setup"
+
+
+_FROM_USERS = (MarkerError, MetricFailed, CompileFailed)
+"""What is raised from an exception of the user's own code."""
+
+
+def _set_text(report: pytest.TestReport, error: BaseException) -> None:
+    """What the user can mend is one line; where code of theirs raised, its traceback follows."""
+    if not isinstance(error, PitchevalError):
+        return
+    text, cause = str(error), error.__cause__
+    if cause is not None and isinstance(error, _FROM_USERS) and not isinstance(cause, PitchevalError):
+        frames = [frame for frame in traceback.extract_tb(cause.__traceback__) if not _is_ours(frame.filename)]
+        text += "\n\n" + "".join(traceback.format_list(frames)) + f"{type(cause).__name__}: {cause}"
+    report.longrepr = text
+
+
+def _is_ours(filename: str) -> bool:
+    return _PACKAGE in Path(filename).resolve().parents
+
+
+def _redact(report: pytest.TestReport, hidden: Sequence[str]) -> None:
+    shown = str(report.longrepr) if report.longrepr else ""
+    if any(secret in shown for secret in hidden):
+        report.longrepr = redact(shown, hidden)
+    report.sections = [(title, redact(text, hidden)) for title, text in report.sections]
+
+
+def explain(record: Record, command: str) -> str:
+    """What one needs to know of a test that did not pass."""
+    lines = [f"score      {_score(record)}"]
+    if record.metrics:
+        lines.append("metrics    " + ", ".join(f"{name} {value:.3g}" for name, value in record.metrics.items()))
+    if record.feedback:
+        lines.append(f"feedback   {shorten(record.feedback)}")
+    for name, value in (record.prediction or {}).items():
+        lines.append(f"{name:<10} {shorten(str(value))}")
+    lines.append(f"rollout    {record.rollout_id}")
+    lines.append(f"repeat     {command}")
+    return "\n".join(lines)
+
+
+def _score(record: Record) -> str:
+    if record.score is None:
+        return "none: the example could not be scored"
+    threshold = "" if record.threshold is None else f", threshold {record.threshold:.3g}"
+    samples = ""
+    if len(record.samples) > 1:
+        samples = f" (rollouts {', '.join(f'{value:.3g}' for value in record.samples)})"
+    return f"{record.score:.3f}{samples}{threshold}"
+
+
+def shorten(text: str) -> str:
+    """At most 1,200 characters of ``text``: its beginning and its end."""
+    if len(text) <= _LONGEST:
+        return text
+    left_out = len(text) - _LONGEST
+    return f"{text[: _LONGEST * 3 // 4]} [... {left_out} characters ...] {text[-_LONGEST // 4 :]}"
+
+
+_KEPT_OPTIONS = (
+    "optimization",
+    "generator_model",
+    "evaluator_model",
+    "train_size",
+    "test_size",
+    "eval_rollouts",
+    "eval_threshold",
+    "eval_seed",
+    "eval_dir",
+)
+
+
+def how_to_repeat(config: pytest.Config) -> dict[str, Any]:
+    """What `repeating.command` must know of a session."""
+    from pytest_pitcheval.options import PREFIX
+
+    values = {name: config.getoption(PREFIX + name, None) for name in _KEPT_OPTIONS}
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in values.items() if value is not None]
+    return {"folder": os.path.relpath(config.rootpath, config.invocation_params.dir), "options": options}

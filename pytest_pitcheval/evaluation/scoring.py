@@ -1,0 +1,111 @@
+"""The fixtures' side of an evaluation: predict, judge, and put the rollouts' scores together."""
+
+from __future__ import annotations
+
+import statistics
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from pytest_pitcheval.errors import PitchevalError, PitchevalWarning
+from pytest_pitcheval.evaluation.in_turn import InTurn
+from pytest_pitcheval.evaluation.running_test import RunningTest
+from pytest_pitcheval.lm.language_models import cannot_vary
+from pytest_pitcheval.names import GENERATOR, JUDGE, METRIC, PROGRAM
+from pytest_pitcheval.results.score import Score
+from pytest_pitcheval.rollouts import program_and_metric
+from pytest_pitcheval.rollouts.program_and_metric import Verdict
+from pytest_pitcheval.rollouts.rollout import Generator, Judge
+from pytest_pitcheval.session.session import Session
+from pytest_pitcheval.state import get_session
+
+
+def predict_example(request: pytest.FixtureRequest, running: RunningTest, program: Any, example: Any) -> Any:
+    """The program's answer to the example, in the test's first rollout."""
+    __tracebackhide__ = True
+    session, lm = get_session(request.config), request.getfixturevalue("generator_lm")
+    running.fingerprints[PROGRAM] = session.identities.program(program)
+    running.fingerprints[GENERATOR] = session.identities.generator(lm)
+    running.has_own_fixtures = program is running.program and example is running.example
+    running.generator, running.example = Generator(program, lm), example
+    running.prediction = _evaluator(session).predict(running, running.generator)
+    return running.prediction
+
+
+def score_example(
+    request: pytest.FixtureRequest,
+    running: RunningTest,
+    example: Any,
+    prediction: Any,
+    metric: Any,
+    evaluator_lm: Any,
+) -> Score:
+    """The score of all rollouts: the given prediction is the first, the program makes the others."""
+    __tracebackhide__ = True
+    session = get_session(request.config)
+    running.fingerprints[METRIC] = session.identities.metric(metric)
+    running.fingerprints[JUDGE] = session.identities.judge(metric, evaluator_lm)
+    running.example = example
+    if running.rollout_count > 1 and cannot_vary(request.getfixturevalue("generator_lm")):
+        warnings.warn(
+            PitchevalWarning("generator_lm samples at temperature 0: rollouts are asked afresh, but cannot differ"),
+            stacklevel=1,
+        )
+    verdicts = _evaluator(session).judge(running, Judge(metric, evaluator_lm), prediction, running.rollout_count)
+    running.prediction = prediction
+    running.score = make_score(verdicts, _threshold(request.config, running), prediction)
+    return running.score
+
+
+def _evaluator(session: Session) -> InTurn:
+    assert session.runner is not None  # a test runs in this process
+    return session.runner.evaluator
+
+
+def _threshold(config: pytest.Config, running: RunningTest, given: float | None = None) -> float | None:
+    if given is not None:
+        running.own_threshold = given
+    return get_session(config).settings.threshold.made(running.own_threshold)
+
+
+def make_score(verdicts: Sequence[Verdict], threshold: float | None, prediction: Any = None) -> Score:
+    """The mean of the rollouts' verdicts; metrics are averaged over the rollouts that have them."""
+    names = dict.fromkeys(name for verdict in verdicts for name in verdict.metrics)
+    metrics = {n: statistics.fmean(v.metrics[n] for v in verdicts if n in v.metrics) for n in names}
+    return Score(
+        statistics.mean(verdict.score for verdict in verdicts),  # rounded once: equal scores have that mean
+        threshold=threshold,
+        feedback=verdicts[0].feedback,
+        samples=tuple(verdict.score for verdict in verdicts),
+        metrics=metrics,
+        prediction=prediction,
+    )
+
+
+def score_recorder(running: RunningTest, config: pytest.Config) -> Callable[..., Score]:
+    """The ``record_score`` of one test."""
+
+    def record_score(
+        value: Any, threshold: float | None = None, feedback: str | None = None, name: str | None = None
+    ) -> Score:
+        """Record a score, and return it to assert on.
+
+        The score without a ``name`` is the test's own; one with a name is kept beside it, in the record's metrics.
+
+        Raises:
+            PitchevalError: ``value`` is not a finite number or bool.
+        """
+        number = program_and_metric.as_number(value)
+        if number is None:
+            raise PitchevalError(f"record_score: {value!r}: expected a finite number or a bool")
+        own_threshold = threshold if name else _threshold(config, running, threshold)
+        recorded = Score(number, threshold=own_threshold, feedback=feedback)
+        if name is None:
+            running.score = recorded
+        else:
+            running.named_scores[name] = number
+        return recorded
+
+    return record_score

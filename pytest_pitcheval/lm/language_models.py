@@ -1,0 +1,97 @@
+"""Model names into LMs, and the adapter each LM is spoken to with."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pytest_pitcheval.errors import PitchevalError
+from pytest_pitcheval.lm import local_lm
+from pytest_pitcheval.names import GENERATOR, JUDGE
+from pytest_pitcheval.settings.settings import ModelSettings
+
+if TYPE_CHECKING:
+    from pytest_pitcheval.session.session import Session
+
+_SECRET_NAME = re.compile(r"(api_?key|access_?key|token|secret|password)s?$", re.IGNORECASE)
+_SHORTEST_SECRET = 8
+
+
+def make_lm(settings: ModelSettings, role: str, session: Session) -> Any:
+    """A ``dspy.LM`` for the ``generator`` or ``evaluator``; starts the embedded server for a ``local`` model.
+
+    It waits for an answer as long as a test may take, not DSPy's ten minutes.
+
+    Raises:
+        PitchevalError: no model is named, or the embedded one cannot be served.
+    """
+    if settings.model is None:
+        raise PitchevalError(
+            f"{role}_lm: no model; expected --{role}-model=MODEL, the ini key {role}_model, or a fixture "
+            f"{role}_lm of your own that returns a dspy.LM"
+        )
+    arguments = {
+        "temperature": settings.temperature,
+        "timeout": session.settings.timeout,
+        **settings.arguments,
+    }
+    lm = _local(settings.model, arguments, session) if local_lm.is_local(settings.model) else None
+    if lm is None:
+        from pytest_pitcheval.lm.patient_lm import PatientLM
+
+        lm = PatientLM(settings.model, patience=session.settings.timeout, **arguments)
+    lm.pitcheval_part = GENERATOR if role == "generator" else JUDGE  # whose calls they are; copies keep the mark
+    return lm
+
+
+def _local(model: str, arguments: dict[str, Any], session: Session) -> Any:
+    import dspy
+
+    url = local_lm.base_url(model, runtime_dir=session.make_runtime_dir(), owner_pid=session.owner_pid)
+    name = local_lm.model_name(model)
+    lm = dspy.LM(f"openai/{name}", **{"api_base": url, "api_key": "local", "max_tokens": 512, **arguments})
+    lm.pitcheval_plain = True
+    return lm
+
+
+def dspy_settings(lm: Any) -> dict[str, Any]:
+    """DSPy's settings to run with ``lm``: itself, and for the embedded one the adapter it can follow."""
+    if not getattr(lm, "pitcheval_plain", False):
+        return {"lm": lm}
+    from pytest_pitcheval.lm.plain_adapter import PlainAdapter
+
+    return {"lm": lm, "adapter": PlainAdapter()}
+
+
+def cannot_vary(lm: Any) -> bool:
+    """Whether ``lm`` samples at temperature 0, so that its rollouts cannot differ."""
+    return (getattr(lm, "kwargs", None) or {}).get("temperature") == 0
+
+
+def describe_lm(lm: Any) -> dict[str, Any]:
+    """Model and arguments of ``lm`` that decide its answers, without keys and addresses."""
+    kwargs = getattr(lm, "kwargs", None) or {}
+    kept = {k: v for k, v in kwargs.items() if not is_secret_name(k) and k not in ("api_base", "base_url", "timeout")}
+    return {"model": str(getattr(lm, "model", type(lm).__name__)), **kept}
+
+
+@functools.cache
+def is_secret_name(name: str) -> bool:
+    """Whether a setting or environment variable of this name holds a credential."""
+    return bool(_SECRET_NAME.search(name))
+
+
+def secret_values(values: Mapping[str, Any]) -> set[str]:
+    """Those of ``values`` that are credentials by their name."""
+    return {str(values[name]) for name in values if is_secret_name(name) and values[name]}
+
+
+def secrets(generator: ModelSettings, evaluator: ModelSettings, seen: Iterable[str]) -> tuple[str, ...]:
+    """The credentials of the environment, of the models' settings, and those ``seen`` in use, longest first."""
+    known = {*seen, *secret_values(os.environ)}
+    known |= secret_values(generator.arguments) | secret_values(evaluator.arguments)
+    hidden = (value for value in known if len(value) >= _SHORTEST_SECRET or ":" in value)  # user:password is no word
+    return tuple(sorted(hidden, key=len, reverse=True))

@@ -1,0 +1,1 @@
+"""Optimizers; programs compiled once; whether anything has changed."""

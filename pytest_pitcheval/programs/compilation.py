@@ -1,0 +1,192 @@
+"""Compiling a program once: over all tests, all workers, and later sessions."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_pitcheval import files
+from pytest_pitcheval.errors import CompileFailed, PitchevalError, PitchevalWarning
+from pytest_pitcheval.lm.language_models import describe_lm
+from pytest_pitcheval.programs.fingerprints import fingerprint
+from pytest_pitcheval.programs.optimization import Ingredients, compile_program, import_optimizer
+from pytest_pitcheval.programs.program_files import is_storable, load_program, program_state
+from pytest_pitcheval.results.records import plain
+from pytest_pitcheval.rollouts.program_and_metric import one_line
+from pytest_pitcheval.rollouts.scopes import Scope
+from pytest_pitcheval.settings.methods import Optimization
+
+if TYPE_CHECKING:
+    from pytest_pitcheval.session.session import Session
+
+_TICK = 10.0
+"""Seconds between lines of progress."""
+
+
+class Compiler:
+    """This process's compiled programs, and the store that it shares with others."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._compiled: dict[str, Any] = {}
+        self._fingerprints: dict[tuple[Any, ...], tuple[str, object]] = {}
+
+    def get(
+        self, optimization: Optimization, ingredients: Ingredients, nodeid: str, say: Callable[[str], None]
+    ) -> tuple[Any, Path]:
+        """The compiled program and where it is stored (if it can be); made by whichever process comes first.
+
+        Raises:
+            CompileFailed: the optimizer raised, here and now, in the test ``nodeid``.
+            pytest.skip.Exception: it raised before, and another test reports that.
+        """
+        mark = self._fingerprint(optimization, ingredients)
+        if mark not in self._compiled:
+            with self._locked(mark):
+                self._check_failed(mark, optimization)
+                self._compiled[mark] = self._load(mark, ingredients) or self._compile(
+                    mark, optimization, ingredients, nodeid, say
+                )
+        return self._compiled[mark], self._path(mark)
+
+    def _fingerprint(self, optimization: Optimization, ingredients: Ingredients) -> str:
+        """Looked up by identity first, because taking it costs milliseconds and every test asks."""
+        parts = tuple(vars(ingredients).values())
+        key = (str(optimization), repr(optimization.settings), *map(id, parts))
+        if key not in self._fingerprints:
+            if len(self._fingerprints) >= 64:  # a function-scoped program is a new object for every test
+                self._fingerprints.clear()
+            decisive = [optimization.method, optimization.all_settings, _optimizer(optimization), version("dspy")]
+            mark = fingerprint({**vars(ingredients), "optimization": decisive})
+            self._fingerprints[key] = (mark, parts)  # holding the parts keeps their ids taken
+        return self._fingerprints[key][0]
+
+    @contextlib.contextmanager
+    def _locked(self, mark: str) -> Iterator[None]:
+        import filelock
+
+        programs = files.make_directory(self._session.settings.directory) / "programs"
+        programs.mkdir(exist_ok=True)
+        with filelock.FileLock(programs / f"{mark}.lock"):
+            yield
+
+    def _path(self, mark: str) -> Path:
+        return self._session.settings.directory / "programs" / f"{mark}.json"
+
+    def _failure_path(self, mark: str) -> Path:
+        return self._session.runtime_dir / f"{mark}.failed.json"
+
+    def _check_failed(self, mark: str, optimization: Optimization) -> None:
+        path = self._failure_path(mark)
+        if path.exists():
+            pytest.skip(f"compiling with {optimization} failed: see {files.read_json(path)['nodeid']}")
+
+    def _load(self, mark: str, ingredients: Ingredients) -> Any:
+        """The stored program, or None: not there, or to be compiled again."""
+        try:
+            state = files.read_json(self._path(mark))
+            provenance = state["metadata"]["pitcheval"]
+        except (PitchevalError, KeyError, TypeError):
+            return None  # a file that is not ours is written anew
+        incomplete = provenance["lm_calls"]["failed"] > 0  # good for the session that has paid for it
+        if (self._session.settings.recompile or incomplete) and provenance["run_id"] != self._session.run_id:
+            return None
+        return load_program(ingredients.program, state)
+
+    def _compile(
+        self,
+        mark: str,
+        optimization: Optimization,
+        ingredients: Ingredients,
+        nodeid: str,
+        say: Callable[[str], None],
+    ) -> Any:
+        scope, start = Scope(), time.monotonic()
+        name = f"{type(ingredients.program).__name__} with {optimization}"
+        say(f"compiling {name} on {len(ingredients.trainset)} examples")
+        try:
+            with _ticking(scope, lambda text: say(f"compiling {name}: {text}")):
+                program = compile_program(optimization, ingredients, self._session.rollouts, scope)
+            _check_calls(scope)
+        except Exception as error:
+            self._session.make_runtime_dir()
+            files.write_json(self._failure_path(mark), {"nodeid": nodeid, "error": one_line(error)})
+            reason = str(error) if isinstance(error, PitchevalError) else one_line(error)
+            if scope.failure is not None and one_line(scope.failure) not in reason:
+                reason += f" (its last LM call failed with {one_line(scope.failure)})"
+            raise CompileFailed(f"compiling {name} failed: {reason}") from error
+        seconds = time.monotonic() - start
+        say(f"compiled {name} in {seconds:.0f} s, {_calls(scope)}")
+        if failed := scope.total.failed:
+            text = (
+                f"compiling {name}: {failed} LM calls failed: the program may be a worse one, no later session gets it"
+            )
+            warnings.warn(PitchevalWarning(text), stacklevel=1)
+        if not is_storable(program, ingredients.program):
+            return program
+        state = program_state(program, self._provenance(mark, optimization, ingredients, scope, seconds))
+        files.write_json(self._path(mark), state)
+        # As every other process gets it: optimizers drop the LMs that predictors have of their own.
+        return load_program(ingredients.program, state)
+
+    def _provenance(
+        self, mark: str, optimization: Optimization, ingredients: Ingredients, scope: Scope, seconds: float
+    ) -> dict[str, Any]:
+        return {
+            "fingerprint": mark,
+            "run_id": self._session.run_id,
+            "optimization": optimization.method,
+            "settings": plain(optimization.all_settings),
+            "trainset_size": len(ingredients.trainset),
+            "seed": self._session.settings.seed,
+            "generator": plain(describe_lm(ingredients.generator_lm)),
+            "evaluator": plain(describe_lm(ingredients.evaluator_lm)),
+            "seconds": seconds,
+            **scope.total.to_dict(),
+        }
+
+
+def _optimizer(optimization: Optimization) -> Any:
+    """The optimizer's class, whose code decides the program too; None if it cannot be had, as compiling will tell."""
+    with contextlib.suppress(PitchevalError):
+        return import_optimizer(optimization.definition.optimizer or "")
+    return None
+
+
+def _check_calls(scope: Scope) -> None:
+    """Optimizers go on when calls fail; a program that no call has shaped is not an optimized one."""
+    usage = scope.total
+    if usage.failed and usage.failed == usage.fresh + usage.cached:
+        raise PitchevalError(f"each of its {usage.failed} LM calls failed, the last with {one_line(scope.failure)}")
+
+
+@contextlib.contextmanager
+def _ticking(scope: Scope, say: Callable[[str], None]) -> Iterator[None]:
+    """Says from time to time how far compiling has come."""
+    done, start = threading.Event(), time.monotonic()
+
+    def tick() -> None:
+        while not done.wait(_TICK):
+            say(f"{time.monotonic() - start:.0f} s, {_calls(scope)}")
+
+    thread = threading.Thread(target=tick, name="pitcheval-progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def _calls(scope: Scope) -> str:
+    usage = scope.total
+    failed = f", {usage.failed} failed" if usage.failed else ""
+    return f"{usage.fresh + usage.cached} LM calls ({usage.cached} from the cache{failed})"

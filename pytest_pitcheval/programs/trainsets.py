@@ -1,0 +1,49 @@
+"""Rows into ``dspy.Example``s; trainsets, and whether a test example stands in one."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import dspy
+
+from pytest_pitcheval.collection.rows import Row, sample
+from pytest_pitcheval.programs.fingerprints import fingerprint
+
+
+def as_example(row: Row) -> Any:
+    """The ``dspy.Example`` of a row, with its inputs marked."""
+    example = row.source if row.source is not None else dspy.Example(**row.values)
+    return example.with_inputs(*row.inputs)
+
+
+@dataclasses.dataclass
+class Trainset:
+    """A trainset after sampling, that can tell whether it has an example."""
+
+    original: Sequence[Any]
+    examples: list[Any]
+    _known: dict[frozenset[str], set[str]] = dataclasses.field(default_factory=dict)
+
+    def has_inputs_of(self, example: Any) -> bool:
+        """Whether an example here has the same values in the input fields of ``example``."""
+        names = frozenset(example.inputs().keys())
+        if names not in self._known:
+            rows = [row for row in self.examples if names <= set(row.keys())]
+            self._known[names] = {fingerprint({name: row[name] for name in names}) for row in rows}
+        return fingerprint(dict(example.inputs().items())) in self._known[names]
+
+
+class Trainsets:
+    """The trainsets of a session, each sampled once."""
+
+    def __init__(self, size: int | None, seed: int) -> None:
+        self._size, self._seed = size, seed
+        self._trainsets: dict[int, Trainset] = {}
+
+    def get(self, original: Sequence[Any]) -> Trainset:
+        """The sample of ``original``; the same object for the same one."""
+        if id(original) not in self._trainsets:  # a Trainset holds the original, so its id stays taken
+            self._trainsets[id(original)] = Trainset(original, sample(list(original), self._size, self._seed))
+        return self._trainsets[id(original)]

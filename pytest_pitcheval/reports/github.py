@@ -1,0 +1,40 @@
+"""GitHub Actions: annotations of failed gates, and the summary of a step."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from pytest_pitcheval.results.gates import GateResult
+
+SUMMARY_LIMIT = 1024 * 1024
+"""Bytes of a step's summary; GitHub shows nothing of a longer one."""
+
+_TITLE: dict[str, str | int | None] = {"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ",": "%2C"}
+_MESSAGE: dict[str, str | int | None] = {"%": "%25", "\r": "%0D", "\n": "%0A"}
+
+
+def is_running(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether this is a step of GitHub Actions."""
+    return environment.get("GITHUB_ACTIONS") == "true"
+
+
+def summary_path(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """The file that becomes the summary of this step; None elsewhere."""
+    path = environment.get("GITHUB_STEP_SUMMARY") if is_running(environment) else None
+    return Path(path) if path else None
+
+
+def error_lines(gates: Iterable[GateResult]) -> list[str]:
+    """The line for each failed gate that GitHub shows as an error."""
+    return [
+        f"::error title={_escape(f'pitcheval: {gate.gate} failed', _TITLE)}::{_escape(gate.text, _MESSAGE)}"
+        for gate in gates
+        if gate.status == "failed"
+    ]
+
+
+def _escape(text: str, table: dict[str, str | int | None]) -> str:
+    """As GitHub's own toolkit does it: in one pass, so that no escape is escaped."""
+    return text.translate(str.maketrans(table))

@@ -1,0 +1,126 @@
+"""A run as one HTML file that needs no other: what stands in it. How it looks is in ``templates/``."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import json
+import shlex
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_pitcheval.reports.html import rows
+from pytest_pitcheval.reports.html.groups import Group
+from pytest_pitcheval.reports.run_reports import RunReport
+from pytest_pitcheval.results import formats, gates
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_ESCAPED = {ord(one): f"\\u{ord(one):04x}" for one in "<>&\u2028\u2029"}
+
+
+def render(report: RunReport) -> str:
+    """The whole file."""
+    groups = [Group.of(report, summary) for summary in report.decision.summaries]
+    style, script = _read("report.css"), _read("report.js")
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            report=report,
+            verdict=report.verdict(),
+            groups=groups,
+            tests=list(dict.fromkeys(group.summary.test for group in groups)),
+            facts=list(_facts(report.run)),
+            links=_links(report),
+            style=style,
+            script=script,
+            style_hash=_hash(style),
+            script_hash=_hash(script),
+            data=embedded(data(report)),
+        )
+    )
+
+
+def data(report: RunReport) -> dict[str, Any]:
+    """What the page's script gets."""
+    return {"examples": rows.rows(report), "baseline": report.baseline, "has_before": bool(report.before)}
+
+
+def embedded(value: Any) -> str:
+    """``value`` as JSON that can stand in a script element: no end tag, no comment, no line separator in it."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).translate(_ESCAPED)
+
+
+@functools.cache
+def _environment() -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["formats"] = formats
+    environment.globals["count"] = gates.count
+    return environment
+
+
+def _read(name: str) -> str:
+    return (_TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    """The name of an inline style or script in a content security policy."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def _links(report: RunReport) -> dict[str, str]:
+    """By example (test, method, ID as one text), the fragment that opens it."""
+    found = report.file.outcome.collected
+    return {_link_key(one.test, one.optimization, one.example_id or ""): one.nodeid for one in found}
+
+
+def _link_key(test: str, method: str, example: str) -> str:
+    return "\n".join((test, method, example))
+
+
+def _facts(run: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What was run, with what: names and texts; what an older file does not tell is left out."""
+    yield "Run", str(run["id"])
+    yield from _times(run)
+    git = run.get("git")
+    if isinstance(git, dict) and git.get("commit"):
+        dirty = ", with uncommitted changes" if git.get("dirty") else ""
+        branch = f" on {git['branch']}" if git.get("branch") else ""
+        yield "Commit", f"{str(git['commit'])[:12]}{branch}{dirty}"
+    for role in ("generator", "evaluator"):
+        if run.get(f"{role}_model"):
+            yield f"{role.capitalize()} model", f"{run[f'{role}_model']}, temperature {run.get(f'{role}_temperature')}"
+    for name in ("rollouts", "train_size", "test_size", "seed", "replay_of", "resume_of"):
+        if run.get(name) is not None:
+            yield name.replace("_", " ").capitalize(), str(run[name])
+    if isinstance(run.get("argv"), list):
+        yield "Command", shlex.join(["pytest", *map(str, run["argv"])])
+    if isinstance(run.get("versions"), dict):
+        yield "Versions", ", ".join(f"{name} {version}" for name, version in run["versions"].items())
+
+
+def _times(run: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    try:
+        begun, ended = (_moment(str(run.get(name))) for name in ("id", "finished"))
+    except ValueError:  # killed, or not of ours
+        return
+    yield "Started", f"{begun:%Y-%m-%d %H:%M:%S} UTC"
+    yield "Took", formats.duration((ended - begun).total_seconds())
+
+
+def _moment(timestamp: str) -> datetime:
+    return datetime.strptime(timestamp, "%Y%m%dT%H%M%S.%fZ").replace(tzinfo=timezone.utc)

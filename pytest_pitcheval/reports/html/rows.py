@@ -1,0 +1,113 @@
+"""The examples of a report as plain values, for the table in the page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pytest_pitcheval.reports import repeating, run_reports
+from pytest_pitcheval.reports.run_reports import RunReport
+from pytest_pitcheval.results.baselines import Measurement
+from pytest_pitcheval.results.comparison import Comparison, Pair
+from pytest_pitcheval.results.records import Collected, Record, Usage
+
+
+def rows(report: RunReport) -> list[dict[str, Any]]:
+    """A row for each collected test, in its order."""
+    compared = {(one.test, one.optimization): _Compared(one) for one in report.decision.comparisons or ()}
+    before = {(one.test, one.optimization, one.example_id or ""): one for one in report.before.values()}
+    outcome, found = report.file.outcome, []
+    for one in outcome.collected:
+        against = compared.get((one.test, one.optimization))
+        record = outcome.records.get(one.nodeid)
+        row = _about(one, report.run)
+        row |= _measured(record, report.run) if record else _missing(outcome.missing[one.nodeid].reason)
+        if against is not None:
+            row |= against.of(one, before)
+        found.append(row)
+    return found
+
+
+class _Compared:
+    """One test and method against its baseline, quick to look up in."""
+
+    def __init__(self, comparison: Comparison) -> None:
+        self._comparison = comparison
+        self._pairs = {pair.example_id: (pair, change) for pair, change in run_reports.changes(comparison)}
+        kinds = {
+            "not in the baseline": comparison.added,
+            "has another row than in the baseline": comparison.changed,
+            "had a score in the baseline": comparison.unscored,
+        }
+        self._notes = {name: note for note, names in kinds.items() for name in names}
+
+    def of(self, one: Collected, before: Mapping[tuple[str, str, str], Record]) -> dict[str, Any]:
+        name = one.example_id or ""
+        found: dict[str, Any] = {"note": self._notes.get(name)}
+        record = before.get((one.test, self._comparison.against, name))
+        if name in self._pairs:
+            pair, change = self._pairs[name]
+            found |= {"before": Measurement(pair.before).score, "change": change}
+            found["was"] = list(_rollouts_before(pair, record))
+        elif record is not None:  # without a score now, say
+            found["was"] = list(_rollouts(record))
+        return found
+
+
+def _rollouts_before(pair: Pair, record: Record | None) -> Iterator[dict[str, Any]]:
+    """The baseline's rollouts: their scores, and what was predicted where that is known."""
+    if record is not None and record.samples == pair.before:
+        yield from _rollouts(record)
+    else:
+        yield from ({"score": score} for score in pair.before)
+
+
+def _about(one: Collected, run: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "nodeid": one.nodeid,
+        "example": one.example_id or "",
+        "test": one.test,
+        "method": one.optimization,
+        "repeat": repeating.command(one.nodeid, _how(run)),
+    }
+
+
+def _how(run: Mapping[str, Any]) -> Mapping[str, Any]:
+    """How tests of the run are repeated; older files do not tell."""
+    repeat = run.get("repeat")
+    return repeat if isinstance(repeat, dict) else {}
+
+
+def _missing(reason: str) -> dict[str, Any]:
+    return {"status": "missing", "score": None, "error": reason, "seconds": None}
+
+
+def _measured(record: Record, run: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "status": record.status,
+        "score": record.score,
+        "threshold": record.threshold,
+        "error": record.error,
+        "seconds": record.seconds,
+        "inputs": record.inputs,
+        "rollouts": list(_rollouts(record)),
+        "metrics": record.metrics,
+        "usage": {"program": _usage(record.generator), "metric": _usage(record.judge)},
+        "rollout_id": record.rollout_id,
+        "replay": repeating.command(record.nodeid, _how(run), f"--eval-replay={run['id']}"),
+    }
+
+
+def _rollouts(record: Record) -> Iterator[dict[str, Any]]:
+    """Score, prediction and feedback of each rollout, as far as they are known."""
+    first = {"prediction": record.prediction, "feedback": record.feedback}
+    known = [first, *record.later_rollouts]
+    for number in range(max(len(record.samples), len(known))):
+        score = record.samples[number] if number < len(record.samples) else None
+        told = known[number] if number < len(known) else {}
+        yield {"score": score, "prediction": told.get("prediction"), "feedback": told.get("feedback")}
+
+
+def _usage(usage: Usage) -> list[Any]:
+    calls = [usage.fresh, usage.cached, usage.failed]
+    return [*calls, usage.prompt_tokens, usage.completion_tokens, usage.cost]

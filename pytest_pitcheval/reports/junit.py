@@ -1,0 +1,120 @@
+"""JUnit XML: the properties of one test, and what a whole session adds to the file that pytest has written."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+
+from pytest_pitcheval import files
+from pytest_pitcheval.results.gates import GateResult
+from pytest_pitcheval.results.records import Record, Usage, total
+
+_NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+"""What XML 1.0 has no form for, and DEL, which pytest replaces too."""
+
+
+def properties(record: Record) -> list[tuple[str, str]]:
+    """Names and texts for the ``<testcase>`` of ``record``; what is not known is left out."""
+    return _named(
+        {
+            "score": record.score,
+            "threshold": record.threshold,
+            "rollout_id": record.rollout_id,
+            "optimization": record.optimization,
+            "example_id": record.example_id,
+            **_spent(record.usage),
+            "seconds": record.seconds,
+        }
+    )
+
+
+def totals(run_id: str, records: Iterable[Record]) -> list[tuple[str, str]]:
+    """Names and texts for the ``<testsuite>``: ``records`` counted by outcome, and what they took together."""
+    found = list(records)
+    count = Counter(record.status for record in found)
+    return _named(
+        {
+            "run_id": run_id,
+            "examples": len(found),
+            "scored": sum(record.score is not None for record in found),
+            "passed": count["passed"],
+            "failed": count["failed"],
+            "errors": count["error"],
+            "skipped": count["skipped"],
+            **_spent(total(record.usage for record in found)),
+            "seconds": sum((record.seconds for record in found), 0.0),
+        }
+    )
+
+
+def _spent(usage: Usage) -> dict[str, Any]:
+    return {
+        "fresh_calls": usage.fresh,
+        "cached_calls": usage.cached,
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "cost": usage.cost,
+    }
+
+
+def _named(values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(f"pitcheval.{name}", str(value)) for name, value in values.items() if value is not None]
+
+
+def amend(path: Path, run_id: str, records: Iterable[Record], gates: Iterable[GateResult]) -> None:
+    """Add the session's totals and a failed testcase for each failed gate to the file at ``path``; remove the nameless.
+
+    What is no regular file, such as a pipe, cannot be read back and stays as pytest has written it.
+
+    Raises:
+        OSError: it cannot be read or written.
+        ElementTree.ParseError: it is not what pytest writes.
+    """
+    path = path.resolve()  # not the link but the file is replaced
+    if path.exists() and not path.is_file():
+        return
+    root = ElementTree.parse(path).getroot()
+    suite = root.find("testsuite")
+    if suite is None:
+        raise ElementTree.ParseError("expected a <testsuite> in it")
+    _remove_nameless(suite)
+    _add_properties(suite, totals(run_id, records))
+    _add_failed(suite, [gate for gate in gates if gate.status == "failed"])
+    text = ElementTree.tostring(root, encoding="unicode")
+    files.write_atomically(path, f'<?xml version="1.0" encoding="utf-8"?>{text}')
+
+
+def _remove_nameless(suite: Element) -> None:
+    """What pytest leaves of a test whose worker crashed, where it was run again: no name, no outcome, not counted."""
+    for case in suite.findall("testcase"):
+        if "name" not in case.attrib:
+            suite.remove(case)
+
+
+def _add_properties(suite: Element, named: Iterable[tuple[str, str]]) -> None:
+    """To those that ``record_testsuite_property`` has put there, if any."""
+    parent = suite.find("properties")
+    if parent is None:
+        parent = Element("properties")
+        suite.insert(0, parent)
+    for name, value in named:
+        ElementTree.SubElement(parent, "property", name=name, value=escape(value))
+
+
+def _add_failed(suite: Element, gates: list[GateResult]) -> None:
+    for gate in gates:
+        name = escape(f"{gate.gate} {gate.test} [{gate.optimization}]")
+        case = ElementTree.SubElement(suite, "testcase", classname="pitcheval.gates", name=name, time="0.000")
+        ElementTree.SubElement(case, "failure", message=escape(gate.text)).text = escape(gate.text)
+    for counted in ("tests", "failures"):
+        suite.set(counted, str(int(suite.get(counted, "0")) + len(gates)))
+
+
+def escape(text: str) -> str:
+    """``text`` with what XML cannot hold made visible, as pytest does it: ``#x1B``."""
+    return _NOT_XML.sub(lambda found: f"#x{ord(found[0]):02X}", text)

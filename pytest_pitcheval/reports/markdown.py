@@ -1,0 +1,169 @@
+"""A run as GitHub's markdown, for a comment on a pull request or the summary of a step. Hostile text stays text."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from pytest_pitcheval.reports import run_reports
+from pytest_pitcheval.reports.run_reports import RunReport
+from pytest_pitcheval.results import formats
+from pytest_pitcheval.results.baselines import Measurement
+from pytest_pitcheval.results.comparison import Comparison, Pair
+from pytest_pitcheval.results.gates import GateResult
+from pytest_pitcheval.results.summaries import Summary
+
+COMMENT_LIMIT = 65_536
+"""Characters of the longest comment. Bytes are counted here, which are never fewer."""
+
+_WORST = 10
+_LONGEST = 160
+_NUMBERS = ("scored", "mean", "passed", "against the baseline", "baseline", "now", "change")
+_SPECIAL = re.compile(r"[\\`*\[\]<>|#@!~&$]|(?<![^\W_])_|_(?![^\W_])|:(?=//)|(?<=www)\.", re.IGNORECASE)
+"""What markdown could make something of; ``_`` within a word is nothing, and the last two would begin a link."""
+
+_MARKS = {"passed": "✅", "failed": "❌", "inconclusive": "❔", "unfinished": "❔"}
+
+Table = tuple[Sequence[str], list[Sequence[str]]]
+"""A head, and rows of cells that are markdown already."""
+
+
+def code(text: str) -> str:
+    """``text`` as what it is, at most 160 characters of it: in code, GitHub makes no links, mentions or images.
+
+    Every mark that means something to markdown is an entity, which cannot: a code span of backticks would leave
+    the cell of a table at a ``|``.
+    """
+    line = " ".join("".join(one if _is_visible(one) else " " for one in text).split())
+    line = line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
+    return f"<code>{_SPECIAL.sub(lambda found: f'&#{ord(found[0])};', line)}</code>" if line else ""
+
+
+def _is_visible(character: str) -> bool:
+    """No control characters, and none that turn the direction of what follows."""
+    return unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
+
+
+def render(report: RunReport, link: str | None = None, limit: int = COMMENT_LIMIT) -> str:
+    """The report in at most ``limit`` bytes of UTF-8; rows are left out for that, and counted.
+
+    ``link`` is where the whole report is.
+    """
+    text, end = "\n\n".join([*_head(report), ""]), _end(report, link)
+    return text + "".join(_blocks(list(_tables(report)), limit - _size(text) - _size(end))) + end
+
+
+def _blocks(tables: Sequence[tuple[str, Table]], room: int) -> list[str]:
+    """The tables in their order; where there is no room for all, each gets its share and what others leave."""
+    smallest_first = sorted(range(len(tables)), key=lambda position: len(tables[position][1][1]))
+    blocks = [""] * len(tables)
+    for done, position in enumerate(smallest_first):
+        blocks[position] = _block(*tables[position], room // (len(tables) - done))
+        room -= _size(blocks[position])
+    return blocks
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8"))
+
+
+def _block(title: str, table: Table, room: int) -> str:
+    """As many rows as there is room for, under their title, and how many are left out; nothing without any room."""
+    head, rows = table
+    aligned = ["---:" if name in _NUMBERS else "---" for name in head]
+    lines = [f"### {title}", "", _row(head), _row(aligned)] if title else [_row(head), _row(aligned)]
+    left = room - _size("\n".join(lines)) - _size(_left_out(len(rows))) - 2
+    if left < 0:
+        return ""
+    shown = 0
+    for row in map(_row, rows):
+        left -= _size(row) + 1
+        if left < 0:
+            break
+        lines.append(row)
+        shown += 1
+    return "\n".join(lines) + "\n" + (_left_out(len(rows) - shown) if shown < len(rows) else "") + "\n"
+
+
+def _left_out(rows: int) -> str:
+    return f"\n{rows} more row{'' if rows == 1 else 's'} left out.\n"
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _head(report: RunReport) -> Iterator[str]:
+    verdict = report.verdict()
+    yield f"## {_MARKS[verdict.status]} pitcheval: {verdict.status}"
+    yield ", ".join(verdict.reasons) + "."
+    if report.baseline is not None:
+        yield f"Compared with {code(report.baseline)}."
+        if tests := report.decision.tests_not_run:
+            yield f"In the baseline but not run: {formats.some([code(test) for test in tests])}."
+
+
+def _tables(report: RunReport) -> Iterator[tuple[str, Table]]:
+    if report.decision.summaries:
+        rows: list[Sequence[str]] = [_result(report, summary) for summary in report.decision.summaries]
+        yield "", (("test", "method", "scored", "mean", "passed", "against the baseline", "gates"), rows)
+    gates = [one for one in report.decision.gates if one.status != "passed"]
+    if gates:
+        yield "Gates that did not pass", (("gate", "test", "method", "result", "why"), [_gate(one) for one in gates])
+    fallen = [(pair, one) for one in report.decision.comparisons or () for pair in run_reports.moved(one)[0]]
+    if fallen:
+        worst = sorted(fallen, key=lambda found: found[0].change)[:_WORST]
+        head = ("example", "test", "method", "baseline", "now", "change")
+        yield f"Worst regressions ({len(worst)} of {len(fallen)})", (head, [_fallen(*one) for one in worst])
+
+
+def _result(report: RunReport, summary: Summary) -> Sequence[str]:
+    """What one test and method came to."""
+    gates = Counter(gate.status for gate in report.gates_of(summary))
+    return (
+        code(summary.test),
+        code(summary.optimization),
+        f"{summary.scored}/{summary.examples}",
+        _with_interval(formats.number(summary.mean), formats.interval(summary.ci95)),
+        formats.percent(summary.pass_rate),
+        _difference(report.comparison_of((summary.test, summary.optimization))),
+        ", ".join(f"{number} {status}" for status, number in sorted(gates.items())),
+    )
+
+
+def _with_interval(value: str, interval: str) -> str:
+    return value if interval == "-" else f"{value} [{interval}]"
+
+
+def _difference(compared: Comparison | None) -> str:
+    if compared is None:
+        return "-"
+    if compared.result is None:
+        return "not compared"
+    result = compared.result
+    return _with_interval(f"{result.difference:+.3f}", formats.interval(result.ci95, signed=True))
+
+
+def _gate(gate: GateResult) -> Sequence[str]:
+    name = code(f"{gate.gate}={gate.limit:g}")
+    return name, code(gate.test), code(gate.optimization), gate.status, code(gate.reason)
+
+
+def _fallen(pair: Pair, compared: Comparison) -> Sequence[str]:
+    before, after = Measurement(pair.before).score, Measurement(pair.after).score
+    name = code(pair.example_id) or "the test itself"
+    numbers = (formats.number(before), formats.number(after), f"{pair.change:+.3f}")
+    return name, code(compared.test), code(compared.optimization), *numbers
+
+
+def _end(report: RunReport, link: str | None) -> str:
+    """What was run, and where the whole report is."""
+    run, lines = report.run, [f"Run {code(str(report.run['id']))}"]
+    git = run.get("git")
+    if isinstance(git, dict) and git.get("commit"):
+        lines[0] += f", commit {code(str(git['commit'])[:12])}"
+    for name in ("generator_model", "evaluator_model"):
+        lines += [f"{name.partition('_')[0]} {code(str(run[name]))}"] if run.get(name) else []
+    return ", ".join(lines) + (f"\n\nReport: {code(link)}" if link else "") + "\n"

@@ -1,0 +1,62 @@
+"""Reports for people: written where options say, and to the summary of a step of GitHub Actions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from pytest_pitcheval import files
+from pytest_pitcheval.errors import PitchevalError
+from pytest_pitcheval.reports import github, markdown, run_reports
+from pytest_pitcheval.reports.html import page
+from pytest_pitcheval.reports.run_reports import RunReport
+from pytest_pitcheval.results.records import Record
+from pytest_pitcheval.session.conclusion import Results
+from pytest_pitcheval.settings.settings import Settings
+from pytest_pitcheval.storage import run_files
+
+
+def write_reports(settings: Settings, results: Results, before: Mapping[str, Record]) -> None:
+    """Write what was asked for of a session that has ended; what goes wrong is a line in ``results``.
+
+    ``before`` are the records of the baseline, by node ID.
+    """
+    summary = github.summary_path()
+    path = run_files.run_path(settings.directory, str(results.document["run"]["id"]))
+    try:
+        report = run_reports.as_decided(run_files.from_document(results.document, path), before)
+    except PitchevalError as error:  # a value that no run file may have: the tests' outcome is not to be lost for it
+        results.problems.append(f"the report could not be written: {error}")
+        return
+    if settings.html_path:
+        _write(settings.html_path, page.render(report), results)
+    link = _link(settings.html_path, results)
+    if settings.markdown_path:
+        _write(settings.markdown_path, markdown.render(report, link), results)
+    if summary:
+        try:
+            append_summary(summary, report, link)
+        except OSError as error:  # nobody asked for it: no reason to fail
+            results.logged.append((f"the summary of the step could not be written: {error}", True))
+
+
+def _write(path: Path, text: str, results: Results) -> None:
+    try:
+        files.write_atomically(path, text)
+        results.reports.append(path)
+    except OSError as error:
+        results.problems.append(f"the report could not be written: {error}")
+
+
+def _link(path: Path | None, results: Results) -> str | None:
+    return os.path.relpath(path) if path in results.reports and path else None
+
+
+def append_summary(path: Path, report: RunReport, link: str | None) -> None:
+    """Add the report to the summary of the step, as long as there is room in it."""
+    room = github.SUMMARY_LIMIT - (path.stat().st_size if path.exists() else 0) - 1
+    text = "\n" + markdown.render(report, link, limit=room)
+    if len(text.encode("utf-8")) <= room:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text)

@@ -1,0 +1,142 @@
+"""A run as its reports tell it: HTML, markdown. Run files in, plain values out, the same for a session and later."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Collection, Mapping
+from typing import Any, Literal
+
+from pytest_pitcheval.names import MAX_REGRESSION, NEED_BASELINE
+from pytest_pitcheval.results import comparison, gates, significance
+from pytest_pitcheval.results.baselines import Baseline, Key, measure
+from pytest_pitcheval.results.comparison import Comparison, Pair
+from pytest_pitcheval.results.decisions import Decision, Terms, decide
+from pytest_pitcheval.results.gates import DEFAULT_MAX_REGRESSION, GateResult, count
+from pytest_pitcheval.results.records import Record
+from pytest_pitcheval.results.summaries import Summary
+from pytest_pitcheval.storage.run_files import RunFile
+
+VerdictStatus = Literal["passed", "failed", "inconclusive", "unfinished"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """What a run came to, and why, a clause each."""
+
+    status: VerdictStatus
+    reasons: list[str]
+
+
+@dataclasses.dataclass(frozen=True)
+class RunReport:
+    """What reports are made of.
+
+    Attributes:
+        baseline: the name of what the run was compared with, or None.
+        before: the baseline's records by node ID; empty where it is a file of scores, or not here.
+    """
+
+    file: RunFile
+    decision: Decision
+    baseline: str | None = None
+    before: Mapping[str, Record] = dataclasses.field(default_factory=dict)
+
+    @property
+    def run(self) -> Mapping[str, Any]:
+        """``run`` of the run file."""
+        return self.file.run
+
+    def gates_of(self, summary: Summary) -> list[GateResult]:
+        """The gates of one test and method."""
+        return [one for one in self.decision.gates if _key(one) == _key(summary)]
+
+    def comparison_of(self, key: Key) -> Comparison | None:
+        """How one test and method compares with the baseline."""
+        return next((one for one in self.decision.comparisons or () if _key(one) == key), None)
+
+    def statuses(self) -> Counter[str]:
+        """How many tests ended how; ``missing`` are those without a record."""
+        found = Counter[str](record.status for record in self.file.outcome.records.values())
+        found["missing"] = len(self.file.outcome.missing)
+        return found
+
+    def verdict(self) -> Verdict:
+        """Whether all of it holds."""
+        ended, decided = self.statuses(), Counter(gate.status for gate in self.decision.gates)
+        tests = sum(ended.values())
+        reasons = [
+            _of(decided["failed"], len(self.decision.gates), "gate", "failed"),
+            _of(decided["inconclusive"], len(self.decision.gates), "gate", "inconclusive"),
+            _of(ended["failed"], tests, "example", "failed"),
+            _of(ended["error"], tests, "example", "ended in an error"),
+            _of(ended["missing"], tests, "example", "left no record"),
+            _of(ended["skipped"], tests, "example", "skipped"),
+        ]
+        found = [reason for reason in reasons if reason]
+        if not self.file.finished:
+            return Verdict("unfinished", [f"{count(tests)} recorded before it ended", *found])
+        if decided["failed"] or ended["failed"] or ended["error"] or ended["missing"] or not tests:
+            return Verdict("failed", found or ["no example was evaluated"])
+        passed = f"{count(ended['passed'])} passed" if ended["passed"] else "no example was evaluated"
+        return Verdict("inconclusive" if decided["inconclusive"] else "passed", [passed, *found])
+
+
+def _key(one: Summary | Comparison | GateResult) -> Key:
+    return one.test, one.optimization
+
+
+def _of(part: int, whole: int, what: str, verb: str) -> str:
+    return f"{part} of {whole} {what}{'' if whole == 1 else 's'} {verb}" if part else ""
+
+
+def as_decided(file: RunFile, before: Mapping[str, Record]) -> RunReport:
+    """The run with the gates and comparisons that its file has."""
+    decision = decide(file.outcome, None, Terms(lambda gate, own: None))
+    name = file.run.get("baseline")
+    compared = None if name is None else file.comparisons
+    decision = dataclasses.replace(decision, gates=file.gates, comparisons=compared, tests_not_run=file.tests_not_run)
+    return RunReport(file, decision, None if name is None else str(name), before)
+
+
+def compared_anew(
+    file: RunFile,
+    name: str,
+    baseline: Baseline,
+    before: Mapping[str, Record],
+    allowed: Collection[str] = (),
+    strict: bool = False,
+) -> RunReport:
+    """The run compared with another baseline; the gates that need one are decided again, with the limits they had."""
+    outcome, report = file.outcome, as_decided(file, before)
+    scopes = outcome.scopes()
+    compared = comparison.compare_all(baseline, measure(outcome.records.values()), scopes, allowed)
+    by_key = {_key(one): one for one in compared}
+    had = {(_key(gate), gate.gate): gate.limit for gate in file.gates if gate.gate in NEED_BASELINE}
+
+    def limits(summary: Summary) -> dict[str, float]:
+        default = {MAX_REGRESSION: DEFAULT_MAX_REGRESSION} if _key(summary) in by_key else {}
+        return default | {gate: limit for (key, gate), limit in had.items() if key == _key(summary)}
+
+    decided = gates.decide(report.decision.summaries, limits, by_key, strict)
+    kept = [gate for gate in file.gates if gate.gate not in NEED_BASELINE]
+    decision = dataclasses.replace(
+        report.decision,
+        gates=[*kept, *decided],
+        comparisons=compared,
+        tests_not_run=comparison.absent_tests(baseline, scopes),
+    )
+    return RunReport(file, decision, name, before)
+
+
+def changes(compared: Comparison) -> list[tuple[Pair, float]]:
+    """The examples that are compared, each with its change, rounded so that what is no change is 0."""
+    return [(pair, significance.rounded(pair.change)) for pair in compared.pairs]
+
+
+def moved(compared: Comparison) -> tuple[list[Pair], list[Pair]]:
+    """The examples that fell and those that rose, the most changed first."""
+    found = sorted(changes(compared), key=lambda one: one[1])
+    fell = [pair for pair, change in found if change < 0]
+    rose = [pair for pair, change in reversed(found) if change > 0]
+    return fell, rose

@@ -1,0 +1,165 @@
+"""The section at the end of pytest's output: results in, lines of at most 80 columns out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pytest_pitcheval.results import formats
+from pytest_pitcheval.results.comparison import Comparison
+from pytest_pitcheval.results.decisions import Decision
+from pytest_pitcheval.results.formats import cut, wrap
+from pytest_pitcheval.results.gates import GateResult, count
+from pytest_pitcheval.results.side_by_side import MethodResult
+from pytest_pitcheval.results.summaries import Missing, Summary
+from pytest_pitcheval.session.conclusion import Results
+from pytest_pitcheval.storage.baseline_files import Update
+
+_HEAD = ("method", "scored", "mean", "95 % interval", "passed", "fresh", "cached", "tokens", "cost", "time")
+_WORDS = {"failed": "FAIL", "passed": "ok  ", "inconclusive": "?   "}
+
+Line = tuple[str, bool]
+"""A line, and whether it is bad news."""
+
+
+def lines(results: Results, folder: Path) -> Iterator[Line]:
+    """The lines of the section; paths are shown relative to ``folder``."""
+    yield from decision_lines(results.decision, results.baseline)
+    if results.update:
+        yield update_line(results.update, folder)
+    yield from ((problem, True) for problem in results.problems)
+    for path in results.paths:  # whole, however long: they are there to be opened
+        yield f"run file: {os.path.relpath(path, folder)}", False
+    yield from ((f"report: {os.path.relpath(path, folder)}", False) for path in results.reports)
+    yield from results.logged
+
+
+def update_line(update: Update, folder: Path) -> Line:
+    """What was written to the baseline file."""
+    counts = f"{count(update.written)} written, {update.kept} kept, {update.removed} removed"
+    return f"baseline: {os.path.relpath(update.path, folder)}: {counts}", False
+
+
+def decision_lines(decision: Decision, baseline: str | None) -> Iterator[Line]:
+    """What a run came to: a table for each test, what is missing, the comparison with ``baseline``, the gates."""
+    for test in dict.fromkeys(summary.test for summary in decision.summaries):
+        group = [summary for summary in decision.summaries if summary.test == test]
+        yield test if len(test) <= formats.WIDTH else "…" + test[1 - formats.WIDTH :], False
+        yield from ((line, False) for line in formats.table([_HEAD, *map(_row, group)]))
+        yield from ((line, False) for line in matrix([one for one in decision.methods if one.test == test]))
+        for summary in group:
+            yield from ((cut(line), True) for line in _missing(summary))
+    if baseline is not None:
+        yield from compared(decision, baseline)
+    for gate in decision.gates:
+        yield from ((line, gate.status == "failed") for line in wrap(gate_line(gate), "     "))
+
+
+def gate_line(gate: GateResult) -> str:
+    """A gate as one line, however long."""
+    return f"{_WORDS[gate.status]} {gate.text}"
+
+
+def _row(summary: Summary) -> tuple[str, ...]:
+    usage = summary.usage
+    return (
+        summary.optimization,
+        f"{summary.scored}/{summary.examples}",
+        formats.number(summary.mean),
+        formats.interval(summary.ci95),
+        formats.percent(summary.pass_rate),
+        str(usage.fresh),
+        str(usage.cached),
+        formats.tokens(usage.prompt_tokens + usage.completion_tokens),
+        formats.cost(usage),
+        formats.duration(summary.seconds),
+    )
+
+
+def matrix(methods: Sequence[MethodResult]) -> Iterator[str]:
+    """The methods of one test against its first one; nothing where it has one alone."""
+    if not methods:
+        return
+    best = "best" if sum(one.best for one in methods) == 1 else "best within noise"
+    head = ("method", f"against {methods[0].first}", "95 % interval", "p", "")
+    rows = [(one.optimization, *_difference(one), best if one.best else "") for one in methods]
+    yield from formats.table([head, *rows])
+
+
+def _difference(one: MethodResult) -> tuple[str, str, str]:
+    if one.result is None:
+        return "-", "-", "-"
+    difference = f"{one.result.difference:+.3f}"
+    return difference, formats.interval(one.result.ci95, signed=True), formats.p_value(one.result.p_value)
+
+
+def compared(decision: Decision, baseline: str) -> Iterator[Line]:
+    """What was compared with ``baseline``, and what was left out."""
+    yield cut(f"compared with {baseline}"), False
+    known = set()
+    for comparison in decision.comparisons or ():
+        known.add((comparison.test, comparison.optimization))
+        yield from comparison_lines(comparison)
+    for summary in decision.summaries:
+        if (summary.test, summary.optimization) not in known:
+            yield cut(f"  {summary.test} [{summary.optimization}]: not in the baseline"), False
+    if tests := decision.tests_not_run:
+        yield from ((line, False) for line in wrap(f"  in the baseline but not run: {formats.some(tests)}", "    "))
+
+
+def comparison_lines(comparison: Comparison) -> Iterator[Line]:
+    """The means then and now, and what stands between them."""
+    yield from ((line, False) for line in wrap("  " + _means(comparison), "    "))
+    if changes := _changes(comparison):
+        yield from ((line, False) for line in wrap("    " + changes, "      "))
+
+
+def _means(comparison: Comparison) -> str:
+    name = f"{comparison.test} [{comparison.optimization}]"
+    if comparison.refused:
+        return f"{name}: not compared"
+    if comparison.result is None:
+        return f"{name}: nothing to compare"
+    there = "" if comparison.against == comparison.optimization else f" with {comparison.against}"
+    before, after = formats.number(comparison.mean_before), formats.number(comparison.mean_after)
+    return f"{name}: {before}{there}, now {after}"
+
+
+def _changes(comparison: Comparison) -> str:
+    """``1 added: acme; 2 removed: x, y; program changed``: what stands between the two."""
+    kinds = {
+        "added": comparison.added,
+        "removed": comparison.removed,
+        "not run": comparison.not_run,
+        "with another row": comparison.changed,
+        "without a score now": comparison.unscored,
+    }
+    parts = [f"{len(names)} {kind}{_named(kind, names)}" for kind, names in kinds.items() if names]
+    if comparison.differs:
+        parts.append(f"changed: {', '.join(comparison.differs)}")
+    return "; ".join(parts)
+
+
+def _named(kind: str, names: Sequence[str]) -> str:
+    if kind == "not run":
+        return ""
+    shown = formats.some([name for name in names if name])
+    return f": {shown}" if shown else ""
+
+
+def _missing(summary: Summary) -> Iterator[str]:
+    """Nothing is left out silently: how many have no score, then each with its reason."""
+    if not summary.unscored:
+        return
+    count = len(summary.unscored)
+    has = "examples have" if summary.examples > 1 else "example has"
+    mean = f": the mean is of {summary.scored} of {summary.examples}" if summary.scored else ""
+    yield f"  {count} of {summary.examples} {has} no score [{summary.optimization}]{mean}"
+    yield from (f"    {_name(one)}: {one.reason}" for one in summary.unscored[: formats.SHOWN])
+    if count > formats.SHOWN:
+        yield f"    ... and {count - formats.SHOWN} more, all in the run file"
+
+
+def _name(one: Missing) -> str:
+    return one.nodeid.rpartition("::")[2]

@@ -1,0 +1,1 @@
+"""What tests left, and what that comes to: pure values, no pytest, no DSPy, no files."""

@@ -1,0 +1,185 @@
+"""Two measurements of the same tests, compared example by example. Pure decisions on plain values."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from pytest_pitcheval.names import COMPARED_ROLES, EXAMPLE
+from pytest_pitcheval.results import significance
+from pytest_pitcheval.results.baselines import GROUP_ROLES, Baseline, Key, Measurement, Measurements, differing
+from pytest_pitcheval.results.records import FINITE
+from pytest_pitcheval.results.significance import PairedDifference
+
+
+@dataclasses.dataclass(frozen=True)
+class Scope:
+    """What a run knows of one test and method beside its scores.
+
+    Attributes:
+        collected: the example IDs that the run has a test for, scored or not; quick to look up in.
+        not_run: those of the dataset that it has none for (``-k``, ``--test-size``).
+    """
+
+    collected: Collection[str]
+    not_run: Collection[str] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Pair:
+    """One example in both: its samples then and now."""
+
+    __pydantic_config__ = FINITE
+
+    example_id: str
+    before: tuple[float, ...]
+    after: tuple[float, ...]
+
+    @property
+    def change(self) -> float:
+        """The mean of its samples now, minus that of those before."""
+        return Measurement(self.after).score - Measurement(self.before).score
+
+    @property
+    def drop(self) -> float:
+        """How far the best rollout now is below the worst one then; below 0 where they overlap."""
+        return significance.rounded(min(self.before) - max(self.after))
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """One test and method against its baseline.
+
+    Attributes:
+        against: the method of the baseline; another one where it does not have this one.
+        pairs: the examples that are compared, in the order of the baseline file.
+        result: their paired difference; None where there is none.
+        rollouts: rollouts of an example now, the most of any.
+        smallest_with_more: the smallest drop that four times the rollouts could show, both times.
+        added, removed: examples that only this run has, or that are gone from the dataset.
+        not_run: in the baseline and the dataset, but not in this run.
+        changed: with another row than in the baseline; not compared unless that is allowed.
+        unscored: with a score in the baseline and none now.
+        differs: what else has changed, such as the program.
+        fingerprints: of what has changed, by role: the one then and the one now.
+        refused: why nothing is compared, or None.
+    """
+
+    __pydantic_config__ = FINITE
+
+    test: str
+    optimization: str
+    against: str
+    pairs: tuple[Pair, ...] = ()
+    result: PairedDifference | None = None
+    mean_before: float | None = None
+    mean_after: float | None = None
+    rollouts: int = 1
+    smallest_with_more: float | None = None
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    not_run: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    unscored: tuple[str, ...] = ()
+    differs: tuple[str, ...] = ()
+    fingerprints: Mapping[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
+    refused: str | None = None
+
+    def broken(self, limit: float) -> list[str]:
+        """The examples whose every rollout is more than ``limit`` below every rollout of the baseline."""
+        return [pair.example_id for pair in self.pairs if pair.drop > limit]
+
+    def to_dict(self) -> dict[str, Any]:
+        fields = ("test", "optimization", "against", "mean_before", "mean_after", "rollouts", "smallest_with_more")
+        lists = ("added", "removed", "not_run", "changed", "unscored", "differs")
+        data: dict[str, Any] = {name: getattr(self, name) for name in fields}
+        data |= {name: list(getattr(self, name)) for name in lists}
+        data |= {"pairs": [dataclasses.asdict(pair) for pair in self.pairs], "fingerprints": dict(self.fingerprints)}
+        return data | {"refused": self.refused, "result": dataclasses.asdict(self.result) if self.result else None}
+
+
+def compare_all(
+    baseline: Baseline, current: Baseline, scopes: Mapping[Key, Scope], allowed: Collection[str] = ()
+) -> list[Comparison]:
+    """A comparison for each test and method of ``scopes`` that the baseline knows the test of, in that order.
+
+    A test that runs with no method of its baseline is compared with the best one there: that is what a change of
+    the method must not make worse. If it runs with one of them, further methods have no baseline.
+    """
+    found = []
+    for key, scope in scopes.items():
+        against = _counterpart(key, baseline, scopes)
+        if against is not None:
+            now = current.get(key, Measurements({}))
+            found.append(compare(key, against, baseline[key[0], against], now, scope, allowed))
+    return found
+
+
+def absent_tests(baseline: Baseline, scopes: Mapping[Key, Scope]) -> list[str]:
+    """The tests of the baseline that ``scopes`` has nothing of: left out of the run, renamed, or gone."""
+    return sorted({test for test, _ in baseline} - {test for test, _ in scopes})
+
+
+def _counterpart(key: Key, baseline: Baseline, scopes: Mapping[Key, Scope]) -> str | None:
+    test, method = key
+    known = {m: group.mean for (t, m), group in sorted(baseline.items()) if t == test}
+    if method in known:
+        return method
+    if not known or any((test, m) in scopes for m in known):
+        return None
+    return max(known, key=lambda name: known[name])
+
+
+def compare(
+    key: Key, against: str, before: Measurements, after: Measurements, scope: Scope, allowed: Collection[str] = ()
+) -> Comparison:
+    """One test and method: only examples that both have, with the same row, are compared."""
+    changed = tuple(name for name, old in before.examples.items() if _differ(old, after.examples.get(name)))
+    left_out = () if EXAMPLE in allowed else set(changed)
+    shared = [name for name in before.examples if name in after.examples and name not in left_out]
+    differs = differing(before, after, GROUP_ROLES)
+    comparison = Comparison(
+        *key,
+        against=against,
+        added=tuple(name for name in scope.collected if name not in before.examples),
+        removed=_missing(before, scope.collected, scope.not_run),
+        not_run=tuple(name for name in before.examples if name in scope.not_run),
+        changed=changed,
+        unscored=tuple(name for name in before.examples if name in scope.collected and name not in after.examples),
+        differs=differs,
+        fingerprints={role: (before.fingerprints[role], after.fingerprints[role]) for role in differs},
+    )
+    unlike = [role for role in differing(before, after, COMPARED_ROLES) if role not in allowed]
+    if unlike:
+        return dataclasses.replace(comparison, refused=_refusal(unlike, before, after))
+    return _with_result(comparison, [Pair(n, before.examples[n].samples, after.examples[n].samples) for n in shared])
+
+
+def _differ(old: Measurement, new: Measurement | None) -> bool:
+    return bool(new and new.fingerprint and old.fingerprint and new.fingerprint != old.fingerprint)
+
+
+def _missing(before: Measurements, *known: Collection[str]) -> tuple[str, ...]:
+    return tuple(name for name in before.examples if not any(name in names for names in known))
+
+
+def _refusal(roles: list[str], before: Measurements, after: Measurements) -> str:
+    changes = (f"{role} {after.fingerprints[role]!r}, not {before.fingerprints[role]!r}" for role in roles)
+    return f"not compared: {', '.join(changes)} (--eval-baseline-allow={','.join(roles)} compares all the same)"
+
+
+def _with_result(comparison: Comparison, pairs: list[Pair]) -> Comparison:
+    if not pairs:
+        return comparison
+    before, after = [pair.before for pair in pairs], [pair.after for pair in pairs]
+    rollouts = max(map(len, after))
+    return dataclasses.replace(
+        comparison,
+        pairs=tuple(pairs),
+        result=significance.paired_samples(before, after),
+        mean_before=significance.mean([Measurement(samples).score for samples in before]),
+        mean_after=significance.mean([Measurement(samples).score for samples in after]),
+        rollouts=rollouts,
+        smallest_with_more=significance.smallest_drop_with_rollouts(before, after, 4 * rollouts),
+    )

@@ -1,0 +1,92 @@
+"""Numbers and tables as text for a terminal of 80 columns."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+
+from pytest_pitcheval.results.records import Usage
+
+WIDTH = 80
+
+SHOWN = 10
+"""How many of a list are named; the others are counted."""
+
+
+def number(value: float | None) -> str:
+    """A score with three digits; ``-`` for none."""
+    return "-" if value is None else f"{value:.3f}"
+
+
+def interval(bounds: tuple[float, float] | None, signed: bool = False) -> str:
+    """``0.700-0.803``; signed ``-0.120 to +0.300``."""
+    if bounds is None:
+        return "-"
+    low, high = bounds
+    return f"{low:+.3f} to {high:+.3f}" if signed else f"{low:.3f}-{high:.3f}"
+
+
+def percent(share: float | None) -> str:
+    """A share as whole percent; 100 only for all, 0 only for none."""
+    if share is None:
+        return "-"
+    return f"{round(100 * share) if share in (0, 1) else min(max(round(100 * share), 1), 99)} %"
+
+
+def tokens(count: int) -> str:
+    """A number of tokens in at most five characters: ``950``, ``12.3k``, ``1.2M``."""
+    for size, unit in ((1_000_000, "M"), (1_000, "k")):
+        if count >= size:
+            return f"{count * 10 // size / 10}{unit}" if count < 100 * size else f"{count // size}{unit}"
+    return str(count)
+
+
+def cost(usage: Usage) -> str:
+    """US dollars, ``-`` where a price is not known."""
+    if usage.cost is None or not usage.fresh:
+        return "-"
+    return f"${usage.cost:.4f}" if usage.cost < 1 else f"${usage.cost:.2f}"
+
+
+def duration(seconds: float) -> str:
+    """``41 s``, ``3 min`` or ``2.5 h``."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def p_value(p: float) -> str:
+    """``0.031``; very small ones as ``< 0.001``."""
+    return "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def cut(line: str) -> str:
+    """``line``, with an ellipsis at its end if it is too wide."""
+    return line if len(line) <= WIDTH else line[: WIDTH - 1] + "…"
+
+
+def some(names: Sequence[str]) -> str:
+    """``names`` with commas between them, the first ten, and how many there are more."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
+
+
+def wrap(text: str, indent: str) -> list[str]:
+    """``text`` in lines, the second and later ones behind ``indent``."""
+    return textwrap.wrap(text, WIDTH, subsequent_indent=indent)
+
+
+def table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Aligned rows, the first column to the left; it gets lines of its own where all would be too wide together."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    if 1 + len(widths) + sum(widths) <= WIDTH:
+        yield from ("  " + _align(row, widths) for row in rows)
+        return
+    for row in rows:
+        yield cut("  " + row[0])
+        yield "   " + _align(("", *row[1:]), [0, *widths[1:]])
+
+
+def _align(row: Sequence[str], widths: Sequence[int]) -> str:
+    first, *others = zip(row, widths, strict=True)
+    return " ".join([first[0].ljust(first[1]), *(cell.rjust(width) for cell, width in others)]).rstrip()

@@ -1,0 +1,138 @@
+"""What the examples of one test function and method come to together, and what is missing."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from pytest_pitcheval.results import significance
+from pytest_pitcheval.results.records import Collected, Record, Usage, total
+
+
+@dataclasses.dataclass(frozen=True)
+class Missing:
+    """An evaluation test that left no record, and why."""
+
+    nodeid: str
+    reason: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Summary:
+    """One test function with one method.
+
+    Attributes:
+        examples: how many were collected.
+        scored: how many have a score; ``mean`` and ``ci95`` are of these alone.
+        passed: how many tests passed.
+        skipped: how many were skipped.
+        unscored: node IDs of examples without a score, each with the reason.
+        gates: the limits that the test's own marker sets.
+        settings: those of the optimization method.
+        not_run: IDs of the dataset's examples that were not collected.
+    """
+
+    test: str
+    optimization: str
+    examples: int
+    scored: int
+    passed: int
+    skipped: int
+    mean: float | None
+    ci95: tuple[float, float] | None
+    usage: Usage
+    generator: Usage
+    judge: Usage
+    seconds: float
+    unscored: tuple[Missing, ...]
+    gates: Mapping[str, float]
+    not_run: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def pass_rate(self) -> float | None:
+        """Passed tests over collected ones; None of nothing."""
+        return self.passed / self.examples if self.examples else None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "test": self.test,
+            "optimization": self.optimization,
+            "examples": self.examples,
+            "scored": self.scored,
+            "passed": self.passed,
+            "skipped": self.skipped,
+            "mean": self.mean,
+            "ci95": list(self.ci95) if self.ci95 else None,
+            "pass_rate": self.pass_rate,
+            **self.usage.to_dict(),
+            "generator": self.generator.to_dict(),
+            "judge": self.judge.to_dict(),
+            "seconds": self.seconds,
+            "unscored": [dataclasses.asdict(one) for one in self.unscored],
+            "gates": dict(self.gates),
+            "not_run": list(self.not_run),
+            "settings": dict(self.settings),
+        }
+
+
+def find_missing(
+    collected: Iterable[Collected], records: Mapping[str, Record], lost: Mapping[str, str]
+) -> dict[str, Missing]:
+    """The collected tests without a record, by node ID; ``lost`` says of which it is known why."""
+    return {
+        one.nodeid: Missing(one.nodeid, lost.get(one.nodeid, "not run"))
+        for one in collected
+        if one.nodeid not in records
+    }
+
+
+def summarize(
+    collected: Iterable[Collected],
+    records: Mapping[str, Record],
+    missing: Mapping[str, Missing],
+    not_run: Mapping[tuple[str, str], Sequence[str]] = MappingProxyType({}),
+) -> list[Summary]:
+    """A summary for each test function and method, in the order of collection.
+
+    A test that was not run (deselected by ``-x``, say) counts as an example without a score.
+    """
+    groups: dict[tuple[str, str], list[Collected]] = {}
+    for one in collected:
+        groups.setdefault((one.test, one.optimization), []).append(one)
+    return [_summary(key, group, records, missing, tuple(not_run.get(key, ()))) for key, group in groups.items()]
+
+
+def _summary(
+    key: tuple[str, str],
+    group: list[Collected],
+    records: Mapping[str, Record],
+    missing: Mapping[str, Missing],
+    not_run: tuple[str, ...],
+) -> Summary:
+    found = [records[one.nodeid] for one in group if one.nodeid in records]
+    scores = [record.score for record in found if record.score is not None]
+    without = [Missing(record.nodeid, _why(record)) for record in found if record.score is None]
+    return Summary(
+        *key,
+        examples=len(group),
+        scored=len(scores),
+        passed=sum(record.status == "passed" for record in found),
+        skipped=sum(record.status == "skipped" for record in found),
+        mean=significance.mean(scores),
+        ci95=significance.interval(scores),
+        usage=total(record.usage for record in found),
+        generator=total(record.generator for record in found),
+        judge=total(record.judge for record in found),
+        seconds=sum(record.seconds for record in found),
+        unscored=(*without, *(missing[one.nodeid] for one in group if one.nodeid in missing)),
+        gates=group[0].gates,
+        not_run=not_run,
+        settings=group[0].settings,
+    )
+
+
+def _why(record: Record) -> str:
+    return f"{record.status}: {record.error}" if record.error else record.status

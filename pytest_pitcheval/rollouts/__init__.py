@@ -1,0 +1,1 @@
+"""Whose LM call is it: fresh, counted, replayable."""

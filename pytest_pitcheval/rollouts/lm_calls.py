@@ -1,0 +1,119 @@
+"""LM calls as DSPy's callbacks see them: whose they are, when they may be sent, what they took, how they ended."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import dspy
+from dspy.utils.callback import ACTIVE_CALL_ID, BaseCallback
+
+from pytest_pitcheval.errors import Ambiguous
+from pytest_pitcheval.lm.failures import backoff, is_race, is_rate_limited, retry_after
+from pytest_pitcheval.lm.language_models import secret_values
+from pytest_pitcheval.lm.patient_lm import attempt, goes_on
+from pytest_pitcheval.names import GENERATOR
+from pytest_pitcheval.results.records import Usage
+
+if TYPE_CHECKING:
+    from pytest_pitcheval.rollouts.cache import Rollouts
+
+PART = "pitcheval_part"
+"""DSPy's setting, and attribute of LMs, that says who calls: the program or the metric."""
+
+
+@dataclasses.dataclass
+class Call:
+    """An LM call in progress; ``asked`` once the cache was asked for it, ``tokens`` as its prompt is estimated."""
+
+    lm: Any
+    part: str
+    asked: bool = False
+    tokens: int = 0
+
+
+class LMCallback(BaseCallback):
+    """Sees every LM call begin and end: who made it, whether it failed, whether it went past the cache."""
+
+    def __init__(self, rollouts: Rollouts) -> None:
+        self._rollouts = rollouts
+        self._calls: dict[str, Call] = {}
+        self.keys: set[str] = set()
+        """The credentials of all LMs that were called, to be kept out of reports."""
+
+    def on_lm_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
+        part = dspy.settings.get(PART) or getattr(instance, "pitcheval_part", GENERATOR)
+        self._calls[call_id] = call = Call(instance, part)
+        self.keys |= secret_values(getattr(instance, "kwargs", None) or {})
+        if getattr(instance, "cache", True) is False:
+            self.keep_to_limits(call, inputs)
+
+    def on_lm_end(self, call_id: str, outputs: Any, exception: BaseException | None = None) -> None:
+        call = self._calls.pop(call_id, None)
+        if is_rate_limited(exception):
+            asked_for = retry_after(exception)
+            self._rollouts.limiter.pause(backoff(attempt()) if asked_for is None else asked_for)
+        if call is None or isinstance(exception, Ambiguous):  # the latter has been told to whom it may concern
+            return
+        scope = self._rollouts.current()
+        if scope is None:
+            return
+        if is_race(exception):
+            if call.asked:
+                scope.not_sent(call.part)
+            return
+        if not call.asked:
+            scope.bypassed_cache(call.part, Usage(fresh=1) + history_usage(call.lm, outputs))
+        if not goes_on(exception):
+            scope.ended(call.part, exception)
+
+    def asks_cache(self) -> Call:
+        """Note that the calling thread's LM call asks the cache; returns it."""
+        call = self._calls.get(ACTIVE_CALL_ID.get() or "")
+        if call is None:  # a thread of the user's own: no callbacks there
+            call = Call(None, dspy.settings.get(PART) or GENERATOR)
+        call.asked = True
+        return call
+
+    def keep_to_limits(self, call: Call, request: Mapping[str, Any]) -> None:
+        """Wait until the request of ``call`` may be sent; the time is none of its rollout's."""
+        model = str(getattr(call.lm, "model", None) or request.get("model") or "")
+        if self._rollouts.limiter.holds_for(model):
+            prompt = str(request.get("messages") or request.get("prompt") or "")
+            with self._rollouts.waiting():
+                call.tokens = self._rollouts.limiter.wait(model, prompt)
+
+    def settle(self, call: Call, usage: Usage) -> None:
+        """The request of ``call`` was answered."""
+        tokens = usage.prompt_tokens + usage.completion_tokens
+        model = str(getattr(call.lm, "model", ""))
+        self._rollouts.limiter.settle(model, call.tokens, tokens, usage.completion_tokens)
+
+
+def answer_usage(answer: Any) -> Usage:
+    """Tokens and cost of an answer in any of the forms that DSPy caches: a mapping, or LiteLLM's response."""
+    if isinstance(answer, Mapping):
+        return _usage(answer.get("usage"), answer.get("cost"))
+    hidden = getattr(answer, "_hidden_params", None) or {}
+    return _usage(getattr(answer, "usage", None), hidden.get("response_cost"))
+
+
+def history_usage(lm: Any, outputs: Any) -> Usage:
+    """Tokens and cost of the call of ``lm`` that returned this very ``outputs`` object; unknown cost if not found."""
+    for entry in reversed(getattr(lm, "history", None) or []):
+        if entry.get("outputs") is outputs:
+            return _usage(entry.get("usage"), entry.get("cost"))
+    return Usage(cost=None)
+
+
+def _usage(tokens: Any, cost: float | None) -> Usage:
+    def read(*names: str) -> int:
+        values = (tokens.get(n) if isinstance(tokens, Mapping) else getattr(tokens, n, None) for n in names)
+        return next((int(value) for value in values if value), 0)
+
+    return Usage(
+        prompt_tokens=read("prompt_tokens", "input_tokens"),
+        completion_tokens=read("completion_tokens", "output_tokens"),
+        cost=None if cost is None else float(cost),
+    )

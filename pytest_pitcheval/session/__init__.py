@@ -1,0 +1,1 @@
+"""The state of a pytest process; the side that hears of tests."""

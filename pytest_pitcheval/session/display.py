@@ -1,0 +1,82 @@
+"""The line that says how far a session has come: kept below pytest's own output, or now and then without a terminal."""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from pytest_pitcheval import files
+from pytest_pitcheval.concurrency.workers import read_flying
+from pytest_pitcheval.reports.progress import Progress
+from pytest_pitcheval.results.records import Record, Usage
+from pytest_pitcheval.session.status import Status
+
+if TYPE_CHECKING:
+    from pytest_pitcheval.session.session import Session
+
+_PRELOADED = 0.2
+"""Seconds after which the first LM calls are on their way, so that importing takes nothing from them."""
+_REDRAWN = 0.5
+"""Seconds between two drawings on a terminal."""
+_PRINTED = 10.0
+"""Seconds between two lines elsewhere."""
+
+
+def _preload() -> None:
+    """Import what the end of the session needs, which takes half a second, while tests wait for their LM."""
+    for module in ("scipy.special", "pytest_pitcheval.session.conclusion", "pytest_pitcheval.reports.terminal"):
+        importlib.import_module(module)
+
+
+class Display:
+    """Of the process that reports: the controller, or pytest on its own."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._progress = Progress(session.config)
+        self._usage = Usage()
+        self._started = self._drawn = time.monotonic()
+        self._text = ""
+        self._preloading: threading.Thread | None = None
+        self._total: int | None = None
+
+    def add(self, record: Record) -> None:
+        """A record has arrived."""
+        self._usage += record.usage
+
+    def update(self) -> None:
+        """Say how far the session is; what was just said is shown again on a terminal, if it was erased."""
+        now, on_terminal = time.monotonic(), self._progress.is_terminal
+        if self._preloading is None and now - self._started >= _PRELOADED:
+            self._preloading = threading.Thread(target=_preload, name="pitcheval-imports", daemon=True)
+            self._preloading.start()
+        if now - self._drawn >= (_REDRAWN if on_terminal else _PRINTED):
+            self._drawn = now
+            self._text = self._status(now - self._started).text(shutil.get_terminal_size().columns - 12)
+        elif not on_terminal or self._progress.is_shown:
+            return
+        if self._text:
+            self._progress.show(self._text)
+
+    def erase(self) -> None:
+        """Make room for what pytest prints next."""
+        self._progress.erase()
+
+    def _status(self, seconds: float) -> Status:
+        in_flight, waiting = self._flying()
+        return Status(len(self._session.records), self._count(), in_flight, waiting, self._usage, seconds)
+
+    def _count(self) -> int:
+        if self._total is None:
+            path = self._session.collected_path
+            left = files.read_json(path)["tests"] if path.exists() else self._session.collected
+            self._total = len(left)
+        return self._total
+
+    def _flying(self) -> tuple[int, int]:
+        if self._session.runner is not None:
+            return self._session.runner.flying
+        return read_flying(self._session.runtime_dir)

@@ -1,0 +1,1 @@
+"""What options and ini keys ask for, as frozen values."""

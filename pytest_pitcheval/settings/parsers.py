@@ -1,0 +1,82 @@
+"""What values options and ini keys take, by kind: parsers whose ValueError says what was expected."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from pytest_pitcheval.names import ALLOWED
+from pytest_pitcheval.options import Kind
+from pytest_pitcheval.settings.methods import check_method
+from pytest_pitcheval.settings.rate_limits import parse_rate_limits
+
+
+def _methods(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(check_method(name.strip()) for name in text.split(",")))
+
+
+def _model(text: str) -> str:
+    if not text.strip() or text.strip() in {"local:", "/"}:
+        raise ValueError("expected a model name such as groq/llama-3.3-70b-versatile, local or local:PATH.gguf")
+    return text.strip()
+
+
+def _number(kind: type, least: float, what: str, below: bool = False) -> Callable[[str], Any]:
+    def parse(text: str) -> Any:
+        try:
+            value = kind(text)
+        except ValueError:
+            raise ValueError(f"expected {what}") from None
+        if not least <= value < math.inf or (below and value == least):
+            raise ValueError(f"expected {what}")
+        return value
+
+    return parse
+
+
+def _share(text: str) -> float:
+    value: float = _number(float, 0, "a share, 0 to 1")(text)
+    if value > 1:
+        raise ValueError("expected a share, 0 to 1")
+    return value
+
+
+def _gate_mode(text: str) -> str:
+    if text not in ("normal", "strict"):
+        raise ValueError("expected normal or strict")
+    return text
+
+
+def _allowed(text: str) -> frozenset[str]:
+    found = frozenset(name.strip() for name in text.split(","))
+    if not found <= set(ALLOWED):
+        raise ValueError(f"expected one or more of {', '.join(ALLOWED)}")
+    return found
+
+
+def _text(text: str) -> str:
+    if not text:
+        raise ValueError("expected a value")
+    return text
+
+
+PARSERS: Mapping[Kind, Callable[[Any], Any]] = MappingProxyType(
+    {
+        "flag": bool,
+        "text": _text,
+        "methods": _methods,
+        "model": _model,
+        "examples": _number(int, 1, "a whole number of examples, 1 or more"),
+        "count": _number(int, 1, "a whole number, 1 or more"),
+        "seed": _number(int, 0, "a whole number, 0 or more"),
+        "seconds": _number(float, 0, "a number of seconds above 0", below=True),
+        "score": _number(float, 0, "a score, 0 or more"),
+        "share": _share,
+        "temperature": _number(float, 0, "a temperature, 0 or more"),
+        "rate limits": parse_rate_limits,
+        "gate mode": _gate_mode,
+        "allowed": _allowed,
+    }
+)

@@ -1,0 +1,266 @@
+"""Command line and ini files into one frozen `Settings`, validated once."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import pytest
+
+from pytest_pitcheval.names import GATES
+from pytest_pitcheval.options import INI_ONLY, OPTIONS, Option
+from pytest_pitcheval.settings.parsers import PARSERS
+from pytest_pitcheval.settings.rate_limits import RateLimit
+
+T = TypeVar("T")
+
+
+@dataclasses.dataclass(frozen=True)
+class Choice(Generic[T]):
+    """A setting that a marker can make too; None where it was not made."""
+
+    command_line: T | None = None
+    ini: T | None = None
+
+    def made(self, marker: T | None) -> T | None:
+        """The value that holds: command line, then marker, then ini file; None where none of them has one."""
+        values = (self.command_line, marker, self.ini)
+        return next((value for value in values if value is not None), None)
+
+    def over(self, marker: T | None, default: T) -> T:
+        """The value that holds: as `made`, then ``default``."""
+        value = self.made(marker)
+        return default if value is None else value
+
+
+class ModelSettings(NamedTuple):
+    """How one of the two LMs is made: a DSPy model name and keyword arguments for ``dspy.LM``."""
+
+    model: str | None
+    temperature: float
+    arguments: Mapping[str, Any]
+
+
+class BaselineSettings(NamedTuple):
+    """Which baseline is meant.
+
+    Attributes:
+        reference: as it was named: a path, a run ID or ``last``.
+        path: the reference as an absolute path.
+        named_by: the option or ini key that names it; None for the default one, which may be missing.
+        update: whether it is to be written.
+    """
+
+    reference: str
+    path: Path
+    named_by: str | None
+    update: bool
+
+
+class MlflowSettings(NamedTuple):
+    """Where and how runs are logged to MLflow.
+
+    Attributes:
+        off: nothing is logged.
+        uri: the tracker; None for MLflow's own local default.
+        timeout: seconds for everything, or None where it was not asked for.
+    """
+
+    off: bool
+    uri: str | None
+    experiment: str
+    run_name: str | None
+    tags: Mapping[str, str]
+    traces: bool
+    timeout: float | None
+
+
+class Settings(NamedTuple):
+    """What the command line and the ini file ask for, checked.
+
+    Sizes are numbers of examples, ``timeout`` is in seconds, paths are absolute.
+    """
+
+    methods: Choice[tuple[str, ...]]
+    rollouts: Choice[int]
+    threshold: Choice[float]
+    concurrency: int
+    rate_limits: tuple[RateLimit, ...]
+    generator: ModelSettings
+    evaluator: ModelSettings
+    train_size: int | None
+    test_size: int | None
+    seed: int
+    timeout: float
+    directory: Path
+    json_path: Path | None
+    html_path: Path | None
+    markdown_path: Path | None
+    junit_path: Path | None
+    save_program: Path | None
+    recompile: bool
+    replay: str | None
+    resume: str | None
+    baseline: BaselineSettings
+    limits: Mapping[str, Choice[float]]
+    strict: bool
+    allowed: frozenset[str]
+    mlflow: MlflowSettings
+
+    def part(self, count: int) -> Settings:
+        """These settings for one of ``count`` processes that cannot share the limits."""
+        limits = tuple(limit.part(count) for limit in self.rate_limits)
+        return self._replace(concurrency=max(1, self.concurrency // count), rate_limits=limits)
+
+
+class _Reader:
+    """Reads one configuration; every error is a usage error that names the option and the value."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+
+    def command_line(self, name: str) -> Any:
+        option = _BY_NAME[name]
+        value = self.config.getoption(option.dest, None)
+        return None if value is None else self._parse(option, value, option.flag)
+
+    def ini(self, name: str) -> Any:
+        option = _BY_NAME[name]
+        try:
+            value = self.config.getini(name)
+        except (ValueError, pytest.UsageError) as error:  # pytest's own, of a bool; it does not name the key
+            raise pytest.UsageError(f"ini key {name}: {error}") from None
+        return None if value in (None, "") else self._parse(option, value, f"ini key {name}")
+
+    def choice(self, name: str) -> Choice[Any]:
+        return Choice(self.command_line(name) if name in _FLAGS else None, self.ini(name))
+
+    def value(self, name: str) -> Any:
+        made = self.choice(name).made(None)
+        return _BY_NAME[name].default if made is None else made
+
+    def path(self, name: str) -> Path | None:
+        """Absolute: from the command line relative to where pytest was started, from the ini to its file."""
+        choice = self.choice(name)
+        if choice.command_line is not None:
+            return Path(self.config.invocation_params.dir, choice.command_line)
+        if choice.ini is not None and self.config.inipath is not None:
+            return Path(self.config.inipath.parent, choice.ini)
+        text = choice.ini or _BY_NAME[name].default
+        return Path(self.config.rootpath, text) if text else None
+
+    def file(self, name: str) -> Path | None:
+        """`path`, which must not be a folder: better to say so now than after hours of tests."""
+        path = self.path(name)
+        if path is not None and os.path.isdir(path):
+            where = _BY_NAME[name].flag if self.choice(name).command_line else f"ini key {name}"
+            raise pytest.UsageError(f"{where}: {self.value(name)!r}: expected a file, not a folder")
+        return path
+
+    def baseline(self) -> BaselineSettings:
+        choice, path = self.choice("eval_baseline"), self.path("eval_baseline")
+        assert path is not None  # it has a default
+        named_by = "--eval-baseline" if choice.command_line else "ini key eval_baseline" if choice.ini else None
+        update = bool(self.value("eval_update_baseline"))
+        return BaselineSettings(self.value("eval_baseline"), path, named_by, update)
+
+    def junit_path(self) -> Path | None:
+        """The file that pytest's own --junit-xml names; absolute, and expanded as pytest does it."""
+        text: str | None = self.config.getoption("--junit-xml", None)
+        if not text:
+            return None
+        expanded = os.path.expanduser(os.path.expandvars(text))
+        return Path(os.path.normpath(self.config.invocation_params.dir / expanded))
+
+    def mlflow(self) -> MlflowSettings:
+        uri = self.value("eval_mlflow") or os.environ.get("MLFLOW_TRACKING_URI") or None
+        experiment = self.value("eval_mlflow_experiment") or os.environ.get("MLFLOW_EXPERIMENT_NAME")
+        tags = {name: str(value) for name, value in self.arguments("eval_mlflow_tags").items()}
+        return MlflowSettings(
+            off=uri == "off",
+            uri=uri,
+            experiment=experiment or "pytest-pitcheval",
+            run_name=self.value("eval_mlflow_run_name"),
+            tags=tags,
+            traces=bool(self.value("eval_mlflow_traces")),
+            timeout=self.value("eval_mlflow_timeout"),
+        )
+
+    def arguments(self, name: str) -> dict[str, Any]:
+        lines = (line.partition("=") for line in self.config.getini(name))
+        found = {}
+        for key, separator, text in lines:
+            if not separator or not key.strip().isidentifier():
+                raise pytest.UsageError(f"ini key {name}: {key + separator + text!r}: expected 'name = JSON value'")
+            found[key.strip()] = _json_or_text(text.strip())
+        return found
+
+    def model(self, role: str) -> ModelSettings:
+        arguments = self.arguments(f"{role}_settings")
+        if api_base := self.value(f"{role}_api_base"):
+            arguments["api_base"] = api_base
+        return ModelSettings(self.value(f"{role}_model"), self.value(f"{role}_temperature"), arguments)
+
+    @staticmethod
+    def _parse(option: Option, value: Any, where: str) -> Any:
+        try:
+            return PARSERS[option.kind](value)
+        except ValueError as error:
+            raise pytest.UsageError(f"{where}: {value!r}: {error}") from None
+
+
+_BY_NAME = {option.name: option for option in (*OPTIONS, *INI_ONLY)}
+_FLAGS = {option.name for option in OPTIONS}
+
+
+def _json_or_text(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def read_settings(config: pytest.Config) -> Settings:
+    """The settings of this session.
+
+    Raises:
+        pytest.UsageError: one line that names the option or ini key, the value, and what was expected.
+    """
+    read = _Reader(config)
+    generator, evaluator = read.model("generator"), read.model("evaluator")
+    if evaluator.model is None:  # the evaluator is the generator's model unless another is named
+        arguments = {**generator.arguments, **evaluator.arguments}
+        evaluator = evaluator._replace(model=generator.model, arguments=arguments)
+    directory = read.path("eval_dir")
+    assert directory is not None  # it has a default
+    return Settings(
+        methods=read.choice("optimization"),
+        rollouts=read.choice("eval_rollouts"),
+        threshold=read.choice("eval_threshold"),
+        concurrency=read.value("eval_concurrency"),
+        rate_limits=read.value("eval_rate_limit"),
+        generator=generator,
+        evaluator=evaluator,
+        train_size=read.value("train_size"),
+        test_size=read.value("test_size"),
+        seed=read.value("eval_seed"),
+        timeout=read.value("eval_timeout"),
+        directory=directory,
+        json_path=read.path("eval_json"),
+        html_path=read.file("eval_html"),
+        markdown_path=read.file("eval_markdown"),
+        junit_path=read.junit_path(),
+        save_program=read.path("save_program"),
+        recompile=bool(read.value("eval_recompile")),
+        replay=read.value("eval_replay"),
+        resume=read.value("eval_resume"),
+        baseline=read.baseline(),
+        limits={gate: read.choice(f"eval_{gate}") for gate in GATES},
+        strict=read.value("eval_gate") == "strict",
+        allowed=read.value("eval_baseline_allow"),
+        mlflow=read.mlflow(),
+    )

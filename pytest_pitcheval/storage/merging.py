@@ -1,0 +1,98 @@
+"""Runs of the parts of one suite put together as one run. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from pytest_pitcheval.errors import PitchevalError
+from pytest_pitcheval.results.baselines import Key
+from pytest_pitcheval.results.decisions import Outcome
+from pytest_pitcheval.results.gates import count
+from pytest_pitcheval.storage.run_files import RunFile
+
+MERGED_FROM = "merged_from"
+"""In a run, the IDs of those that it was put together of."""
+
+_SAME = (
+    "generator_model",
+    "evaluator_model",
+    "generator_temperature",
+    "evaluator_temperature",
+    "train_size",
+    "test_size",
+    "seed",
+)
+_NAMED = 5
+
+
+def merge(runs: Sequence[RunFile]) -> Outcome:
+    """What the tests of all ``runs`` left; a test that one of them lost may stand in another.
+
+    Raises:
+        PitchevalError: they are no parts of one suite: another commit, other models, or a test that two of them ran.
+    """
+    _check_same(runs)
+    records = {nodeid: record for run in runs for nodeid, record in run.outcome.records.items()}
+    if sum(len(run.outcome.records) for run in runs) > len(records):
+        raise PitchevalError(_twice(runs))
+    collected = {one.nodeid: one for run in runs for one in run.outcome.collected}
+    missing = {nodeid: lost for run in runs for nodeid, lost in run.outcome.missing.items() if nodeid not in records}
+    outcome = Outcome(list(collected.values()), records, missing)
+    have = {key: set(scope.collected) for key, scope in outcome.scopes().items()}
+    not_run: dict[Key, dict[str, None]] = {}
+    for run in runs:
+        for key, left in run.outcome.not_run.items():
+            not_run.setdefault(key, {}).update(dict.fromkeys(one for one in left if one not in have.get(key, ())))
+    return Outcome(outcome.collected, records, missing, {key: list(left) for key, left in not_run.items()})
+
+
+def _check_same(runs: Sequence[RunFile]) -> None:
+    first = runs[0]
+    for other in runs[1:]:
+        for name, one, two in ((name, *_both(name, first, other)) for name in ("commit", *_SAME)):
+            if one != two:
+                raise PitchevalError(
+                    f"{first.run['id']} and {other.run['id']}: {name} {one!r} and {two!r}; expected parts of one suite"
+                )
+
+
+def _both(name: str, *runs: RunFile) -> Iterator[Any]:
+    for run in runs:
+        git = run.run.get("git")
+        yield (git.get(name) if isinstance(git, Mapping) else None) if name == "commit" else run.run.get(name)
+
+
+def _twice(runs: Iterable[RunFile]) -> str:
+    """The first test that two runs have."""
+    seen: dict[str, str] = {}
+    for run in runs:
+        for nodeid in run.outcome.records:
+            if nodeid in seen:
+                return f"{nodeid} is in {seen[nodeid]} and in {run.run['id']}; expected parts of one suite"
+            seen[nodeid] = run.run["id"]
+    raise AssertionError("called without such a test")
+
+
+def describe_merged(runs: Sequence[RunFile], run_id: str) -> dict[str, Any]:
+    """``run`` of the run file: that of the first, with what differs."""
+    return {
+        **runs[0].run,
+        "id": run_id,
+        "timestamp": run_id,
+        "argv": [],
+        "rollouts": max(run.run.get("rollouts") or 0 for run in runs),
+        "replay_of": None,
+        "resume_of": None,
+        MERGED_FROM: [run.run["id"] for run in runs],
+    }
+
+
+def absent(runs: Sequence[RunFile], outcome: Outcome) -> Iterator[str]:
+    """A line for each test whose dataset has examples that no run has; none where runs were to have a sample."""
+    if runs[0].run.get("test_size") is not None:
+        return
+    for (test, method), left in outcome.not_run.items():
+        if left:
+            names = ", ".join(left[:_NAMED]) + (f" and {len(left) - _NAMED} more" if len(left) > _NAMED else "")
+            yield f"{test} [{method}]: {count(len(left))} in none of the runs: {names}"

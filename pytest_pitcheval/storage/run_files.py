@@ -1,0 +1,195 @@
+"""Run files and journals: where they are, and what a run left according to them."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pytest_pitcheval import files
+from pytest_pitcheval.errors import PitchevalError
+from pytest_pitcheval.results.baselines import Key
+from pytest_pitcheval.results.comparison import Comparison
+from pytest_pitcheval.results.decisions import Decision, Outcome
+from pytest_pitcheval.results.gates import GateResult
+from pytest_pitcheval.results.records import FINITE, PARTS, Collected, Record, plain
+from pytest_pitcheval.results.summaries import Missing
+
+SCHEMA_VERSION = 1
+JOURNAL = ".jsonl"
+"""The suffix of a journal: its first line is the run, each further one a record; a finished run has none."""
+
+_RUN_ID = re.compile(r"\d{8}T\d{6}\.\d{6}Z")
+
+
+@dataclasses.dataclass(frozen=True)
+class RunFile:
+    """A run as its file tells it; ``finished`` is false for a journal, which knows only the tests that were done."""
+
+    path: Path
+    run: Mapping[str, Any]
+    outcome: Outcome
+    gates: list[GateResult]
+    finished: bool
+    comparisons: list[Comparison] = dataclasses.field(default_factory=list)
+    tests_not_run: list[str] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Group:
+    """What is read of an entry of ``summary``; the rest follows from the records."""
+
+    __pydantic_config__ = FINITE
+
+    test: str
+    optimization: str
+    gates: dict[str, float]
+    not_run: list[str]
+    settings: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class _MissingTest:
+    nodeid: str
+    reason: str
+    test: str
+    example_id: str | None
+    optimization: str
+
+
+def folder(directory: Path) -> Path:
+    """Where the runs of an ``--eval-dir`` are."""
+    return directory / "runs"
+
+
+def run_path(directory: Path, run_id: str) -> Path:
+    """Where the run file of ``run_id`` is."""
+    return folder(directory) / f"{run_id}.json"
+
+
+def is_run_id(reference: str) -> bool:
+    """Whether ``reference`` looks like a run's ID."""
+    return bool(_RUN_ID.fullmatch(reference))
+
+
+def all_runs(directory: Path, unfinished: bool = False) -> list[Path]:
+    """The run files of ``directory``, oldest first; ``unfinished``: and the journals of runs that were killed."""
+    finished = {path.stem: path for path in folder(directory).glob("*.json")}
+    journals = {path.stem: path for path in folder(directory).glob(f"*{JOURNAL}")} if unfinished else {}
+    return [path for _, path in sorted({**journals, **finished}.items())]
+
+
+def find(directory: Path, reference: str, unfinished: bool = False) -> Path:
+    """The run file that ``reference`` names: a run ID, a path, or ``last``.
+
+    Raises:
+        PitchevalError: there is none.
+    """
+    runs = all_runs(directory, unfinished)
+    if reference == "last":
+        if not runs:
+            raise PitchevalError(f"no run in {folder(directory)} yet")
+        return runs[-1]
+    named = [path for path in runs if path.stem == reference]
+    for path in (*named, Path(reference)):
+        if os.path.isfile(path):  # Path.is_file raises where a name is too long
+            return path
+    raise PitchevalError(f"expected a run ID of {folder(directory)}, a run file or 'last'")
+
+
+def read(path: Path) -> RunFile:
+    """The run file or journal at ``path``; a PitchevalError of one line if it is not one of a schema we know."""
+    return _read_journal(path) if path.suffix == JOURNAL else from_document(files.read_json(path), path)
+
+
+def from_document(document: Any, path: Path) -> RunFile:
+    """A run file's ``document``, checked; PitchevalErrors name ``path``."""
+    files.check_version(document, SCHEMA_VERSION, str(path))
+    run = _checked_run(document.get("run"), str(path))
+    tests = files.validated(list[dict[str, Any]], document.get("tests"), f"{path}: tests")
+    groups = files.validated(list[_Group], document.get("summary"), f"{path}: summary")
+    missing = files.validated(list[_MissingTest], document.get("missing"), f"{path}: missing")
+    about = {(group.test, group.optimization): group for group in groups}
+    found = [record_from(test, f"{path}: tests.{position}") for position, test in enumerate(tests)]
+    records = {record.nodeid: record for record in found}
+    lost = {one.nodeid: one for one in missing if one.nodeid not in records}
+    left = [*(_collected(one, about) for one in records.values()), *(_collected(one, about) for one in lost.values())]
+    outcome = Outcome(
+        collected=left,
+        records=records,
+        missing={one.nodeid: Missing(one.nodeid, one.reason) for one in lost.values()},
+        not_run={(group.test, group.optimization): group.not_run for group in groups},
+    )
+    gates = files.validated(list[GateResult], document.get("gates"), f"{path}: gates")
+    compared = files.validated(list[Comparison], document.get("comparisons", []), f"{path}: comparisons")
+    tests_not_run = files.validated(list[str], document.get("tests_not_run", []), f"{path}: tests_not_run")
+    return RunFile(path, run, outcome, gates, True, compared, tests_not_run)
+
+
+def to_document(run: Mapping[str, Any], outcome: Outcome, decision: Decision) -> dict[str, Any]:
+    """The run file of a run (plain values): `from_document` reads it."""
+    order = {one.nodeid: position for position, one in enumerate(outcome.collected)}
+    tests = sorted(outcome.records.values(), key=lambda record: order.get(record.nodeid, len(order)))
+    document: dict[str, Any] = plain(
+        {
+            "schema_version": SCHEMA_VERSION,
+            "run": run,
+            "tests": [record.to_dict() for record in tests],
+            "summary": [summary.to_dict() for summary in decision.summaries],
+            "methods": [method.to_dict() for method in decision.methods],
+            "comparisons": [one.to_dict() for one in decision.comparisons or ()],
+            "tests_not_run": list(decision.tests_not_run),
+            "gates": [gate.to_dict() for gate in decision.gates],
+            "missing": [
+                _describe_missing(one, outcome.missing) for one in outcome.collected if one.nodeid in outcome.missing
+            ],
+        }
+    )
+    return document
+
+
+def _describe_missing(one: Collected, missing: Mapping[str, Missing]) -> dict[str, Any]:
+    about = {"test": one.test, "example_id": one.example_id, "optimization": one.optimization}
+    return {**dataclasses.asdict(missing[one.nodeid]), **about}
+
+
+def _checked_run(run: Any, name: str) -> Mapping[str, Any]:
+    if not isinstance(run, dict) or not all(isinstance(run.get(key), str) for key in ("id", "timestamp")):
+        raise PitchevalError(f"{name}: not a run file: expected run.id and run.timestamp in it")
+    return run
+
+
+def _collected(one: Record | _MissingTest, groups: Mapping[Key, _Group]) -> Collected:
+    group = groups.get((one.test, one.optimization), _Group(one.test, one.optimization, {}, []))
+    return Collected(one.nodeid, one.test, one.example_id, one.optimization, group.gates, group.settings)
+
+
+def record_from(data: Mapping[str, Any], name: str) -> Record:
+    """A record as a file has it; a PitchevalError of one line if that is none."""
+    try:
+        record = Record.from_dict(data)
+    except KeyError as error:
+        raise PitchevalError(f"{name}: expected {error} in it") from None
+    except (TypeError, AttributeError) as error:
+        raise files.complaint(name, f"not a record: {error}") from None
+    return files.validated(Record, {**vars(record), **{part: vars(getattr(record, part)) for part in PARTS}}, name)
+
+
+def _read_journal(path: Path) -> RunFile:
+    """What a journal has; its last line may have been cut off by what ended the run."""
+    lines = files.read_text(path, whole_lines=True).split("\n")[:-1]
+    if not lines:
+        raise PitchevalError(f"{path}: not a journal: nothing in it")
+    head, *rest = [files.parse_json(line, f"{path}:{number}") for number, line in enumerate(lines, 1)]
+    files.check_version(head, SCHEMA_VERSION, str(path))
+    found = {}
+    for number, data in enumerate(rest, 2):
+        if not isinstance(data, dict):
+            raise PitchevalError(f"{path}:{number}: expected a record")
+        record = record_from(data, f"{path}:{number}")
+        found[record.nodeid] = record  # a test that was run again has its last one
+    outcome = Outcome([_collected(record, {}) for record in found.values()], found, {})
+    return RunFile(path, _checked_run(head.get("run"), str(path)), outcome, [], finished=False)

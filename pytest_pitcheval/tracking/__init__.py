@@ -1,0 +1,1 @@
+"""MLflow, through a process with a deadline."""

@@ -1,0 +1,118 @@
+"""The process that logs, and may be killed while it does: ``python -m pytest_pitcheval.tracking.child FOLDER``.
+
+It works in FOLDER, and imports nothing from there. Its first line of input says where to log, each further one what.
+It answers each with a line of JSON.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import queue
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from pytest_pitcheval.credentials import hide
+from pytest_pitcheval.rollouts.program_and_metric import one_line
+from pytest_pitcheval.tracking.mlflow_client import Target
+
+PREPARE: Mapping[str, Any] = {"prepare": True}
+"""The job of importing MLflow and connecting, which take seconds."""
+
+DEFAULTS = {
+    "LITELLM_LOCAL_MODEL_COST_MAP": "true",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "5",
+    "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",
+}
+"""What MLflow's client is told, unless the user has said otherwise: its own defaults wait for minutes."""
+
+ALWAYS = {
+    "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
+    "MLFLOW_ENABLE_ASYNC_TRACE_LOGGING": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    "MLFLOW_TRACE_SAMPLING_RATIO": "1",
+}
+"""What it is told whatever the user wants for their own logging: what is answered for must be there."""
+
+NEVER = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+"""What would send traces elsewhere."""
+
+
+class _Worker:
+    """Answers jobs; connects for the first one, and again for the next if that failed."""
+
+    def __init__(self, target: Mapping[str, Any]) -> None:
+        self._arguments = target
+        self._target: Target | None = None
+
+    def _connected(self) -> Target:
+        if self._target is None:
+            self._target = Target(**self._arguments)
+        return self._target
+
+    def answer(self, job: Mapping[str, Any]) -> dict[str, Any]:
+        """What came of a job; its error as one line."""
+        try:
+            target = self._connected()
+            if job == PREPARE:
+                return {}
+            if "fetch" in job:
+                return {"document": target.fetch(job["fetch"])}
+            with _alone(job["lock"]):  # two sessions may send what is left of a third
+                document = json.loads(Path(job["file"]).read_text(encoding="utf-8"))
+                run_id = target.log(document, job)
+            return {"link": hide(target.link(run_id), self._arguments["uri"])}
+        except Exception as error:  # hidden before it is cut, which could leave half a secret
+            return {"error": one_line(hide(f"{type(error).__name__}: {error}", self._arguments["uri"]))}
+
+
+@contextlib.contextmanager
+def _alone(lock: str) -> Iterator[None]:
+    from filelock import FileLock
+
+    Path(lock).parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(lock):
+        yield
+
+
+def main() -> None:
+    """Answer the jobs that come in."""
+    answers = _own_output()
+    os.environ.update({**DEFAULTS, **os.environ, **ALWAYS})
+    for name in NEVER:
+        os.environ.pop(name, None)
+    os.chdir(sys.argv[1])  # where MLflow's own default store is
+    worker = _Worker(json.loads(sys.stdin.readline()))
+    jobs: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=_read_jobs, args=(jobs,), daemon=True).start()
+    worker.answer(PREPARE)  # while tests run; a job that comes later tries again, and tells what is wrong
+    gc.freeze()  # else a quarter of the time that many points take goes into collecting what imports have made
+    while True:
+        answers.write(json.dumps(worker.answer(json.loads(jobs.get()))) + "\n")
+        answers.flush()
+
+
+def _read_jobs(jobs: queue.SimpleQueue[str]) -> None:
+    """Until the session is gone, however it ended: then nobody is there to end this process."""
+    for line in sys.stdin:
+        jobs.put(line)
+    os._exit(0)
+
+
+def _own_output() -> IO[str]:
+    """Where the answers go; what libraries print goes nowhere."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    return answers
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What tests share: providers, trackers, suites, readers of what the plugin writes."""

@@ -1,0 +1,131 @@
+"""Values for property tests: what runs leave, and what may happen to a file."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from hypothesis import strategies as st
+
+from pytest_pitcheval.names import ROLES
+from pytest_pitcheval.results.baselines import GROUP_ROLES, Measurement, Measurements
+from pytest_pitcheval.results.records import Record, Usage
+
+counts = st.integers(0, 10**9)
+costs = st.none() | st.integers(0, 10**6).map(lambda cents: cents / 1024)  # sums of these are exact
+usages = st.builds(Usage, counts, counts, counts, counts, counts, costs)
+
+scores = st.floats(0, 1)
+numbers = st.dictionaries(st.text(max_size=4), scores, max_size=3)
+fingerprints = st.dictionaries(st.sampled_from(ROLES), st.sampled_from(["a", "b", "\u00e9\n"]))
+later_rollouts = st.fixed_dictionaries({"prediction": st.none() | numbers, "feedback": st.none() | st.text()})
+records = st.builds(
+    Record,
+    nodeid=st.text(),
+    test=st.text(),
+    example_id=st.none() | st.text(),
+    optimization=st.sampled_from(["none", "bootstrap", "mine:Optimizer"]),
+    status=st.sampled_from(["passed", "failed", "error", "skipped"]),
+    score=st.none() | scores,
+    threshold=st.none() | scores,
+    own_threshold=st.none() | scores,
+    samples=st.lists(scores, max_size=3).map(tuple),
+    metrics=numbers,
+    feedback=st.none() | st.text(),
+    error=st.none() | st.text(),
+    rollout_id=st.text(),
+    rollout_key=st.integers(0, 2**53 - 1),
+    generator=usages,
+    judge=usages,
+    seconds=st.floats(0, 1e6),
+    fingerprints=fingerprints,
+    inputs=numbers,
+    prediction=st.none() | numbers,
+    later_rollouts=st.lists(later_rollouts, max_size=2).map(tuple),
+)
+
+texts = st.text(max_size=6) | st.sampled_from(
+    ["", '"', "a\\nb", "\n", "\r\n", "\u2028", "{", "t.py::test[a-b]", "\x00", "0"]
+)
+"""Names that a user may give, or a file may have: any, and some that have broken file formats before."""
+
+measurement = st.builds(
+    Measurement,
+    st.lists(st.floats(-1, 2), min_size=1, max_size=3).map(tuple),
+    st.none() | st.text(min_size=1, max_size=4),
+)
+measurements = st.builds(
+    Measurements,
+    st.dictionaries(texts, measurement, max_size=4),
+    st.dictionaries(st.sampled_from(GROUP_ROLES), texts.filter(bool)),
+)
+baselines = st.dictionaries(st.tuples(texts, texts), measurements, max_size=4)
+
+odd_numbers = st.sampled_from([0, -1, 1.5, 2**53, 10**400, -(10**400), 1e308, -1e308, 5e-324])
+json_leaves = st.none() | st.booleans() | odd_numbers | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+json_values = st.recursive(
+    json_leaves | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=5,
+)
+
+ODD_JSON = [
+    "1e999",
+    "-1e999",
+    "NaN",
+    "Infinity",
+    "9" * 5000,
+    '"\\ud800"',
+    "[" * 300 + "]" * 300,
+    "[" * 900 + "]" * 900,
+    "[" * 90_000,
+    '{"a":' * 300 + "1" + "}" * 300,
+]
+"""Values that Python would not write, as text."""
+
+
+@st.composite
+def damaged(draw: st.DrawFn, document: Any) -> str:
+    """``document`` as JSON, with something wrong with it: in a value, in the text, or in both."""
+    document = copy.deepcopy(document)
+    marks: dict[str, str] = {}
+    for _ in range(draw(st.integers(0, 2))):
+        place, key = draw(st.sampled_from(list(places(document)) or [([None], 0)]))
+        kind = draw(st.sampled_from(["drop", "replace", "rename", "raw"]))
+        if kind == "replace":
+            place[key] = draw(json_values)
+        elif kind == "raw":
+            marks[f"raw {len(marks)}"] = draw(st.sampled_from(ODD_JSON))
+            place[key] = f"raw {len(marks) - 1}"
+        else:
+            value = place.pop(key)
+            if kind == "rename" and isinstance(place, dict):
+                place[draw(texts)] = value
+    text = json.dumps(document, ensure_ascii=draw(st.booleans()), indent=draw(st.sampled_from([None, 1])))
+    for mark, raw in marks.items():
+        text = text.replace(f'"{mark}"', raw)
+    return draw(damaged_text(text))
+
+
+@st.composite
+def damaged_text(draw: st.DrawFn, text: str) -> str:
+    """``text``, as it is or with a part of it gone or replaced."""
+    kind = draw(st.sampled_from(["whole", "whole", "cut", "garbage", "twice"]))
+    start, end = sorted((draw(st.integers(0, len(text))), draw(st.integers(0, len(text)))))
+    if kind == "cut":
+        return text[:end]
+    if kind == "garbage":
+        return text[:start] + draw(texts) + text[end:]
+    return text + text if kind == "twice" else text
+
+
+def places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Every container and key or index in ``value``."""
+    items = (
+        list(value.items()) if isinstance(value, dict) else list(enumerate(value)) if isinstance(value, list) else []
+    )
+    for key, item in items:
+        yield value, key
+        yield from places(item)

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import pytest
+
+from pytest_pitcheval.lm.failures import backoff, is_race, is_rate_limited, is_transient, retry_after
+
+
+class Said(Exception):
+    """As DSPy's and LiteLLM's errors are: a status, perhaps how long to wait."""
+
+    def __init__(self, status: int | None = None, retry_after: object = None, headers: object = None) -> None:
+        super().__init__(status)
+        self.status = status
+        self.retry_after = retry_after
+        if headers is not None:
+            self.response = type("Response", (), {"headers": headers})()
+
+
+class RateLimitError(Exception):
+    pass
+
+
+def caused(error: BaseException) -> BaseException:
+    outer = RuntimeError("the program gave up")
+    outer.__cause__ = error
+    return outer
+
+
+@pytest.mark.parametrize(
+    ("error", "limited", "transient"),
+    [
+        (None, False, False),
+        (Said(429), True, False),
+        (caused(Said(429)), True, False),
+        (RateLimitError(), True, False),
+        (Said(500), False, True),
+        (Said(503), False, True),
+        (Said(529), False, True),
+        (Said(400), False, False),
+        (Said(401), False, False),
+        (ConnectionResetError(), False, True),
+        (TimeoutError(), False, False),
+        (ValueError(), False, False),
+    ],
+)
+def test_kinds(error: BaseException | None, limited: bool, transient: bool) -> None:
+    assert (is_rate_limited(error), is_transient(error)) == (limited, transient)
+
+
+@pytest.mark.parametrize(
+    ("error", "seconds"),
+    [
+        (Said(429), None),
+        (Said(429, retry_after=3), 3.0),
+        (Said(429, retry_after="2.5"), 2.5),
+        (Said(429, retry_after="soon"), None),
+        (Said(429, retry_after=float("nan")), None),
+        (Said(429, retry_after=-1), None),
+        (Said(429, headers={"retry-after": "7"}), 7.0),
+        (caused(Said(429, retry_after=0)), 0.0),
+    ],
+)
+def test_retry_after(error: BaseException, seconds: float | None) -> None:
+    assert retry_after(error) == seconds
+
+
+def test_backoff() -> None:
+    assert [backoff(attempt) for attempt in range(8)] == [1, 2, 4, 8, 16, 32, 60, 60]
+
+
+def test_a_race_for_pytests_variable_is_known_by_its_cause() -> None:
+    assert is_race(caused(KeyError("PYTEST_CURRENT_TEST")))
+    assert not is_race(caused(KeyError("HOME")))
+    assert not is_race(None)

@@ -1,0 +1,256 @@
+"""Gates: what all examples of a test must reach together."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import pytest
+
+from pytest_pitcheval.results.comparison import Comparison, Pair
+from pytest_pitcheval.results.gates import GateResult, count, decide, describe_change, describe_power
+from pytest_pitcheval.results.records import Collected, Record
+from pytest_pitcheval.results.significance import PairedDifference, paired_difference
+from pytest_pitcheval.results.summaries import Summary, find_missing, summarize
+
+
+def summary(scores: list[float | None], passed: int = 0, **gates: float) -> Summary:
+    tests = [Collected(f"test[{n}]", "test", str(n), "none", gates) for n in range(len(scores))]
+    records = {
+        one.nodeid: Record(one.nodeid, "test", one.example_id, "none", "passed" if n < passed else "failed", score)
+        for n, (one, score) in enumerate(zip(tests, scores, strict=True))
+    }
+    return summarize(tests, records, find_missing(tests, records, {}))[0]
+
+
+@pytest.mark.parametrize(
+    ("scores", "passed", "gates", "expected"),
+    [
+        ([0.5, 1.0], 0, {"min_mean": 0.75}, ("passed", "mean 0.75 reaches 0.75")),
+        ([0.5, 1.0], 2, {"min_mean": 0.76}, ("failed", "mean 0.75 is below 0.76")),
+        ([0.03] * 11, 0, {"min_mean": 0.03}, ("passed", "mean 0.03 reaches 0.03")),
+        ([0.5, None], 0, {"min_mean": 0.1}, ("failed", "1 of 2 examples have no score")),
+        ([None], 0, {"min_mean": 0.0}, ("failed", "1 of 1 examples have no score")),
+        ([0.5, 0.5], 1, {"min_pass_rate": 0.5}, ("passed", "pass rate 0.5 reaches 0.5")),
+        ([0.5, 0.5, 0.5], 1, {"min_pass_rate": 0.5}, ("failed", "pass rate 0.333333 is below 0.5")),
+        ([0.5, None], 1, {"min_pass_rate": 0.6}, ("failed", "pass rate 0.5 is below 0.6")),
+        ([0.5, None], 1, {"max_error_rate": 0.5}, ("passed", "1 of 2 examples have no score")),
+        ([0.5, None], 1, {"max_error_rate": 0.0}, ("failed", "1 of 2 examples have no score")),
+        ([0.5, 0.5], 1, {"max_error_rate": 0.0}, ("passed", "0 of 2 examples have no score")),
+        ([None] * 3 + [0.5] * 7, 7, {"max_error_rate": 0.3}, ("passed", "3 of 10 examples have no score")),
+        ([0.5], 1, {"max_regression": 0.1}, ("failed", "there is no baseline; --eval-update-baseline writes one")),
+        ([0.5], 1, {"max_example_drop": 0.1}, ("failed", "there is no baseline; --eval-update-baseline writes one")),
+    ],
+)
+def test_one_gate(scores: list[float | None], passed: int, gates: dict[str, float], expected: tuple[str, str]) -> None:
+    [result] = decide([summary(scores, passed, **gates)])
+    assert (result.status, result.reason) == expected
+
+
+def test_every_gate_of_every_summary_is_decided() -> None:
+    results = decide([summary([1.0], 1, min_mean=0.5, min_pass_rate=1.0), summary([0.0]), summary([0.0], min_mean=0.5)])
+    assert [(one.gate, one.status) for one in results] == [
+        ("min_mean", "passed"),
+        ("min_pass_rate", "passed"),
+        ("min_mean", "failed"),
+    ]
+
+
+def test_no_gate_is_no_result() -> None:
+    assert decide([summary([0.0])]) == []
+
+
+def test_gates_are_decided_in_their_order_whatever_that_of_the_marker() -> None:
+    results = decide([summary([1.0], 1, max_error_rate=0.5, min_pass_rate=1.0, min_mean=0.5)])
+    assert [one.gate for one in results] == ["min_mean", "min_pass_rate", "max_error_rate"]
+
+
+def comparison(*drops: float, before: float = 0.8, **fields: object) -> Comparison:
+    """Of examples with one rollout that scored ``before``, and as much less now as ``drops`` say."""
+    pairs = tuple(Pair(f"e{n}", (before,), (before - drop,)) for n, drop in enumerate(drops))
+    found = Comparison("test", "none", "none", pairs, paired_difference([-drop for drop in drops]))
+    return dataclasses.replace(found, **fields)  # type: ignore[arg-type]
+
+
+def decided(found: Comparison | None, strict: bool = False, **gates: float) -> GateResult:
+    comparisons = {} if found is None else {("test", "none"): found}
+    [result] = decide([summary([0.5], 1, **gates)], comparisons=comparisons, strict=strict)
+    return result
+
+
+DROPPED, ROSE = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6], [-0.1, -0.2, -0.3, -0.2]
+UNCLEAR = [0.8, -0.3, 0.7, -0.4, 0.6, 0.1]
+
+
+@pytest.mark.parametrize(
+    ("found", "gate", "limit", "status", "value", "reason"),
+    [
+        (None, "max_regression", 0.1, "inconclusive", None, "not in the baseline"),
+        (None, "max_example_drop", 0.1, "inconclusive", None, "not in the baseline"),
+        (comparison(), "max_regression", 0.1, "inconclusive", None, "no example is the same as in the baseline"),
+        (comparison(), "max_example_drop", 0.1, "inconclusive", None, "no example is the same as in the baseline"),
+        (comparison(refused="not compared"), "max_regression", 0.1, "failed", None, "not compared"),
+        (comparison(0.0, refused="not compared"), "max_example_drop", 0.1, "failed", None, "not compared"),
+        (
+            comparison(0.0, unscored=("e7", "e8")),
+            "max_regression",
+            0.1,
+            "failed",
+            None,
+            "no score now, but in the baseline: e7, e8",
+        ),
+        (
+            comparison(0.0, unscored=tuple(f"e{n}" for n in range(7))),
+            "max_example_drop",
+            0.1,
+            "failed",
+            None,
+            "no score now, but in the baseline: e0, e1, e2, e3, e4 and 2 more",
+        ),
+        (
+            comparison(unscored=("",)),
+            "max_regression",
+            0.1,
+            "failed",
+            None,
+            "no score now, but in the baseline: the test itself",
+        ),
+        (comparison(0.0, 0.0), "max_regression", 0.0, "passed", 0.0, "no difference, 2 examples"),
+        (comparison(*ROSE), "max_regression", 0.0, "passed", -0.2, "rose by 0.2 (95 % 0.0701 to 0.33), 4 examples"),
+        (
+            comparison(*DROPPED),
+            "max_regression",
+            0.05,
+            "failed",
+            0.35,
+            "dropped by 0.35 (95 % 0.154 to 0.546), p = 0.016, 6 examples",
+        ),
+        (
+            comparison(*DROPPED),
+            "max_regression",
+            0.35,
+            "passed",
+            0.35,
+            "dropped by 0.35 (95 % 0.154 to 0.546), p = 0.016, 6 examples",
+        ),
+        (
+            comparison(*DROPPED[:4]),
+            "max_regression",
+            0.05,
+            "inconclusive",
+            0.25,
+            "dropped by 0.25 (95 % 0.0446 to 0.455), p = 0.062, 4 examples: not established; "
+            "fewer than 5 examples show nothing",
+        ),
+        (comparison(0.4), "max_regression", 0.4, "passed", 0.4, "dropped by 0.4, p = 0.500, 1 example"),
+        (
+            comparison(*DROPPED, against="simba"),
+            "max_regression",
+            0.4,
+            "passed",
+            0.35,
+            "dropped by 0.35 (95 % 0.154 to 0.546), p = 0.016, 6 examples against 'simba'",
+        ),
+        (
+            comparison(0.1, 0.0),
+            "max_example_drop",
+            0.1,
+            "passed",
+            0.1,
+            "none of 2 examples fell by more than that in every rollout",
+        ),
+        (
+            comparison(0.0),
+            "max_example_drop",
+            0.1,
+            "passed",
+            0.0,
+            "none of 1 example fell by more than that in every rollout",
+        ),
+        (
+            comparison(0.2, 0.0),
+            "max_example_drop",
+            0.1,
+            "failed",
+            0.2,
+            "1 example fell by more than that in every rollout: e0",
+        ),
+        (
+            comparison(*[0.2] * 7),
+            "max_example_drop",
+            0.1,
+            "failed",
+            0.2,
+            "7 examples fell by more than that in every rollout: e0, e1, e2, e3, e4 and 2 more",
+        ),
+    ],
+)
+def test_a_gate_that_needs_a_baseline(
+    found: Comparison | None, gate: str, limit: float, status: str, value: float | None, reason: str
+) -> None:
+    result = decided(found, False, **{gate: limit})
+    assert (result.status, result.value, result.reason) == (status, value, reason)
+
+
+def test_a_drop_that_is_not_established_says_what_this_run_could_have_shown() -> None:
+    found = comparison(*UNCLEAR, smallest_with_more=0.25, rollouts=2)
+    result = decided(found, max_regression=0.05)
+    assert result.status == "inconclusive"
+    assert found.result is not None
+    assert found.result.smallest_drop is not None
+    power = f"with 80 % power this shows a drop of {found.result.smallest_drop:.2g}, with 8 rollouts of 0.25"
+    assert result.reason.endswith(f", 6 examples: not established; {power}")
+
+
+def test_what_more_rollouts_would_show_is_left_out_where_it_is_not_known() -> None:
+    assert describe_power(comparison(*UNCLEAR)).startswith("with 80 % power this shows a drop of ")
+    assert "rollouts" not in describe_power(comparison(*UNCLEAR))
+    assert describe_power(comparison()) == "fewer than 5 examples show nothing"
+
+
+@pytest.mark.parametrize(
+    ("found", "status"), [(comparison(*DROPPED[:4]), "failed"), (None, "failed"), (comparison(0.0), "passed")]
+)
+def test_strict_fails_what_is_inconclusive(found: Comparison | None, status: str) -> None:
+    strict, normal = decided(found, strict=True, max_regression=0.05), decided(found, max_regression=0.05)
+    assert strict.status == status
+    assert (strict.reason, strict.value) == (normal.reason, normal.value)
+
+
+def test_a_drop_of_exactly_the_limit_passes_whatever_floats_make_of_it() -> None:
+    for before in (0.3, 0.4, 0.5, 0.7, 0.9, 1.0):
+        found = comparison(*[before - (before * 10 - 1) / 10] * 8, before=before)
+        assert decided(found, max_regression=0.1).status == "passed"
+        assert decided(found, max_example_drop=0.1).status == "passed"
+
+
+@pytest.mark.parametrize(
+    ("result", "text"),
+    [
+        (PairedDifference(1, 0.0, None, 1.0, 1.0, None), "no difference, 1 example"),
+        (PairedDifference(1, 0.25, None, 1.0, 1.0, None), "rose by 0.25, 1 example"),
+        (PairedDifference(1, -0.25, None, 0.5, 1.0, None), "dropped by 0.25, p = 0.500, 1 example"),
+        (
+            PairedDifference(18, -0.4421, (-0.53, -0.354), 0.0001, 0.0002, 0.1),
+            "dropped by 0.442 (95 % 0.354 to 0.53), p < 0.001, 18 examples",
+        ),
+        (PairedDifference(9, 0.1, (-0.1, 0.3), 0.9, 0.2, 0.1), "rose by 0.1 (95 % -0.1 to 0.3), 9 examples"),
+        (
+            PairedDifference(9, -0.1, (-0.3, 0.1), 0.2, 0.4, 0.1),
+            "dropped by 0.1 (95 % -0.1 to 0.3), p = 0.200, 9 examples",
+        ),
+    ],
+)
+def test_a_change_in_words(result: PairedDifference, text: str) -> None:
+    assert describe_change(result) == text
+
+
+@pytest.mark.parametrize(("examples", "text"), [(0, "0 examples"), (1, "1 example"), (2, "2 examples")])
+def test_count(examples: int, text: str) -> None:
+    assert count(examples) == text
+
+
+def test_becomes_json() -> None:
+    result = GateResult("test", "none", "min_mean", "failed", None, 0.5, "nothing was scored")
+    assert json.loads(json.dumps(result.to_dict())) == result.to_dict()
+    assert result.to_dict()["limit"] == 0.5

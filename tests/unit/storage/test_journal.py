@@ -1,0 +1,148 @@
+"""The journal: what a killed run leaves behind."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support.strategies import damaged_text, records
+
+from pytest_pitcheval.errors import PitchevalError
+from pytest_pitcheval.results.records import Record
+from pytest_pitcheval.storage import run_files
+from pytest_pitcheval.storage.journal import Journal
+
+RUN_ID = "20261122T234903.123456Z"
+RECORD = Record("t.py::test[e0]", "t.py::test", "e0", "none", "passed", score=0.5, samples=(0.5,), feedback="caf\u00e9")
+FAILED = dataclasses.replace(RECORD, nodeid="t.py::test[e1]", example_id="e1", status="failed", score=0.25)
+
+in_a_folder = [HealthCheck.function_scoped_fixture]
+few = settings(max_examples=30, deadline=None, database=None, suppress_health_check=in_a_folder)
+fuzz = settings(max_examples=150, deadline=None, database=None, suppress_health_check=in_a_folder)
+
+
+def written(directory: Path, *tests: Record) -> Path:
+    journal = Journal(directory, RUN_ID, RUN_ID)
+    for record in tests:
+        journal.append(record.to_dict())
+    journal.close(remove=False)
+    assert journal.problem is None
+    return journal.path
+
+
+def test_there_is_none_before_the_first_record(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / ".pitcheval", RUN_ID, RUN_ID)
+    journal.close(remove=True)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_record_is_on_disk_at_once(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, RUN_ID, "20261121T000000.000000Z")
+    journal.append(RECORD.to_dict())
+    found = run_files.read(journal.path)
+    journal.close(remove=True)
+    assert found.run == {"id": RUN_ID, "timestamp": "20261121T000000.000000Z"}
+    assert found.outcome.records == {RECORD.nodeid: RECORD}
+    assert not found.finished
+
+
+def test_the_run_file_takes_its_place(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, RUN_ID, RUN_ID)
+    journal.append(RECORD.to_dict())
+    journal.close(remove=True)
+    assert not journal.path.exists()
+
+
+@few
+@given(st.lists(records, min_size=1, max_size=4, unique_by=lambda record: record.nodeid))
+def test_records_are_read_as_they_were(tmp_path: Path, tests: list[Record]) -> None:
+    outcome = run_files.read(written(tmp_path, *tests)).outcome
+    assert list(outcome.records.values()) == tests
+    assert [one.nodeid for one in outcome.collected] == [record.nodeid for record in tests]
+
+
+def test_of_a_test_that_was_run_again_the_last_record_counts(tmp_path: Path) -> None:
+    again = dataclasses.replace(RECORD, status="failed", score=0.125)
+    outcome = run_files.read(written(tmp_path, RECORD, FAILED, again)).outcome
+    assert outcome.records == {RECORD.nodeid: again, FAILED.nodeid: FAILED}
+    assert len(outcome.collected) == 2
+
+
+def test_wherever_it_was_cut_off_the_whole_lines_are_read(tmp_path: Path) -> None:
+    """In the middle of a character too: what is written is bytes."""
+    path = written(tmp_path, RECORD, FAILED)
+    data = path.read_bytes()
+    ends = [position for position, byte in enumerate(data) if byte == ord("\n")]
+    for length in range(ends[0] + 1, len(data)):
+        path.write_bytes(data[:length])
+        assert len(run_files.read(path).outcome.records) == (length > ends[1])
+
+
+def test_a_run_that_was_killed_before_its_first_line_was_whole(tmp_path: Path) -> None:
+    path = written(tmp_path, RECORD)
+    path.write_bytes(path.read_bytes()[:10])
+    with pytest.raises(PitchevalError, match="not a journal: nothing in it"):
+        run_files.read(path)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("{", "not JSON: Expecting property name"),
+        ("", "not JSON: Expecting value"),
+        ("[]", "expected a record"),
+        ("{}", "expected 'nodeid' in it"),
+        (json.dumps({**RECORD.to_dict(), "status": "good"}), "status: Input should be 'passed', 'failed'"),
+    ],
+)
+def test_a_corrupt_line_is_named(tmp_path: Path, line: str, reason: str) -> None:
+    path = written(tmp_path, RECORD, FAILED)
+    head, first, second, _ = path.read_text(encoding="utf-8").split("\n")
+    path.write_text("\n".join([head, first, line, second, ""]), encoding="utf-8")
+    with pytest.raises(PitchevalError) as raised:
+        run_files.read(path)
+    assert str(raised.value).startswith(f"{path}:3")
+    assert reason in str(raised.value)
+    assert len(str(raised.value).splitlines()) == 1
+
+
+@fuzz
+@given(st.data())
+def test_a_damaged_one_is_read_or_told_of_in_one_line(tmp_path: Path, data: st.DataObject) -> None:
+    path = written(tmp_path, RECORD, FAILED)
+    text = data.draw(damaged_text(path.read_text(encoding="utf-8")))
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    try:
+        run_files.read(path)
+    except PitchevalError as error:
+        complaint = str(error)
+    else:
+        complaint = ""
+    assert len(complaint.splitlines()) <= 1
+
+
+def test_what_cannot_be_written_stops_no_test(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("a file where the folder should be", encoding="utf-8")
+    journal = Journal(tmp_path, RUN_ID, RUN_ID)
+    for _ in range(2):
+        journal.append(RECORD.to_dict())
+    journal.close(remove=True)
+    assert journal.problem is not None
+    assert journal.problem.startswith("the journal could not be written: ")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is full")
+def test_a_disk_that_is_full_stops_no_test(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, RUN_ID, RUN_ID)
+    journal.path.parent.mkdir()
+    journal.path.symlink_to("/dev/full")
+    for _ in range(2):
+        journal.append(RECORD.to_dict())
+    journal.close(remove=True)
+    assert journal.problem is not None
+    assert "No space left" in journal.problem
