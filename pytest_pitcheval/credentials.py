@@ -1,12 +1,48 @@
-"""What is secret about a tracker: in its URI, in the environment, and as it goes over the wire."""
+"""What is secret: credentials by their names, in the environment, in a tracker's URI; and texts without them."""
 
 from __future__ import annotations
 
 import base64
+import functools
 import os
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from pytest_pitcheval.lm.language_models import is_secret_name
+_SECRET_NAME = re.compile(r"(api_?key|access_?key|token|secret|password)s?$", re.IGNORECASE)
+_SHORTEST_SECRET = 8
+
+
+@functools.cache
+def is_secret_name(name: str) -> bool:
+    """Whether a setting or environment variable of this name holds a credential."""
+    return bool(_SECRET_NAME.search(name))
+
+
+def secret_values(values: Mapping[str, Any]) -> set[str]:
+    """Those of ``values`` that are credentials by their name."""
+    return {str(values[name]) for name in values if is_secret_name(name) and values[name]}
+
+
+def secrets(arguments: Iterable[Mapping[str, Any]], seen: Iterable[str]) -> tuple[str, ...]:
+    """The credentials of the environment, of the ``arguments`` of LMs, and those ``seen`` in use, longest first."""
+    known = {*seen, *secret_values(os.environ)}.union(*map(secret_values, arguments))
+    hidden = (value for value in known if len(value) >= _SHORTEST_SECRET or ":" in value)  # user:password is no word
+    return tuple(sorted(hidden, key=len, reverse=True))
+
+
+def redact(value: Any, secrets: Iterable[str]) -> Any:
+    """``value`` (plain types) with every secret in its strings replaced by ``***``."""
+    if isinstance(value, str):
+        for secret in secrets:
+            value = value.replace(secret, "***")
+        return value
+    if isinstance(value, dict):
+        return {redact(key, secrets): redact(item, secrets) for key, item in value.items()}
+    if isinstance(value, list):
+        return [redact(item, secrets) for item in value]
+    return value
 
 
 def in_uri(uri: str | None) -> set[str]:

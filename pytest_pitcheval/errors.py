@@ -44,3 +44,11 @@ class Ambiguous(PitchevalError):
 
 class ReplayMiss(PitchevalError):
     """A replayed rollout asked for an LM call that its first run did not leave in DSPy's cache."""
+
+
+def one_line(error: object) -> str:
+    """An exception as ``Type: message`` (ours: the message), or a text, on one line of at most 300 characters."""
+    ours = isinstance(error, (str, PitchevalError))
+    text = str(error) if ours else f"{type(error).__name__}: {error}"
+    line = " ".join(text.split())
+    return line if len(line) <= 300 else line[:299] + "…"

@@ -13,8 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pytest_pitcheval.errors import MarkerError
-from pytest_pitcheval.rollouts.program_and_metric import one_line
+from pytest_pitcheval.errors import MarkerError, one_line
 
 T = TypeVar("T")
 Place = str

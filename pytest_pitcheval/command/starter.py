@@ -15,9 +15,8 @@ from typing import Any
 from pytest_pitcheval import files
 from pytest_pitcheval.command import starter_files
 from pytest_pitcheval.command.starter_files import EXAMPLES, Starter
-from pytest_pitcheval.errors import PitchevalError
+from pytest_pitcheval.errors import PitchevalError, one_line
 from pytest_pitcheval.reports.terminal import Line
-from pytest_pitcheval.rollouts.program_and_metric import one_line
 from pytest_pitcheval.settings.settings import Settings
 
 _THOUGHTS = "reasoning"

@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from pytest_pitcheval.credentials import redact
 from pytest_pitcheval.errors import CompileFailed, MarkerError, MetricFailed, PitchevalError
 from pytest_pitcheval.evaluation.running_test import RunningTest
 from pytest_pitcheval.ownership import uses_lm
 from pytest_pitcheval.reports import junit, repeating
-from pytest_pitcheval.results.records import Record, plain, redact
+from pytest_pitcheval.results.plain import plain
+from pytest_pitcheval.results.records import Record
 from pytest_pitcheval.rollouts.program_and_metric import is_lm_error
 from pytest_pitcheval.session.session import RUNNING, Session
 

@@ -11,12 +11,12 @@ import pytest
 from pytest_pitcheval.collection.markers import Evaluation, parse_evaluation
 from pytest_pitcheval.collection.parametrization import optimization_of
 from pytest_pitcheval.collection.rows import Row
-from pytest_pitcheval.errors import MarkerError
+from pytest_pitcheval.errors import MarkerError, one_line
 from pytest_pitcheval.names import EXAMPLE, GENERATOR, JUDGE
 from pytest_pitcheval.programs.identities import example_identity
-from pytest_pitcheval.results.records import Collected, Record, Status, Usage, function_of, plain, total
+from pytest_pitcheval.results.plain import plain
+from pytest_pitcheval.results.records import Collected, Record, Status, Usage, function_of, total
 from pytest_pitcheval.results.score import Score
-from pytest_pitcheval.rollouts.program_and_metric import one_line
 from pytest_pitcheval.rollouts.rollout import Generator, RolloutRun
 from pytest_pitcheval.rollouts.rollout_id import RolloutId
 from pytest_pitcheval.rollouts.scopes import Answers, RolloutScope

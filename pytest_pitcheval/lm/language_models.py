@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import functools
-import os
-import re
-from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from pytest_pitcheval.credentials import is_secret_name
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.lm import local_lm
 from pytest_pitcheval.names import GENERATOR, JUDGE
@@ -15,9 +12,6 @@ from pytest_pitcheval.settings.settings import ModelSettings
 
 if TYPE_CHECKING:
     from pytest_pitcheval.session.session import Session
-
-_SECRET_NAME = re.compile(r"(api_?key|access_?key|token|secret|password)s?$", re.IGNORECASE)
-_SHORTEST_SECRET = 8
 
 
 def make_lm(settings: ModelSettings, role: str, session: Session) -> Any:
@@ -76,22 +70,3 @@ def describe_lm(lm: Any) -> dict[str, Any]:
     kwargs = getattr(lm, "kwargs", None) or {}
     kept = {k: v for k, v in kwargs.items() if not is_secret_name(k) and k not in ("api_base", "base_url", "timeout")}
     return {"model": str(getattr(lm, "model", type(lm).__name__)), **kept}
-
-
-@functools.cache
-def is_secret_name(name: str) -> bool:
-    """Whether a setting or environment variable of this name holds a credential."""
-    return bool(_SECRET_NAME.search(name))
-
-
-def secret_values(values: Mapping[str, Any]) -> set[str]:
-    """Those of ``values`` that are credentials by their name."""
-    return {str(values[name]) for name in values if is_secret_name(name) and values[name]}
-
-
-def secrets(generator: ModelSettings, evaluator: ModelSettings, seen: Iterable[str]) -> tuple[str, ...]:
-    """The credentials of the environment, of the models' settings, and those ``seen`` in use, longest first."""
-    known = {*seen, *secret_values(os.environ)}
-    known |= secret_values(generator.arguments) | secret_values(evaluator.arguments)
-    hidden = (value for value in known if len(value) >= _SHORTEST_SECRET or ":" in value)  # user:password is no word
-    return tuple(sorted(hidden, key=len, reverse=True))

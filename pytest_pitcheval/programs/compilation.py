@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_pitcheval import files
-from pytest_pitcheval.errors import CompileFailed, PitchevalError, PitchevalWarning
+from pytest_pitcheval.errors import CompileFailed, PitchevalError, PitchevalWarning, one_line
 from pytest_pitcheval.lm.language_models import describe_lm
 from pytest_pitcheval.programs.fingerprints import fingerprint
 from pytest_pitcheval.programs.optimization import Ingredients, compile_program, import_optimizer
 from pytest_pitcheval.programs.program_files import is_storable, load_program, program_state
-from pytest_pitcheval.results.records import plain
-from pytest_pitcheval.rollouts.program_and_metric import one_line
+from pytest_pitcheval.results.plain import plain
 from pytest_pitcheval.rollouts.scopes import Scope
 from pytest_pitcheval.settings.methods import Optimization
 

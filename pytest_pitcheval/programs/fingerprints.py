@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pytest_pitcheval.results.records import plain
+from pytest_pitcheval.results.plain import plain
 
 _DEPTH = 4
 _OWN = __name__.partition(".")[0]

@@ -10,7 +10,7 @@ from typing import Any
 
 from pytest_pitcheval import files
 from pytest_pitcheval.errors import PitchevalError
-from pytest_pitcheval.results.records import plain
+from pytest_pitcheval.results.plain import plain
 from pytest_pitcheval.settings.methods import BASELINE, Optimization
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
@@ -17,48 +16,6 @@ PARTS = (GENERATOR, JUDGE)
 
 FINITE: Any = {"allow_inf_nan": False}
 """How pydantic reads a dataclass from a file: a whole number beyond all floats would be an infinite one."""
-
-
-def plain(value: Any) -> Any:
-    """``value`` as JSON types only; what has no such form becomes its ``str()``, and NaN and infinities None."""
-    kind = type(value)
-    if kind is str and value.isascii():  # as most there is
-        return value
-    if kind is dict:
-        return {plain(str(key)): plain(item) for key, item in value.items()}
-    if value is None or kind is bool or kind is int:
-        return value
-    if isinstance(value, str):
-        return str.__str__(value).encode("utf-8", "replace").decode("utf-8")  # of an enum its value
-    if isinstance(value, int):
-        return int(value)
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {plain(str(key)): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [plain(item) for item in value]
-    return _plain_object(value)
-
-
-def _plain_object(value: Any) -> Any:
-    for method in ("model_dump", "toDict", "tolist"):  # pydantic, dspy.Example, numpy
-        if callable(convert := getattr(value, method, None)) and not isinstance(value, type):
-            return plain(convert())
-    return plain(str(value))
-
-
-def redact(value: Any, secrets: Iterable[str]) -> Any:
-    """``value`` (plain types) with every secret in its strings replaced by ``***``."""
-    if isinstance(value, str):
-        for secret in secrets:
-            value = value.replace(secret, "***")
-        return value
-    if isinstance(value, dict):
-        return {redact(key, secrets): redact(item, secrets) for key, item in value.items()}
-    if isinstance(value, list):
-        return [redact(item, secrets) for item in value]
-    return value
 
 
 @dataclasses.dataclass(frozen=True)

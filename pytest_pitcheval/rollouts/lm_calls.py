@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import dspy
 from dspy.utils.callback import ACTIVE_CALL_ID, BaseCallback
 
+from pytest_pitcheval.credentials import secret_values
 from pytest_pitcheval.errors import Ambiguous
 from pytest_pitcheval.lm.failures import backoff, is_race, is_rate_limited, retry_after
-from pytest_pitcheval.lm.language_models import secret_values
 from pytest_pitcheval.lm.patient_lm import attempt, goes_on
 from pytest_pitcheval.names import GENERATOR
 from pytest_pitcheval.results.records import Usage

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from pytest_pitcheval.errors import LMCallFailed, MetricFailed, PitchevalError
+from pytest_pitcheval.errors import LMCallFailed, MetricFailed, one_line
 from pytest_pitcheval.rollouts.scopes import RolloutScope, Scope
 
 _CLIENT_LIBRARIES = {"litellm", "openai", "anthropic", "httpx", "httpcore", "requests", "urllib3", "aiohttp"}
@@ -34,14 +34,6 @@ def is_lm_error(error: BaseException | None) -> bool:
             return True
         error = error.__cause__
     return False
-
-
-def one_line(error: object) -> str:
-    """An exception as ``Type: message`` (ours: the message), or a text, on one line of at most 300 characters."""
-    ours = isinstance(error, (str, PitchevalError))
-    text = str(error) if ours else f"{type(error).__name__}: {error}"
-    line = " ".join(text.split())
-    return line if len(line) <= 300 else line[:299] + "…"
 
 
 def predict(program: Callable[..., Any], inputs: Mapping[str, Any], scope: Scope) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from pytest_pitcheval import files
+from pytest_pitcheval.credentials import redact
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.evaluation.outcomes import how_to_repeat
 from pytest_pitcheval.reports import junit
@@ -18,7 +19,7 @@ from pytest_pitcheval.results import summaries
 from pytest_pitcheval.results.baselines import Key, measure
 from pytest_pitcheval.results.decisions import Decision, Outcome, Terms, decide
 from pytest_pitcheval.results.gates import GateResult
-from pytest_pitcheval.results.records import Collected, function_of, redact
+from pytest_pitcheval.results.records import Collected, function_of
 from pytest_pitcheval.results.summaries import Missing
 from pytest_pitcheval.rollouts.rollout_id import session_timestamp
 from pytest_pitcheval.session.session import Session

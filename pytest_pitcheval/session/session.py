@@ -211,11 +211,11 @@ class Session:
     def secrets(self) -> tuple[str, ...]:
         """The credentials that must appear in no report and no file, longest first."""
         from pytest_pitcheval import credentials
-        from pytest_pitcheval.lm.language_models import secrets
 
         of_tracker = credentials.in_uri(self.settings.mlflow.uri)
         seen = {*(self._rollouts.callback.keys if self._rollouts else ()), *of_tracker}
-        return secrets(self.settings.generator, self.settings.evaluator, seen)
+        models = (self.settings.generator.arguments, self.settings.evaluator.arguments)
+        return credentials.secrets(models, seen)
 
     @property
     def outbox(self) -> Outbox:

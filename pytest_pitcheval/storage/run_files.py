@@ -15,7 +15,8 @@ from pytest_pitcheval.results.baselines import Key
 from pytest_pitcheval.results.comparison import Comparison
 from pytest_pitcheval.results.decisions import Decision, Outcome
 from pytest_pitcheval.results.gates import GateResult
-from pytest_pitcheval.results.records import FINITE, PARTS, Collected, Record, plain
+from pytest_pitcheval.results.plain import plain
+from pytest_pitcheval.results.records import FINITE, PARTS, Collected, Record
 from pytest_pitcheval.results.summaries import Missing
 
 SCHEMA_VERSION = 1

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pytest_pitcheval.credentials import hide
-from pytest_pitcheval.rollouts.program_and_metric import one_line
+from pytest_pitcheval.errors import one_line
 from pytest_pitcheval.tracking.mlflow_client import Target
 
 PREPARE: Mapping[str, Any] = {"prepare": True}

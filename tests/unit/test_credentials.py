@@ -7,8 +7,7 @@ import base64
 import pytest
 
 from pytest_pitcheval import credentials
-from pytest_pitcheval.lm import language_models
-from pytest_pitcheval.settings.settings import ModelSettings
+from pytest_pitcheval.credentials import redact
 
 
 @pytest.mark.parametrize(
@@ -48,7 +47,15 @@ def test_what_a_server_is_shown_is_secret(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_short_password_is_kept_out_of_reports_with_its_user() -> None:
     """Alone it may be a word of any text."""
-    model = ModelSettings(None, 1.0, {})
-    found = language_models.secrets(model, model, credentials.in_uri("http://ada:pw@host"))
+    found = credentials.secrets([], credentials.in_uri("http://ada:pw@host"))
     assert "ada:pw" in found
     assert "pw" not in found
+
+
+def test_redacts_keys_and_values_at_any_depth() -> None:
+    value = {"sk-one": ["a sk-one b sk-two", 3, None, {"x": "sk-two"}]}
+    assert redact(value, ("sk-one", "sk-two")) == {"***": ["a *** b ***", 3, None, {"x": "***"}]}
+
+
+def test_redacts_nothing_without_secrets() -> None:
+    assert redact({"a": ["b"]}, ()) == {"a": ["b"]}

@@ -42,3 +42,8 @@ def test_the_public_names_are_there_when_they_are_asked_for() -> None:
         assert name in dir(pytest_pitcheval)
     with pytest.raises(AttributeError, match="no attribute 'Scores'"):
         pytest_pitcheval.Scores  # noqa: B018
+
+
+def test_the_process_that_talks_to_mlflow_needs_neither_pytest_nor_lms() -> None:
+    imported = imported_with("tracking.child")
+    assert not imported & (HEAVY | {"pytest", f"{PACKAGE}.options", f"{PACKAGE}.lm"})

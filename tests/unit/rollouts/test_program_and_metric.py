@@ -17,7 +17,6 @@ from pytest_pitcheval.rollouts.program_and_metric import (
     as_number,
     is_lm_error,
     judge,
-    one_line,
     predict,
     read_verdict,
 )
@@ -115,25 +114,6 @@ def test_no_verdict(result: Any) -> None:
 )
 def test_is_lm_error(error: Exception | None, expected: bool) -> None:
     assert is_lm_error(error) is expected
-
-
-@pytest.mark.parametrize(
-    ("error", "line"),
-    [
-        (ValueError("a\n  b"), "ValueError: a b"),
-        (KeyError("a"), "KeyError: 'a'"),
-        (StaleAnswer("ours\nalone"), "ours alone"),
-        ("a text", "a text"),
-        (ValueError(), "ValueError:"),
-    ],
-)
-def test_one_line(error: object, line: str) -> None:
-    assert one_line(error) == line
-
-
-def test_one_line_is_at_most_300_characters() -> None:
-    assert len(one_line("x" * 300)) == 300
-    assert one_line("x" * 301) == "x" * 299 + "\u2026"
 
 
 def test_predict_returns_what_the_program_returns() -> None:
