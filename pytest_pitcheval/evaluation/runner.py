@@ -140,7 +140,10 @@ class Runner:
         if self._log is not None and self._log.is_suspect(item.nodeid):
             return None
         test = self._new(item, 1)
-        test.make_example()
+        try:
+            test.make_example()
+        except Exception:
+            return None  # it is the coming test's own error, and raised again when that runs
         self._ahead[item.nodeid] = test
         return test
 

@@ -14,7 +14,7 @@ from pytest_pitcheval.programs.fingerprints import fingerprint
 
 def as_example(row: Row) -> Any:
     """The ``dspy.Example`` of a row, with its inputs marked."""
-    example = row.source if row.source is not None else dspy.Example(**row.values)
+    example = row.source if row.source is not None else dspy.Example(dict(row.values))
     return example.with_inputs(*row.inputs)
 
 

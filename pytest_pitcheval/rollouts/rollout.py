@@ -99,7 +99,7 @@ class RolloutRun:
         """The program's answer to the example. Raises as `program_and_metric.predict`."""
         __tracebackhide__ = True
         settings = dspy_settings(generator.lm)
-        inputs = dict(example.inputs().items())  # toDict would make dicts of pydantic models
+        inputs = dict(example.inputs().items(include_dspy=True))  # toDict would make dicts of pydantic models
         with self._timed(), rollouts.entered(self.scope, GENERATOR, **settings):
             try:
                 return _past_races(lambda: program_and_metric.predict(generator.program, inputs, self.scope))

@@ -139,6 +139,73 @@ def test_two(example):
         suite.run("test_data.py").result.assert_outcomes(passed=2)
 
 
+COLUMNS = ["base", "items", "keys", "inputs", "labels", "toDict", "copy", "get", "_store", "__class__", "dspy_id", ""]
+"""Names that ``dspy.Example`` has for other things."""
+
+
+class TestColumns:
+    def test_each_arrives_whatever_its_name(self, suite: Suite) -> None:
+        row = {"question": "?", **{name: f"value of {name}" for name in [*COLUMNS, "self"]}}
+        suite.write("data.jsonl", json.dumps(row) + "\n")
+        suite.write("data.json", json.dumps({"data": [row]}))
+        suite.add(
+            "conftest.py",
+            f"""
+class Echo(dspy.Module):
+    def forward(self, **inputs):
+        return dspy.Prediction(answer=inputs)
+
+
+@pytest.fixture(scope="session")
+def program():
+    return Echo()
+
+
+@pytest.fixture(scope="session")
+def metric():
+    def metric(example, pred, trace=None):
+        assert example["self"] == "value of self"
+        return float(pred.answer == {{name: example[name] for name in {COLUMNS!r}}})
+
+    return metric
+""",
+        )
+        tests = [
+            f"@pytest.mark.evaluation('data.{name}', inputs={COLUMNS!r})\ndef test_{name}(score): pass\n"
+            for name in ("jsonl", "json")
+        ]
+        suite.write("test_data.py", "\n".join(["import pytest", *tests]))
+        run = suite.run("test_data.py")
+        assert [test["score"] for test in run.tests] == [1.0, 1.0], run.text
+        assert [len(test["inputs"]) for test in run.tests] == [len(COLUMNS)] * 2
+
+    def test_an_example_that_cannot_be_copied_costs_its_own_test(self, suite: Suite) -> None:
+        suite.write("test_qa.py", UNCOPIED)
+        run = suite.run()
+        assert [test["status"] for test in run.tests] == ["passed", "passed", "error", "passed"]
+        assert run.tests[2]["error"] == "TypeError: this one is not copied"
+
+
+UNCOPIED = """
+import dspy
+import pytest
+
+
+class Alone(dspy.Example):
+    def with_inputs(self, *keys):
+        raise TypeError("this one is not copied")
+
+
+EXAMPLES = [dspy.Example(question=f"{n}?").with_inputs("question") for n in range(4)]
+EXAMPLES[2] = Alone(question="2?")
+
+
+@pytest.mark.evaluation(EXAMPLES, inputs=["question"])
+def test_qa(score):
+    assert score
+"""
+
+
 class TestIds:
     def test_from_the_row_or_its_position(self, suite: Suite) -> None:
         own: dict[str, list[Any]] = {
@@ -218,10 +285,19 @@ class TestSamples:
 FILES: dict[str, tuple[str | bytes, str]] = {
     "suffix.yaml": ("[]", ": expected a file that ends in .jsonl, .json, .csv, .parquet"),
     "empty.jsonl": ("", ": no examples in it"),
-    "line.jsonl": ('{"question": 1}\n{"question": 2\n', ":2: not JSON: Expecting ',' delimiter"),
-    "object.json": ('{"question": 1}', ":1: expected a JSON array of examples"),
+    "line.jsonl": (
+        '{"question": 1}\n{"question": 2\n',
+        ":2: not JSON: Expecting ',' delimiter; expected one object a line",
+    ),
+    "object.json": (
+        '{"question": 1}',
+        ":1: expected a JSON array of examples, an object with one such array in it, or one object a line",
+    ),
     "list.jsonl": ('{"question": 1}\n\n[2]\n', ":3: list found; expected an object with the example's fields"),
-    "field.csv": ("id,answer\na,1\n", ":2: no field 'question', which the evaluation marker names in inputs"),
+    "field.csv": (
+        "id,answer\na,1\n",
+        ":2: no field 'question', which the evaluation marker names in inputs; its fields are 'id', 'answer'",
+    ),
     "twice.jsonl": (
         '{"id": 1, "question": 1}\n{"id": "1", "question": 2}\n',
         ":2: the id '1' stands at twice.jsonl:1 already",
@@ -236,7 +312,9 @@ VALUES = {
     "3, inputs=['question']": ("evaluation marker: dataset=3: expected a path, a list of dspy.Example or a callable"),
     "[], inputs=['question']": "dataset: no examples in it",
     "[3], inputs=['question']": "dataset[0]: int found; expected an object with the example's fields",
-    "[{'q': 1}], inputs=['question']": ("dataset[0]: no field 'question', which the evaluation marker names in inputs"),
+    "[{'q': 1}], inputs=['question']": (
+        "dataset[0]: no field 'question', which the evaluation marker names in inputs; its fields are 'q'"
+    ),
     "[dspy.Example(question='?')]": "dataset[0]: the evaluation marker has no inputs=[...], nor has the example",
 }
 """Arguments of the marker, and the error."""

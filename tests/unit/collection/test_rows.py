@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,8 +23,16 @@ from pytest_pitcheval.errors import MarkerError
 few = settings(max_examples=30, deadline=None, database=None)
 
 INPUTS = ("question",)
-NO_FIELD = "no field 'question', which the evaluation marker names in inputs"
+NO_FIELD = "no field 'question', which the evaluation marker names in inputs; its fields are "
 NO_OBJECT = "found; expected an object with the example's fields"
+NO_ROWS = "expected a JSON array of examples, an object with one such array in it, or one object a line"
+A_LINE = "; expected one object a line"
+CUT = "not UTF-16-LE text: truncated data"
+GZIP_ENDS = "a.csv.gz: not gzip: Compressed file ended before the end-of-stream marker was reached"
+UNFINISHED = "Expecting property name enclosed in double quotes"
+TRAILING = "1: not JSON: Illegal trailing comma before end of array"
+if sys.version_info < (3, 13):
+    TRAILING = "2: not JSON: Expecting value"
 NO_DATASET = "expected a path, a list of dspy.Example or a callable"
 
 
@@ -73,9 +84,19 @@ BOTH = [{"id": "a", "question": "1?"}, {"id": "b", "question": "2?"}]
         ("a.csv", "id,question\na,1?\nb,2?\n"),
         ("a.csv", "\ufeffid,question\r\na,1?\r\n\r\nb,2?\r\n"),
         ("a.csv", 'id,question\na,"1?"\nb,"2?"'),
+        ("a.json", '{"id": "a", "question": "1?"}\n{"id": "b", "question": "2?"}\n'),
+        (
+            "a.json",
+            '{"version": 1, "empty": [], "data": [{"id": "a", "question": "1?"},\n{"id": "b", "question": "2?"}]}',
+        ),
+        ("a.jsonl", json.dumps(BOTH, indent=4)),
+        ("a.jsonl", '{"id": "a", "question": "1?"}\r\n{"id": "b", "question": "2?"}'.encode("utf-16")),
+        ("a.csv", "\ufeffid,question\r\na,1?\r\nb,2?\r\n".encode("utf-16-be")),
+        ("a.jsonl.gz", gzip.compress(b'{"id": "a", "question": "1?"}\n{"id": "b", "question": "2?"}\n')),
+        ("a.CSV.GZ", gzip.compress(b"id,question\na,1?\nb,2?\n")),
     ],
 )
-def test_reads_a_file(load: Callable[..., list[Row]], name: str, content: str) -> None:
+def test_reads_a_file(load: Callable[..., list[Row]], name: str, content: str | bytes) -> None:
     rows = load(name, content)
     assert values(rows) == BOTH
     assert [(row.id, row.inputs) for row in rows] == [("a", INPUTS), ("b", INPUTS)]
@@ -125,18 +146,18 @@ def test_ids(load: Callable[..., list[Row]], own: list[Any], ids: list[str]) -> 
         ("a.csv", "id,question\n", "a.csv: no examples in it"),
         ("a.txt", "?", "a.txt: expected a file that ends in .jsonl, .json, .csv, .parquet"),
         ("a", "?", "a: expected a file that ends in .jsonl, .json, .csv, .parquet"),
-        ("a.jsonl", '{"question": 1}\n\n{"question": \n', "a.jsonl:3: not JSON: Expecting value"),
-        ("a.jsonl", '{"question": 1\n{"question": 2}\n', "a.jsonl:1: not JSON: Expecting ',' delimiter"),
-        ("a.jsonl", '{"question": 1} {"question": 2}\n', "a.jsonl:1: not JSON: Extra data"),
+        ("a.jsonl", '{"question": 1}\n\n{"question": \n', f"a.jsonl:3: not JSON: Expecting value{A_LINE}"),
+        ("a.jsonl", '{"question": 1\n{"question": 2}\n', f"a.jsonl:1: not JSON: Expecting ',' delimiter{A_LINE}"),
+        ("a.jsonl", '{"question": 1} {"question": 2}\n', f"a.jsonl:1: not JSON: Extra data{A_LINE}"),
         ("a.jsonl", '{"question": 1}\n["question"]\n', f"a.jsonl:2: list {NO_OBJECT}"),
         ("a.jsonl", '"question"', f"a.jsonl:1: str {NO_OBJECT}"),
-        ("a.json", "{}", "a.json:1: expected a JSON array of examples"),
-        ("a.json", '"[]"', "a.json:1: expected a JSON array of examples"),
+        ("a.json", "{}", f"a.json:1: {NO_ROWS}"),
+        ("a.json", '"[]"', f"a.json:1: {NO_ROWS}"),
         ("a.json", '[\n{"question": 1},\n{"question" 2}]', "a.json:3: not JSON: Expecting ':' delimiter"),
         ("a.json", '[{"question": 1},\n\n3]', f"a.json:3: int {NO_OBJECT}"),
-        ("a.json", '[\n{"id": "[",\n"question": 1},\n{\n"id": 2}]', f"a.json:4: {NO_FIELD}"),
-        ("a.jsonl", '{"question": 1}\n{"answer": 1}', f"a.jsonl:2: {NO_FIELD}"),
-        ("a.csv", "id,answer\na,1\n", f"a.csv:2: {NO_FIELD}"),
+        ("a.json", '[\n{"id": "[",\n"question": 1},\n{\n"id": 2}]', f"a.json:4: {NO_FIELD}'id'"),
+        ("a.jsonl", '{"question": 1}\n{"answer": 1}', f"a.jsonl:2: {NO_FIELD}'answer'"),
+        ("a.csv", "id,answer\na,1\n", f"a.csv:2: {NO_FIELD}'id', 'answer'"),
         ("a.csv", "id,question\na\n", "a.csv:2: expected 2 columns"),
         ("a.csv", "id,question\na,1?\nb,2?,3?\n", "a.csv:3: expected 2 columns"),
         ("a.csv", "id,question\n\n\na\n", "a.csv:4: expected 2 columns"),
@@ -147,6 +168,14 @@ def test_ids(load: Callable[..., list[Row]], own: list[Any], ids: list[str]) -> 
         ("a.jsonl", '{"id": 1, "question": 1}\n{"question": 2}', "a.jsonl:2: the id '1' stands at a.jsonl:1 already"),
         ("a.jsonl", b'{"question": 1}\n"caf\xe9"\n', "a.jsonl:2: not UTF-8 text: invalid continuation byte"),
         ("a.csv", b"question\n1\ncaf\xe9\n", "a.csv:3: not UTF-8 text: invalid continuation byte"),
+        ("a.json", '{"a": [{"question": 1}], "b": [{"question": 1}]}', f"a.json:1: {NO_ROWS}"),
+        ("a.json", '{"rows":\n [{"question": 1},\n  {"answer": 2}]}', f"a.json:3: {NO_FIELD}'answer'"),
+        ("a.json", '[{"question": 1},\n]', f"a.json:{TRAILING}"),
+        ("a.jsonl", '{\n"question": 1}\n', f"a.jsonl:1: not JSON: {UNFINISHED}{A_LINE}"),
+        ("a.csv", "id;question\na;1\n", f"a.csv:2: {NO_FIELD}'id;question'"),
+        ("a.csv", "question,id,question\n1,a,2\n", "a.csv:1: the column 'question' stands there twice"),
+        ("a.jsonl", '{"question": 1}\n{"qu\xe9": 1}'.encode("utf-16")[:-1], f"a.jsonl:2: {CUT}"),
+        ("a.csv.gz", gzip.compress(b"id,question\na,1?\n")[:-9], GZIP_ENDS),
         ("a.json", b'["\xff"]', "a.json:1: not UTF-8 text: invalid start byte"),
     ],
 )  # fmt: skip
@@ -156,6 +185,31 @@ def test_a_file_that_cannot_be_used(
     with pytest.raises(MarkerError) as raised:
         load(name, content)
     assert str(raised.value) == message
+
+
+def test_a_cell_has_no_limit(load: Callable[..., list[Row]]) -> None:
+    """Retrieved documents are longer than the csv module's own limit, which other code may rely on."""
+    before = csv.field_size_limit()
+    [row] = load("a.csv", f'question\n"{"x" * 200_000}"\n')
+    assert len(row.values["question"]) == 200_000
+    assert csv.field_size_limit() == before
+
+
+def test_an_example_that_cannot_be_read_is_one_line() -> None:
+    class Broken(Example):
+        def toDict(self) -> dict[str, Any]:
+            raise LookupError("gone")
+
+    with pytest.raises(MarkerError, match=r"^dataset\[1\]: its toDict\(\) raised LookupError: gone$"):
+        load_rows([Example("question", question=1), Broken()], INPUTS, Path())
+
+
+def test_what_dspy_adds_to_examples_is_no_field() -> None:
+    """``dspy.datasets`` puts a new random ID into each example of each process."""
+    [row] = load_rows([Example("question", question=1, dspy_uuid="6f1c", dspy_split="train")], (), Path())
+    assert dict(row.values) == {"question": 1}
+    [row] = load_rows([{"question": 1, "dspy_uuid": "6f1c"}], INPUTS, Path())
+    assert dict(row.values) == {"question": 1, "dspy_uuid": "6f1c"}
 
 
 def test_the_line_of_a_byte_far_down_in_a_file(load: Callable[..., list[Row]]) -> None:
@@ -235,7 +289,7 @@ def failing() -> list[dict[str, Any]]:
         (None, INPUTS, f"evaluation marker: dataset=None: {NO_DATASET}"),
         ({"a": 1}, INPUTS, f"evaluation marker: dataset={{'a': 1}}: {NO_DATASET}"),
         ([*BOTH, "x"], INPUTS, f"dataset[2]: str {NO_OBJECT}"),
-        ([{"a": 1}], INPUTS, f"dataset[0]: {NO_FIELD}"),
+        ([{"a": 1}], INPUTS, f"dataset[0]: {NO_FIELD}'a'"),
         (BOTH, (), "dataset[0]: the evaluation marker has no inputs=[...], nor has the example"),
         ([Example(question="?")], (), "dataset[0]: the evaluation marker has no inputs=[...], nor has the example"),
         ([*BOTH, BOTH[0]], INPUTS, "dataset[2]: the id 'a' stands at dataset[0] already"),
