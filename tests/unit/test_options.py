@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pytest_pitcheval.options import INI_ONLY, LM_ARGUMENTS, OPTIONS, PREFIX
+import pytest
+
+from pytest_pitcheval.options import INI_ONLY, LM_ARGUMENTS, OPTIONS
 from pytest_pitcheval.settings.parsers import PARSERS
 
 PROMISED = [
@@ -36,9 +38,12 @@ def test_no_two_options_share_a_name() -> None:
     assert len(set(names)) == len(names)
 
 
-def test_every_dest_is_our_own() -> None:
+def test_every_dest_is_our_own(pytestconfig: pytest.Config) -> None:
     """A second plugin with the same one would stop every pytest start."""
-    assert all(option.dest.startswith(PREFIX) for option in OPTIONS)
+    registered = vars(pytestconfig.option)
+    for option in OPTIONS:
+        assert f"pitcheval_{option.name}" in registered
+        assert option.name not in registered
 
 
 def test_options_beyond_the_first_ones_say_whose_they_are() -> None:

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -94,10 +95,29 @@ def test_what_has_begun_cannot_be_cancelled_but_can_give_its_slot_up(pool: Pool,
 def test_a_caller_gets_a_slot_in_its_turn(pool: Pool, work: Work) -> None:
     submit(pool, work, 1, 2, 4)
     work.wait_for(1, 2)
+    waiting = threading.Thread(target=call, args=(pool, work, 3))
+    waiting.start()
+    wait_until(lambda: pool.queued == 2)
     work.end(1)
-    with pool.slot((3,)):
-        assert 4 not in work.begun or work.begun.index(4) >= 2
-        assert pool.in_flight <= 2
+    work.wait_for(1, 2, 3)
+    submit(pool, work, 5)
+    assert pool.in_flight == 2
+    work.end(3)
+    waiting.join(PATIENCE)
+    work.wait_for(1, 2, 3, 4)
+
+
+def call(pool: Pool, work: Work, number: int) -> None:
+    """Do a piece of work in the calling thread."""
+    with pool.slot((number,)):
+        work.piece(number)
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not happened():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.005)
 
 
 def test_a_free_slot_is_taken_at_once_unless_somebody_waits(pool: Pool, work: Work) -> None:

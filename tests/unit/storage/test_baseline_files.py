@@ -1,22 +1,17 @@
-"""Baseline files: written by one process at a time."""
+"""Baseline files: what an update writes, keeps and leaves alone."""
 
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from pytest_pitcheval.errors import PitchevalError
-from pytest_pitcheval.results import baselines
 from pytest_pitcheval.results.baselines import Baseline, Key, Measurement, Measurements
 from pytest_pitcheval.storage import baseline_files
 
 KEY = ("t.py::test", "none")
-PROCESSES, UPDATES = 4, 5
 
 
 def measured(*names: str, score: float = 0.5) -> Baseline:
@@ -89,31 +84,3 @@ def test_a_link_stays_one_and_what_it_names_is_written(path: Path, locks: Path, 
     baseline_files.update(path, locks, measured("e1"), nothing_gone)
     assert link.is_symlink()
     assert baseline_files.read(link) == baseline_files.read(path) == measured("e0", "e1")
-
-
-WRITER = """
-import sys
-from pathlib import Path
-from pytest_pitcheval.storage.baseline_files import update
-from pytest_pitcheval.results.baselines import Measurement, Measurements
-
-path, locks, process, updates = sys.argv[1:]
-for number in range(int(updates)):
-    group = Measurements({f"e{process}-{number}": Measurement((0.5,))})
-    update(Path(path), Path(locks), {("t.py::test", "none"): group}, lambda key, name: False)
-"""
-
-
-def test_several_processes_lose_nothing_and_readers_never_see_a_part(path: Path, locks: Path) -> None:
-    arguments = [sys.executable, "-c", WRITER, str(path), str(locks)]
-    writers = [subprocess.Popen([*arguments, str(number), str(UPDATES)]) for number in range(PROCESSES)]
-    seen = 0
-    while any(writer.poll() is None for writer in writers):
-        if path.exists():
-            now = len(baseline_files.read(path)[KEY].examples)
-            assert now >= seen
-            seen = now
-        time.sleep(0.002)
-    assert [writer.returncode for writer in writers] == [0] * PROCESSES
-    assert baseline_files.read(path) == measured(*(f"e{p}-{n}" for p in range(PROCESSES) for n in range(UPDATES)))
-    assert path.read_text(encoding="utf-8") == baselines.to_text(baseline_files.read(path))

@@ -80,10 +80,8 @@ def test_drip_answers_its_headers_at_once_and_then_a_byte_now_and_then() -> None
     with Tracker("drip", pause=0.1) as tracker, closing(connect(tracker)) as connection:
         connection.request("GET", "/")
         response = connection.getresponse()
-        started = time.monotonic()
         assert response.status == 200
         assert response.read(4) == b"    "
-        assert 0.25 < time.monotonic() - started < PATIENCE
 
 
 def test_drip_waits_long_between_bytes() -> None:
@@ -196,9 +194,7 @@ def test_healthy_passes_chunks_on() -> None:
 
 def test_slow_passes_on_after_a_pause(behind: OpenAIServer) -> None:
     with tracker_of("slow", behind, pause=0.2) as tracker:
-        started = time.monotonic()
         assert ask(tracker).status == 200
-        assert 0.2 <= time.monotonic() - started < PATIENCE
 
 
 def test_slow_does_not_answer_at_once(behind: OpenAIServer) -> None:
@@ -235,17 +231,18 @@ def test_another_tracker_comes_back_on_the_port(behind: OpenAIServer) -> None:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "refuse"])
-def test_closing_is_quick_and_leaves_nothing(
+def test_closing_waits_for_nobody_and_leaves_nothing(
     kind: Kind, behind: OpenAIServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    tracker = tracker_of(kind, behind)
+    tracker = tracker_of(kind, behind, pause=10 * PATIENCE if kind in ("drip", "slow") else None)
     with closing(connect(tracker)) as idle, closing(connect(tracker)) as busy:
         idle.connect()
         busy.request("GET", "/v1/models")
         wait_until(lambda: tracker.requests == 1)
-        started = time.monotonic()
-        tracker.close()
-        assert time.monotonic() - started < 1
+        closing_it = threading.Thread(target=tracker.close, daemon=True)
+        closing_it.start()
+        closing_it.join(PATIENCE)
+        assert not closing_it.is_alive(), "it waits for nobody"
     assert caplog.messages == []
     assert f"tracker {kind}" not in [thread.name for thread in threading.enumerate()]
     with pytest.raises(ConnectionRefusedError):

@@ -54,7 +54,7 @@ def test_hostile_text_adds_no_element_and_no_script() -> None:
     assert data(page.render(hostile()))["examples"][0]["inputs"] == {HOSTILE: HOSTILE}
 
 
-@settings(max_examples=200, deadline=None, database=None)
+@settings(max_examples=60, deadline=None, database=None)
 @given(st.recursive(st.text(st.characters(exclude_categories=["Cs"])) | st.floats(0, 1) | st.none(), st.lists))
 def test_what_is_embedded_is_read_back(value: Any) -> None:
     text = page.embedded(value)
