@@ -78,8 +78,9 @@ def test_wherever_it_was_cut_off_the_whole_lines_are_read(tmp_path: Path) -> Non
     path = written(tmp_path, RECORD, FAILED)
     data = path.read_bytes()
     ends = [position for position, byte in enumerate(data) if byte == ord("\n")]
-    odd = [position for position, byte in enumerate(data) if byte > 127]
-    for length in sorted({*range(ends[0] + 1, len(data), 17), *ends, *(end + 1 for end in ends[:-1]), *odd}):
+    places = {*range(0, len(data), 17), *ends, *(end + 1 for end in ends)}
+    places |= {position for position, byte in enumerate(data) if byte > 127}
+    for length in (place for place in sorted(places) if ends[0] < place < len(data)):
         path.write_bytes(data[:length])
         assert len(run_files.read(path).outcome.records) == (length > ends[1])
 
