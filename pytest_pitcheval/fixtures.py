@@ -73,14 +73,15 @@ def evaluator_lm(pytestconfig: pytest.Config, request: pytest.FixtureRequest) ->
     from pytest_pitcheval.state import get_session
 
     session = get_session(pytestconfig)
-    if session.settings.evaluator.model is None:  # the user's own generator_lm, and no model named
-        return request.getfixturevalue("generator_lm").copy(temperature=session.settings.evaluator.temperature)
+    settings = session.process.settings.evaluator
+    if settings.model is None:  # the user's own generator_lm, and no model named
+        return request.getfixturevalue("generator_lm").copy(temperature=settings.temperature)
     return session.make_lm("evaluator")
 
 
 @pytest.fixture
 def _pitcheval_test(request: pytest.FixtureRequest) -> RunningTest:
-    from pytest_pitcheval.session.session import RUNNING
+    from pytest_pitcheval.evaluation.running_test import RUNNING
 
     running: RunningTest = request.node.stash[RUNNING]
     return running
@@ -115,9 +116,9 @@ def optimization(_pitcheval_test: RunningTest) -> Optimization:
 @pytest.fixture
 def _dspy_settings(_pitcheval_test: RunningTest, pytestconfig: pytest.Config, generator_lm: Any) -> Iterator[None]:
     from pytest_pitcheval.lm.language_models import dspy_settings
-    from pytest_pitcheval.state import get_session
+    from pytest_pitcheval.state import get_runner
 
-    with get_session(pytestconfig).rollouts.entered(_pitcheval_test.scope, **dspy_settings(generator_lm)):
+    with get_runner(pytestconfig).rollouts.entered(_pitcheval_test.scope, **dspy_settings(generator_lm)):
         yield
 
 
@@ -135,8 +136,9 @@ def compiled_program(
     """
     __tracebackhide__ = True
     from pytest_pitcheval.evaluation.compiled_programs import compiled_for
+    from pytest_pitcheval.state import get_runner
 
-    _pitcheval_test.program = compiled_for(request, optimization, program)
+    _pitcheval_test.program = compiled_for(get_runner(request.config), request, optimization, program)
     return _pitcheval_test.program
 
 
@@ -147,8 +149,9 @@ def prediction(
     """What the compiled program answers to the example, asked afresh."""
     __tracebackhide__ = True
     from pytest_pitcheval.evaluation.scoring import predict_example
+    from pytest_pitcheval.state import get_runner
 
-    return predict_example(request, _pitcheval_test, compiled_program, example)
+    return predict_example(get_runner(request.config), request, _pitcheval_test, compiled_program, example)
 
 
 @pytest.fixture
@@ -166,8 +169,9 @@ def score(
     """
     __tracebackhide__ = True
     from pytest_pitcheval.evaluation.scoring import score_example
+    from pytest_pitcheval.state import get_runner
 
-    return score_example(request, _pitcheval_test, example, prediction, metric, evaluator_lm)
+    return score_example(get_runner(request.config), request, _pitcheval_test, example, prediction, metric, evaluator_lm)
 
 
 @pytest.fixture
@@ -179,5 +183,6 @@ def record_score(
     Without a name it is the test's score, with one a number kept beside it.
     """
     from pytest_pitcheval.evaluation.scoring import score_recorder
+    from pytest_pitcheval.state import get_runner
 
-    return score_recorder(_pitcheval_test, pytestconfig)
+    return score_recorder(get_runner(pytestconfig), _pitcheval_test)

@@ -79,8 +79,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     session = get_session(node.config)
-    node.workerinput["pitcheval"] = session.for_worker(planned=not node.config.stash.get(_DIST_CHOSEN, False))
-    session.watch_tests()
+    planned = not node.config.stash.get(_DIST_CHOSEN, False)
+    node.workerinput["pitcheval"] = session.process.told_to_workers(planned, node.config.getoption("tx", None) or ())
+    session.listen()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -89,27 +90,27 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         return None
     from pytest_pitcheval.concurrency import scheduling
 
-    return scheduling.AtOnceScheduling(config, log, get_session(config))
+    return scheduling.AtOnceScheduling(config, log, get_session(config).process)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: object) -> None:
-    session = get_session(node.config)
-    if found := (getattr(node, "workeroutput", None) or {}).get("pitcheval"):
-        session.keep_collected(found)
-    if error and session.has_evaluations:
-        from pytest_pitcheval.concurrency import workers
+    process = get_session(node.config).process
+    if collected := (getattr(node, "workeroutput", None) or {}).get("pitcheval"):
+        process.put_collected(collected)
+    if error and process.has_collected:
+        from pytest_pitcheval.concurrency import flight_log
 
-        workers.note_crash(session.runtime_dir, node.gateway.id)
+        flight_log.note_crash(process.runtime_dir, node.gateway.id)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_handlecrashitem(crashitem: str, report: pytest.TestReport, sched: Any) -> None:
-    session = get_session(sched.config)
-    if session.has_evaluations:
+    process = get_session(sched.config).process
+    if process.has_collected:
         from pytest_pitcheval.concurrency import scheduling
 
-        scheduling.examine_crash(session.runtime_dir, crashitem, report, sched)
+        scheduling.examine_crash(process.runtime_dir, crashitem, report, sched)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -10,6 +10,7 @@ import pytest
 from pytest_pitcheval import garbage, options
 
 if TYPE_CHECKING:
+    from pytest_pitcheval.evaluation.runner import Runner
     from pytest_pitcheval.session.session import Session
 
 _SESSION: pytest.StashKey[Session] = pytest.StashKey()
@@ -41,3 +42,10 @@ def get_session(config: pytest.Config) -> Session:
 def existing_session(config: pytest.Config) -> Session | None:
     """`get_session` if something has asked for it."""
     return config.stash.get(_SESSION, None)
+
+
+def get_runner(config: pytest.Config) -> Runner:
+    """The running tests of this process. Only fixtures of a test that is ours may ask: then there is one."""
+    runner = get_session(config).runner
+    assert runner is not None
+    return runner

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -16,12 +17,12 @@ from pytest_pitcheval.results import formats, gates
 from pytest_pitcheval.results.comparison import Comparison, Pair, absent_tests, compare_all
 from pytest_pitcheval.results.decisions import Decision, Outcome, Terms, decide, decide_again
 from pytest_pitcheval.results.records import Record, total
-from pytest_pitcheval.rollouts.rollout_id import session_timestamp
-from pytest_pitcheval.session import conclusion
 from pytest_pitcheval.settings.settings import Settings
 from pytest_pitcheval.storage import merging, references, run_files
 from pytest_pitcheval.storage.references import LoadedBaseline
 from pytest_pitcheval.storage.run_files import RunFile
+from pytest_pitcheval.timestamps import session_timestamp
+from pytest_pitcheval.tracking import tracker
 from pytest_pitcheval.tracking.tracker import Tracker
 
 Done = tuple[Sequence[Line], bool]
@@ -127,7 +128,7 @@ def compare_runs(settings: Settings, folder: Path, first: str, second: str) -> D
 
 def _load(settings: Settings, folder: Path, reference: str) -> LoadedBaseline:
     try:
-        return references.load(settings, folder, reference, Path(reference).absolute())
+        return references.load(settings, fetch_from(settings, folder), reference, Path(reference).absolute())
     except PitchevalError as error:
         raise PitchevalError(f"{reference!r}: {error}") from None
 
@@ -155,30 +156,30 @@ def _extremes(pairs: Sequence[Pair]) -> Iterator[str]:
 def decide_run(settings: Settings, folder: Path, reference: str) -> Done:
     """A finished run held to the thresholds, gates and baseline of ``settings``; good if all of it holds."""
     run = _find_finished(settings, reference)
-    baseline = references.load_baseline(settings, folder)
+    baseline = references.load_baseline(settings, fetch_from(settings, folder))
     outcome = decide_again(run.outcome, settings.threshold.made)
     decision = decide(
         outcome,
         baseline.measured if baseline else None,
-        conclusion.terms_of(settings),
+        references.terms_of(settings),
         gated=not settings.baseline.update,
     )
     lines = list(terminal.decision_lines(decision, baseline.name if baseline else None))
     lines += _changed(run.outcome, outcome)
     if settings.baseline.update:
-        problems: list[str] = []
-        update = conclusion.update_baseline(settings, outcome, problems)
-        lines += [(problem, True) for problem in problems]
-        lines += [terminal.update_line(update, Path.cwd())] if update else []
+        try:
+            lines.append(terminal.update_line(references.update_baseline(settings, outcome), Path.cwd()))
+        except PitchevalError as error:
+            lines.append((str(error), True))
     return lines, _is_good(decision, outcome)
 
 
 def merge_runs(settings: Settings, folder: Path, parts: Sequence[str]) -> Done:
     """Runs of the parts of one suite as one run, decided as a whole; good if all of it is there and holds."""
     runs = [_find_finished(settings, part) for part in parts]
-    outcome, baseline = merging.merge(runs), references.load_baseline(settings, folder)
+    outcome, baseline = merging.merge(runs), references.load_baseline(settings, fetch_from(settings, folder))
     name, measured = (baseline.name, baseline.measured) if baseline else (None, None)
-    decision = decide(outcome, measured, conclusion.terms_of(settings), gated=not settings.baseline.update)
+    decision = decide(outcome, measured, references.terms_of(settings), gated=not settings.baseline.update)
     run_id = session_timestamp()
     path = run_files.run_path(files.make_directory(settings.directory), run_id)
     run = {**merging.describe_merged(runs, run_id), "baseline": name}
@@ -192,16 +193,21 @@ def sync_runs(settings: Settings, folder: Path) -> Done:
     """Log the runs that wait to the tracker; good if none is left for it."""
     if settings.mlflow.off:
         raise PitchevalError("--eval-mlflow: 'off': expected a tracker to send to")
-    tracker = Tracker(settings.mlflow, settings.directory, folder)
+    waiting = Tracker(settings.mlflow, settings.directory, folder)
     try:
-        lines: list[Line] = list(tracker.send(settings.mlflow.timeout or SYNC_SECONDS))
+        lines: list[Line] = list(waiting.send(settings.mlflow.timeout or SYNC_SECONDS))
     finally:
-        tracker.close()
-    left = tracker.spool.waiting()
-    for where in dict.fromkeys(one.where for one in left if one.where != tracker.where):
+        waiting.close()
+    left = waiting.spool.waiting()
+    for where in dict.fromkeys(one.where for one in left if one.where != waiting.where):
         count = sum(one.where == where for one in left)
         lines.append((f"mlflow: {count} more wait for {where}: --eval-mlflow names it", False))
     return lines or [("mlflow: no run waits to be logged", False)], not any(bad for _, bad in lines)
+
+
+def fetch_from(settings: Settings, folder: Path) -> references.Fetch:
+    """How to get the run files that MLflow has; ``folder`` is the root directory."""
+    return functools.partial(tracker.fetch, settings.mlflow, settings.directory, folder)
 
 
 def _changed(before: Outcome, after: Outcome) -> Iterator[Line]:

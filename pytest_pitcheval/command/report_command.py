@@ -42,7 +42,7 @@ def _compared(settings: Settings, folder: Path, file: RunFile) -> RunReport:
     """As the run was compared, or with the baseline that the command line names."""
     if settings.baseline.named_by != "--eval-baseline":
         return run_reports.as_decided(file, _records_of_baseline(settings, file))
-    loaded = references.load_baseline(settings, folder)
+    loaded = references.load_baseline(settings, commands.fetch_from(settings, folder))
     assert loaded is not None  # one that is asked for is there
     return run_reports.compared_anew(
         file, loaded.name, loaded.measured, loaded.records, settings.allowed, settings.strict

@@ -13,9 +13,9 @@ from xdist.scheduler import LoadScheduling
 
 from pytest_pitcheval import files
 from pytest_pitcheval.concurrency.upcoming import plan_path
-from pytest_pitcheval.concurrency.workers import log_path, read_log
+from pytest_pitcheval.concurrency.flight_log import log_path, read_log
+from pytest_pitcheval.concurrency.process import Process
 from pytest_pitcheval.names import RERUN
-from pytest_pitcheval.session.session import Session
 
 
 class AtOnceScheduling(LoadScheduling):
@@ -24,16 +24,16 @@ class AtOnceScheduling(LoadScheduling):
     A plan in the session's folder tells each worker which tests are its own.
     """
 
-    def __init__(self, config: pytest.Config, log: Any, session: Session) -> None:
+    def __init__(self, config: pytest.Config, log: Any, process: Process) -> None:
         super().__init__(config, log)
-        self._session = session
+        self._process = process
         self._plans: dict[Any, dict[int, None]] = {}
 
     def schedule(self) -> None:
         super().schedule()
-        if self.collection is None or not self._session.has_evaluations:
+        if self.collection is None or not self._process.has_collected:
             return
-        known = {one["nodeid"] for one in files.read_json(self._session.collected_path)["tests"]}
+        known = {test["nodeid"] for test in self._process.read_collected()["tests"]}
         ours = [index for index in self.pending if self.collection[index] in known]
         nodes = [node for node in self.nodes if not ours or not node.shutting_down]
         if not nodes:
@@ -48,14 +48,14 @@ class AtOnceScheduling(LoadScheduling):
     def check_schedule(self, node: Any, duration: float = 0) -> None:
         before = len(self.node2pending[node])
         super().check_schedule(node, duration)
-        if len(self.node2pending[node]) > before and self._session.has_evaluations:
+        if len(self.node2pending[node]) > before and self._process.has_collected:
             self._plan(node)
 
     def _plan(self, node: Any) -> None:
         """Tell ``node`` which tests it has been given; the order of those before stays."""
         plan = self._plans.setdefault(node, {})
         plan.update(dict.fromkeys(self.node2pending[node]))
-        files.write_json(plan_path(self._session.runtime_dir, node.gateway.id), list(plan), indent=None)
+        files.write_json(plan_path(self._process.runtime_dir, node.gateway.id), list(plan), indent=None)
 
 
 def examine_crash(folder: Path, nodeid: str, report: pytest.TestReport, scheduler: Any) -> None:

@@ -14,40 +14,42 @@ from pytest_pitcheval.evaluation import timeouts
 from pytest_pitcheval.programs.optimization import Ingredients
 from pytest_pitcheval.programs.program_files import save_program
 from pytest_pitcheval.reports.progress import Progress
-from pytest_pitcheval.session.session import RUNNING
+from pytest_pitcheval.evaluation.runner import Runner
+from pytest_pitcheval.evaluation.running_test import RUNNING
+from pytest_pitcheval.settings.settings import Settings
 from pytest_pitcheval.settings.methods import BASELINE, Optimization
-from pytest_pitcheval.state import get_session
 
 
-def compiled_for(request: pytest.FixtureRequest, optimization: Optimization, program: Any) -> Any:
+def compiled_for(runner: Runner, request: pytest.FixtureRequest, optimization: Optimization, program: Any) -> Any:
     """The program that the test of ``request`` evaluates; compiled if no one has done so."""
     __tracebackhide__ = True
-    session = get_session(request.config)
+    settings = runner.process.settings
     compiled, stored = program, None
     if optimization.method != BASELINE:
-        ingredients = _ingredients(request, optimization, program)
-        with timeouts.stopped(request.node), session.rollouts.outside():
-            compiled, stored = session.compiler.get(
+        ingredients = _ingredients(runner, request, optimization, program)
+        with timeouts.stopped(request.node), runner.rollouts.outside():
+            compiled, stored = runner.compiler.get(
                 optimization, ingredients, request.node.nodeid, Progress(request.config).say
             )
         if stored is not None and stored.exists():
-            request.node.stash[RUNNING].program_file = stored.relative_to(session.settings.directory).as_posix()
-    if session.settings.save_program is not None:
-        path = _save_path(session.settings.save_program, request, optimization)
-        save_program(path, compiled, stored, optimization, session.run_id)
+            request.node.stash[RUNNING].program_file = stored.relative_to(settings.directory).as_posix()
+    if settings.save_program is not None:
+        path = _save_path(settings, settings.save_program, request, optimization)
+        save_program(path, compiled, stored, optimization, runner.process.run_id)
     return compiled
 
 
-def _save_path(path: Path, request: pytest.FixtureRequest, optimization: Optimization) -> Path:
+def _save_path(settings: Settings, path: Path, request: pytest.FixtureRequest, optimization: Optimization) -> Path:
     """With several methods, each has its name in the file's."""
-    if len(optimizations_of(request.node, get_session(request.config).settings)) == 1:
+    if len(optimizations_of(request.node, settings)) == 1:
         return path
     return path.with_name(f"{path.stem}-{optimization.method.replace(':', '.')}{path.suffix}")
 
 
-def _ingredients(request: pytest.FixtureRequest, optimization: Optimization, program: Any) -> Ingredients:
-    session = get_session(request.config)
-    trainset = session.trainsets.get(request.getfixturevalue("trainset"))
+def _ingredients(
+    runner: Runner, request: pytest.FixtureRequest, optimization: Optimization, program: Any
+) -> Ingredients:
+    trainset = runner.trainsets.get(request.getfixturevalue("trainset"))
     if "example" in request.fixturenames:
         request.getfixturevalue("example")  # else it is made after the program
     example = request.node.stash[RUNNING].example

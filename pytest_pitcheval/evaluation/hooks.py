@@ -1,17 +1,15 @@
-"""The hooks that see single tests; registered only in sessions that have evaluation tests."""
+"""The hooks of a process that runs tests; registered only where tests are ours, or ask for our LMs."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import pytest
 
 from pytest_pitcheval.evaluation import outcomes, timeouts
 from pytest_pitcheval.evaluation.runner import Runner
-from pytest_pitcheval.evaluation.running_test import check_markers
-from pytest_pitcheval.names import RERUN
-from pytest_pitcheval.session.session import RUNNING, Session
+from pytest_pitcheval.evaluation.running_test import RUNNING, check_markers
 
 
 class MarkerHooks:
@@ -23,15 +21,11 @@ class MarkerHooks:
 
 
 class RunningHooks:
-    """Hooks as a plugin object, for the process that runs tests and for the controller that hears of them."""
+    """Tell the runner what pytest does with its tests; ``secrets`` gives the credentials that no report may show."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
-
-    @property
-    def _runner(self) -> Runner:
-        assert self._session.runner is not None  # a test runs in this process
-        return self._session.runner
+    def __init__(self, runner: Runner, secrets: Callable[[], Sequence[str]]) -> None:
+        self._runner = runner
+        self._secrets = secrets
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> None:
@@ -58,44 +52,19 @@ class RunningHooks:
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
-        outcomes.finish(self._session, item, call, report)
+        outcomes.finish(item, call, report, self._secrets)
+        if call.when == "teardown":
+            self._runner.end()
         return report
-
-    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
-        return (RERUN, "R", RERUN.upper()) if report.outcome == RERUN else None
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, Any, Any]:
-        self._make_room()
-        if not self._session.is_worker:
-            self._keep(report)
         outcome = yield
         if report.when == "teardown":
-            self._tick()
-        if self._session.runner is not None and self._session.runner.is_stopping:
-            self._session.stop()
-        return outcome
-
-    def _tick(self) -> None:
-        if self._session.is_worker:
             self._runner.tick()
-        elif self._session.has_evaluations:
-            self._session.display.update()
-
-    def _make_room(self) -> None:
-        if not self._session.is_worker and self._session.has_evaluations:
-            self._session.display.erase()
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_logstart(self) -> None:
-        self._make_room()
-
-    def _keep(self, report: pytest.TestReport) -> None:
-        if record := report.__dict__.pop(outcomes.RECORD, None):  # pytest keeps reports: not twice
-            self._session.keep(report.nodeid, record)
-        elif report.when not in ("setup", "call", "teardown") and report.failed:  # xdist's own of a worker's end
-            worker = getattr(getattr(getattr(report, "node", None), "gateway", None), "id", "")
-            self._session.lost[report.nodeid] = f"worker {worker} crashed while it ran"
+        if self._runner.is_stopping:
+            self._runner.pool.close()
+        return outcome
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_timeout_set_timer(self, item: pytest.Item, settings: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,12 @@ import pytest
 
 from pytest_pitcheval.credentials import redact
 from pytest_pitcheval.errors import CompileFailed, MarkerError, MetricFailed, PitchevalError
-from pytest_pitcheval.evaluation.running_test import RunningTest
+from pytest_pitcheval.evaluation.running_test import RUNNING, RunningTest
 from pytest_pitcheval.ownership import uses_lm
 from pytest_pitcheval.reports import junit, repeating
 from pytest_pitcheval.results.plain import plain
 from pytest_pitcheval.results.records import Record
 from pytest_pitcheval.rollouts.program_and_metric import is_lm_error
-from pytest_pitcheval.session.session import RUNNING, Session
 
 RECORD = "pitcheval_record"
 """The attribute of a teardown report that carries the record to the controller."""
@@ -27,12 +26,17 @@ _LONGEST = 1200
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
-def finish(session: Session, item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
-    """Make ``report`` say what happened to an evaluation test, and put the record on the last one."""
+def finish(
+    item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport, hidden: Callable[[], Sequence[str]]
+) -> None:
+    """Make ``report`` say what happened to an evaluation test, and put the record on the last one.
+
+    ``hidden`` gives the credentials that must not be seen in it.
+    """
     running = item.stash.get(RUNNING, None)
     if running is None:
         if uses_lm(item):
-            _redact(report, session.secrets)
+            _redact(report, hidden())
         return
     error = call.excinfo.value if call.excinfo else None
     if report.failed and error is not None:
@@ -40,16 +44,14 @@ def finish(session: Session, item: pytest.Item, call: pytest.CallInfo[None], rep
         _set_text(report, error)
     running.note(report, error)
     if report.failed and report.when != "teardown":
-        command = repeating.command(item.nodeid, how_to_repeat(item.config))
+        command = repeating.command(item.nodeid, repeating.how_to_repeat(item.config))
         report.sections.append(("pitcheval", explain(running.record(), command)))
     if report.longrepr or report.sections:
-        _redact(report, session.secrets)
+        _redact(report, hidden())
     if call.when == "teardown":
-        assert session.runner is not None
-        session.runner.end()
-        record, hidden = running.record(), session.secrets
-        setattr(report, RECORD, redact(plain(record.to_dict()), hidden))
-        report.user_properties.extend((name, redact(plain(text), hidden)) for name, text in junit.properties(record))
+        record, secrets = running.record(), hidden()
+        setattr(report, RECORD, redact(plain(record.to_dict()), secrets))
+        report.user_properties.extend((name, redact(plain(text), secrets)) for name, text in junit.properties(record))
 
 
 def _set_outcome(report: pytest.TestReport, error: BaseException, running: RunningTest) -> None:
@@ -122,25 +124,3 @@ def shorten(text: str) -> str:
         return text
     left_out = len(text) - _LONGEST
     return f"{text[: _LONGEST * 3 // 4]} [... {left_out} characters ...] {text[-_LONGEST // 4 :]}"
-
-
-_KEPT_OPTIONS = (
-    "optimization",
-    "generator_model",
-    "evaluator_model",
-    "train_size",
-    "test_size",
-    "eval_rollouts",
-    "eval_threshold",
-    "eval_seed",
-    "eval_dir",
-)
-
-
-def how_to_repeat(config: pytest.Config) -> dict[str, Any]:
-    """What `repeating.command` must know of a session."""
-    from pytest_pitcheval.options import PREFIX
-
-    values = {name: config.getoption(PREFIX + name, None) for name in _KEPT_OPTIONS}
-    options = [f"--{name.replace('_', '-')}={value}" for name, value in values.items() if value is not None]
-    return {"folder": os.path.relpath(config.rootpath, config.invocation_params.dir), "options": options}

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import os
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,40 +17,99 @@ from pytest_pitcheval.collection.parametrization import optimization_of
 from pytest_pitcheval.concurrency.pool import Pool
 from pytest_pitcheval.concurrency.slots import LocalSlots, Slots
 from pytest_pitcheval.concurrency.upcoming import Upcoming, plan_path
-from pytest_pitcheval.concurrency.workers import FlightLog, Worker, stop_path, write_flying
+from pytest_pitcheval.concurrency.flight_log import FlightLog, write_flying
+from pytest_pitcheval.concurrency.process import Process
 from pytest_pitcheval.evaluation import timeouts
 from pytest_pitcheval.evaluation.in_turn import InTurn
 from pytest_pitcheval.evaluation.lanes import lane_key
 from pytest_pitcheval.evaluation.lookahead import LookAhead
-from pytest_pitcheval.evaluation.running_test import RunningTest, answers_of, may_run_ahead
+from pytest_pitcheval.evaluation.running_test import RUNNING, RunningTest, answers_of, may_run_ahead
 from pytest_pitcheval.ownership import is_ours, uses_lm
 from pytest_pitcheval.reports.progress import Progress
 from pytest_pitcheval.rollouts.scopes import Answers
-from pytest_pitcheval.session.session import RUNNING, Session
+
+if TYPE_CHECKING:
+    from pytest_pitcheval.programs.compilation import Compiler
+    from pytest_pitcheval.programs.identities import Identities
+    from pytest_pitcheval.programs.trainsets import Trainsets
+    from pytest_pitcheval.rollouts.cache import Rollouts
 
 _AHEAD = 4
 """Tests prepared ahead for each rollout that may be in flight: a slow one holds up the others only after so many."""
 
 
 class Runner:
-    """Runs nothing itself: pytest does, and this keeps what belongs to the running test."""
+    """What belongs to the test that pytest is running, and to those that it runs next.
 
-    def __init__(self, session: Session, items: Sequence[pytest.Item]) -> None:
-        self._session = session
-        self._settings = session.settings
+    ``update`` says how far the session is, where this process is the one that reports.
+    """
+
+    def __init__(
+        self, process: Process, config: pytest.Config, items: Sequence[pytest.Item], update: Callable[[], None]
+    ) -> None:
+        self.process = process
+        self._config = config
+        self._settings = process.settings
+        self._worker = worker = process.worker
         self._items = items
-        self._worker = Worker.of(session.config)
+        self._update = update
         self._attempts: Counter[str] = Counter()
         self._ahead: dict[str, RunningTest] = {}
         self._evaluator: InTurn | None = None
+        self._rollouts: Rollouts | None = None
         self._log: FlightLog | None = None
-        if self._worker is not None:
-            self._log = FlightLog(session.make_runtime_dir(), self._worker.name)
+        if worker is not None:
+            self._log = FlightLog(process.make_runtime_dir(), worker.name)
         self._told = (0, 0)
         self.running: RunningTest | None = None
-        plan = plan_path(session.runtime_dir, self._worker.name) if self._worker and self._worker.planned else None
-        self.upcoming = Upcoming(items, plan, in_order=self._worker is None)
-        self.pool = Pool(self._slots(), stop_path(session.runtime_dir).exists if self._worker else lambda: False)
+        plan = plan_path(process.runtime_dir, worker.name) if worker and worker.planned else None
+        self.upcoming = Upcoming(items, plan, in_order=worker is None)
+        self.pool = Pool(self._slots(), process.stop_path.exists if worker else lambda: False)
+
+    # What tests use
+
+    @property
+    def rollouts(self) -> Rollouts:
+        """This process's rollouts; the first use imports DSPy."""
+        if self._rollouts is None:
+            os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "true")  # else LiteLLM fetches a price list
+            from pytest_pitcheval.concurrency.limiter import Limiter
+            from pytest_pitcheval.rollouts.cache import Rollouts
+
+            folder = self.process.make_runtime_dir() if self._worker else None
+            limiter = Limiter(self._settings.rate_limits, folder, lambda: self.pool.closed)
+            self._rollouts = Rollouts(limiter, self._clock_stopped)
+        return self._rollouts
+
+    def _clock_stopped(self) -> AbstractContextManager[object]:
+        """Within it, time is not charged to the running test."""
+        return timeouts.stopped(self.running.item) if self.running else contextlib.nullcontext()
+
+    @functools.cached_property
+    def compiler(self) -> Compiler:
+        """This process's compiler of programs."""
+        from pytest_pitcheval.programs.compilation import Compiler
+
+        return Compiler(self.process, self.rollouts)
+
+    @functools.cached_property
+    def trainsets(self) -> Trainsets:
+        """The trainsets that optimizers get in this process."""
+        from pytest_pitcheval.programs.trainsets import Trainsets
+
+        return Trainsets(self._settings.train_size, self._settings.seed)
+
+    @functools.cached_property
+    def identities(self) -> Identities:
+        """The fingerprints of this process's fixtures."""
+        from pytest_pitcheval.programs.identities import Identities
+
+        return Identities()
+
+    @property
+    def lm_keys(self) -> set[str]:
+        """The credentials of all LMs that were called in this process."""
+        return self._rollouts.callback.keys if self._rollouts else set()
 
     @property
     def is_stopping(self) -> bool:
@@ -56,40 +119,39 @@ class Runner:
     @property
     def flying(self) -> tuple[int, int]:
         """How many rollouts are in flight here, and how many LM calls wait for the rate limit."""
-        rollouts = self._session.rollouts if "dspy" in sys.modules else None
-        return self.pool.in_flight, rollouts.calls_waiting if rollouts else 0
+        return self.pool.in_flight, self._rollouts.calls_waiting if self._rollouts else 0
 
     def tick(self) -> None:
         """Time passes while a test waits: say so, or tell the controller."""
         if self._worker is None:
-            self._session.display.update()
+            self._update()
         elif self.flying != self._told:
             self._told = self.flying
-            write_flying(self._session.runtime_dir, self._worker.name, *self._told)
+            write_flying(self.process.runtime_dir, self._worker.name, *self._told)
 
     @property
     def concurrency(self) -> int:
         """How many rollouts may be in flight in the whole session; one while somebody is debugging."""
-        option = self._session.config.getoption
+        option = self._config.getoption
         return 1 if option("usepdb", False) or option("trace", False) else self._settings.concurrency
 
     def _slots(self) -> Slots:
-        if self._worker is None or self._session.is_apart:
+        if self._worker is None or self._worker.apart:
             return LocalSlots(self.concurrency)
         from pytest_pitcheval.concurrency.shared_slots import SharedSlots
 
-        folder = self._session.make_runtime_dir() / "slots"
+        folder = self.process.make_runtime_dir() / "slots"
         return SharedSlots(self.concurrency, folder, self._worker.number, self._worker.total)
 
     @property
     def evaluator(self) -> InTurn:
         """Who makes the rollouts."""
         if self._evaluator is None:
-            session, rollouts = self._session, self._session.rollouts
+            rollouts = self.rollouts
             if self.concurrency == 1:
                 self._evaluator = InTurn(rollouts, self.pool)
             else:
-                window = self.concurrency * (1 if session.config.getoption("maxfail", 0) else _AHEAD)
+                window = self.concurrency * (1 if self._config.getoption("maxfail", 0) else _AHEAD)
                 self._evaluator = LookAhead(
                     rollouts,
                     self.pool,
@@ -97,7 +159,7 @@ class Runner:
                     lambda item: lane_key(item, optimization_of(item, self._settings)),
                     self._prepare,
                     window,
-                    say=Progress(session.config).say,
+                    say=Progress(self._config).say,
                     tick=self.tick,
                     note=self._log.add if self._log else lambda what, nodeid: None,
                 )
@@ -131,7 +193,7 @@ class Runner:
         if self._log is not None and self._log.was_begun(item.nodeid) and answers is Answers.FRESH:
             answers = Answers.RESUMED  # what a worker that crashed has paid for is not asked again
         place = self.upcoming.place(item)
-        return RunningTest(item, self._settings, self._session.timestamp, answers, attempt=attempt, place=place)
+        return RunningTest(item, self._settings, self.process.timestamp, answers, attempt=attempt, place=place)
 
     def _prepare(self, item: pytest.Item) -> RunningTest | None:
         """The first attempt at a test that is still to come, unless it cannot be begun."""
@@ -156,10 +218,10 @@ class Runner:
         if running is None or "dspy" not in sys.modules:
             yield
         elif fixturedef.scope == "function":
-            self._session.rollouts.begin(running.scope)
+            self.rollouts.begin(running.scope)
             yield
         else:
-            with self._session.rollouts.outside():
+            with self.rollouts.outside():
                 yield
 
     @contextlib.contextmanager
@@ -169,11 +231,11 @@ class Runner:
         if running is None or "dspy" not in sys.modules:
             yield
             return
-        self._session.rollouts.begin(running.scope)
+        self.rollouts.begin(running.scope)
         try:
             yield
         finally:
-            self._session.rollouts.check_installed(running.scope)
+            self.rollouts.check_installed(running.scope)
             for run in running.runs:
                 run.scope.check()
 
@@ -185,10 +247,12 @@ class Runner:
             self.pool.go_on()
         self.running = None
         if "dspy" in sys.modules:
-            self._session.rollouts.begin(None)
+            self.rollouts.begin(None)
 
     def close(self) -> None:
         """Begin and note nothing more."""
         self.pool.close()
         if self._log is not None:
             self._log.close()
+        if self._rollouts is not None:
+            self._rollouts.uninstall()

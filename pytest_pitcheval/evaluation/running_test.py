@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from pytest_pitcheval.evaluation.flights import Flight
     from pytest_pitcheval.evaluation.lanes import Lane
 
+RUNNING: pytest.StashKey[RunningTest] = pytest.StashKey()
+"""Where an item keeps its `RunningTest` while it runs."""
+
 
 def check_markers(item: pytest.Item) -> None:
     """Raise MarkerError if a marker of ``item`` or its dataset is wrong, or ``evaluation`` not made use of."""

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from pytest_pitcheval.errors import PitchevalError, PitchevalWarning
-from pytest_pitcheval.evaluation.in_turn import InTurn
 from pytest_pitcheval.evaluation.running_test import RunningTest
 from pytest_pitcheval.lm.language_models import cannot_vary
 from pytest_pitcheval.names import GENERATOR, JUDGE, METRIC, PROGRAM
@@ -18,23 +17,25 @@ from pytest_pitcheval.results.score import Score
 from pytest_pitcheval.rollouts import program_and_metric
 from pytest_pitcheval.rollouts.program_and_metric import Verdict
 from pytest_pitcheval.rollouts.rollout import Generator, Judge
-from pytest_pitcheval.session.session import Session
-from pytest_pitcheval.state import get_session
+from pytest_pitcheval.evaluation.runner import Runner
 
 
-def predict_example(request: pytest.FixtureRequest, running: RunningTest, program: Any, example: Any) -> Any:
+def predict_example(
+    runner: Runner, request: pytest.FixtureRequest, running: RunningTest, program: Any, example: Any
+) -> Any:
     """The program's answer to the example, in the test's first rollout."""
     __tracebackhide__ = True
-    session, lm = get_session(request.config), request.getfixturevalue("generator_lm")
-    running.fingerprints[PROGRAM] = session.identities.program(program)
-    running.fingerprints[GENERATOR] = session.identities.generator(lm)
+    lm = request.getfixturevalue("generator_lm")
+    running.fingerprints[PROGRAM] = runner.identities.program(program)
+    running.fingerprints[GENERATOR] = runner.identities.generator(lm)
     running.has_own_fixtures = program is running.program and example is running.example
     running.generator, running.example = Generator(program, lm), example
-    running.prediction = _evaluator(session).predict(running, running.generator)
+    running.prediction = runner.evaluator.predict(running, running.generator)
     return running.prediction
 
 
 def score_example(
+    runner: Runner,
     request: pytest.FixtureRequest,
     running: RunningTest,
     example: Any,
@@ -44,30 +45,24 @@ def score_example(
 ) -> Score:
     """The score of all rollouts: the given prediction is the first, the program makes the others."""
     __tracebackhide__ = True
-    session = get_session(request.config)
-    running.fingerprints[METRIC] = session.identities.metric(metric)
-    running.fingerprints[JUDGE] = session.identities.judge(metric, evaluator_lm)
+    running.fingerprints[METRIC] = runner.identities.metric(metric)
+    running.fingerprints[JUDGE] = runner.identities.judge(metric, evaluator_lm)
     running.example = example
     if running.rollout_count > 1 and cannot_vary(request.getfixturevalue("generator_lm")):
         warnings.warn(
             PitchevalWarning("generator_lm samples at temperature 0: rollouts are asked afresh, but cannot differ"),
             stacklevel=1,
         )
-    verdicts = _evaluator(session).judge(running, Judge(metric, evaluator_lm), prediction, running.rollout_count)
+    verdicts = runner.evaluator.judge(running, Judge(metric, evaluator_lm), prediction, running.rollout_count)
     running.prediction = prediction
-    running.score = make_score(verdicts, _threshold(request.config, running), prediction)
+    running.score = make_score(verdicts, _threshold(runner, running), prediction)
     return running.score
 
 
-def _evaluator(session: Session) -> InTurn:
-    assert session.runner is not None  # a test runs in this process
-    return session.runner.evaluator
-
-
-def _threshold(config: pytest.Config, running: RunningTest, given: float | None = None) -> float | None:
+def _threshold(runner: Runner, running: RunningTest, given: float | None = None) -> float | None:
     if given is not None:
         running.own_threshold = given
-    return get_session(config).settings.threshold.made(running.own_threshold)
+    return runner.process.settings.threshold.made(running.own_threshold)
 
 
 def make_score(verdicts: Sequence[Verdict], threshold: float | None, prediction: Any = None) -> Score:
@@ -84,7 +79,7 @@ def make_score(verdicts: Sequence[Verdict], threshold: float | None, prediction:
     )
 
 
-def score_recorder(running: RunningTest, config: pytest.Config) -> Callable[..., Score]:
+def score_recorder(runner: Runner, running: RunningTest) -> Callable[..., Score]:
     """The ``record_score`` of one test."""
 
     def record_score(
@@ -100,7 +95,7 @@ def score_recorder(running: RunningTest, config: pytest.Config) -> Callable[...,
         number = program_and_metric.as_number(value)
         if number is None:
             raise PitchevalError(f"record_score: {value!r}: expected a finite number or a bool")
-        own_threshold = threshold if name else _threshold(config, running, threshold)
+        own_threshold = threshold if name else _threshold(runner, running, threshold)
         recorded = Score(number, threshold=own_threshold, feedback=feedback)
         if name is None:
             running.score = recorded

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from pytest_pitcheval.credentials import is_secret_name
 from pytest_pitcheval.errors import PitchevalError
@@ -10,14 +11,15 @@ from pytest_pitcheval.lm import local_lm
 from pytest_pitcheval.names import GENERATOR, JUDGE
 from pytest_pitcheval.settings.settings import ModelSettings
 
-if TYPE_CHECKING:
-    from pytest_pitcheval.session.session import Session
 
 
-def make_lm(settings: ModelSettings, role: str, session: Session) -> Any:
+def make_lm(settings: ModelSettings, role: str, timeout: float, runtime_dir: Path, owner_pid: int) -> Any:
     """A ``dspy.LM`` for the ``generator`` or ``evaluator``; starts the embedded server for a ``local`` model.
 
-    It waits for an answer as long as a test may take, not DSPy's ten minutes.
+    Args:
+        timeout: seconds that it waits for an answer: as long as a test may take, not DSPy's ten minutes.
+        runtime_dir: the folder in which the processes of the session find the embedded server.
+        owner_pid: the process with whose end the embedded server ends.
 
     Raises:
         PitchevalError: no model is named, or the embedded one cannot be served.
@@ -29,22 +31,22 @@ def make_lm(settings: ModelSettings, role: str, session: Session) -> Any:
         )
     arguments = {
         "temperature": settings.temperature,
-        "timeout": session.settings.timeout,
+        "timeout": timeout,
         **settings.arguments,
     }
-    lm = _local(settings.model, arguments, session) if local_lm.is_local(settings.model) else None
+    lm = _local(settings.model, arguments, runtime_dir, owner_pid) if local_lm.is_local(settings.model) else None
     if lm is None:
         from pytest_pitcheval.lm.patient_lm import PatientLM
 
-        lm = PatientLM(settings.model, patience=session.settings.timeout, **arguments)
+        lm = PatientLM(settings.model, patience=timeout, **arguments)
     lm.pitcheval_part = GENERATOR if role == "generator" else JUDGE  # whose calls they are; copies keep the mark
     return lm
 
 
-def _local(model: str, arguments: dict[str, Any], session: Session) -> Any:
+def _local(model: str, arguments: dict[str, Any], runtime_dir: Path, owner_pid: int) -> Any:
     import dspy
 
-    url = local_lm.base_url(model, runtime_dir=session.make_runtime_dir(), owner_pid=session.owner_pid)
+    url = local_lm.base_url(model, runtime_dir=runtime_dir, owner_pid=owner_pid)
     name = local_lm.model_name(model)
     lm = dspy.LM(f"openai/{name}", **{"api_base": url, "api_key": "local", "max_tokens": 512, **arguments})
     lm.pitcheval_plain = True

@@ -126,7 +126,7 @@ def base_url(model: str, *, runtime_dir: Path, owner_pid: int, slots: int = 4) -
     if os.name != "posix":
         raise PitchevalError(f"model {model!r}: the embedded LM needs Linux or macOS, not {sys.platform}")
     spec = ServerSpec(str(model_path(model)), model_name(model), slots, owner_pid)
-    runtime_dir.mkdir(parents=True, exist_ok=True)
+    runtime_dir.mkdir(mode=0o700, parents=True, exist_ok=True)  # for this user only
     file = runtime_dir / f"local-{hashlib.sha256(os.fsencode(spec.path)).hexdigest()[:12]}.json"
     deadline = time.monotonic() + START_SECONDS
     try:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_pitcheval import files
+from pytest_pitcheval.concurrency.process import Process
 from pytest_pitcheval.errors import CompileFailed, PitchevalError, PitchevalWarning, one_line
 from pytest_pitcheval.lm.language_models import describe_lm
 from pytest_pitcheval.programs.fingerprints import fingerprint
@@ -24,7 +25,7 @@ from pytest_pitcheval.rollouts.scopes import Scope
 from pytest_pitcheval.settings.methods import Optimization
 
 if TYPE_CHECKING:
-    from pytest_pitcheval.session.session import Session
+    from pytest_pitcheval.rollouts.cache import Rollouts
 
 _TICK = 10.0
 """Seconds between lines of progress."""
@@ -33,8 +34,9 @@ _TICK = 10.0
 class Compiler:
     """This process's compiled programs, and the store that it shares with others."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, process: Process, rollouts: Rollouts) -> None:
+        self._process = process
+        self._rollouts = rollouts
         self._compiled: dict[str, Any] = {}
         self._fingerprints: dict[tuple[Any, ...], tuple[str, object]] = {}
 
@@ -72,16 +74,16 @@ class Compiler:
     def _locked(self, mark: str) -> Iterator[None]:
         import filelock
 
-        programs = files.make_directory(self._session.settings.directory) / "programs"
+        programs = files.make_directory(self._process.settings.directory) / "programs"
         programs.mkdir(exist_ok=True)
         with filelock.FileLock(programs / f"{mark}.lock"):
             yield
 
     def _path(self, mark: str) -> Path:
-        return self._session.settings.directory / "programs" / f"{mark}.json"
+        return self._process.settings.directory / "programs" / f"{mark}.json"
 
     def _failure_path(self, mark: str) -> Path:
-        return self._session.runtime_dir / f"{mark}.failed.json"
+        return self._process.runtime_dir / f"{mark}.failed.json"
 
     def _check_failed(self, mark: str, optimization: Optimization) -> None:
         path = self._failure_path(mark)
@@ -96,7 +98,7 @@ class Compiler:
         except (PitchevalError, KeyError, TypeError):
             return None  # a file that is not ours is written anew
         incomplete = provenance["lm_calls"]["failed"] > 0  # good for the session that has paid for it
-        if (self._session.settings.recompile or incomplete) and provenance["run_id"] != self._session.run_id:
+        if (self._process.settings.recompile or incomplete) and provenance["run_id"] != self._process.run_id:
             return None
         return load_program(ingredients.program, state)
 
@@ -113,10 +115,10 @@ class Compiler:
         say(f"compiling {name} on {len(ingredients.trainset)} examples")
         try:
             with _ticking(scope, lambda text: say(f"compiling {name}: {text}")):
-                program = compile_program(optimization, ingredients, self._session.rollouts, scope)
+                program = compile_program(optimization, ingredients, self._rollouts, scope)
             _check_calls(scope)
         except Exception as error:
-            self._session.make_runtime_dir()
+            self._process.make_runtime_dir()
             files.write_json(self._failure_path(mark), {"nodeid": nodeid, "error": one_line(error)})
             reason = str(error) if isinstance(error, PitchevalError) else one_line(error)
             if scope.failure is not None and one_line(scope.failure) not in reason:
@@ -141,11 +143,11 @@ class Compiler:
     ) -> dict[str, Any]:
         return {
             "fingerprint": mark,
-            "run_id": self._session.run_id,
+            "run_id": self._process.run_id,
             "optimization": optimization.method,
             "settings": plain(optimization.all_settings),
             "trainset_size": len(ingredients.trainset),
-            "seed": self._session.settings.seed,
+            "seed": self._process.settings.seed,
             "generator": plain(describe_lm(ingredients.generator_lm)),
             "evaluator": plain(describe_lm(ingredients.evaluator_lm)),
             "seconds": seconds,

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from xml.etree import ElementTree
 
 from pytest_pitcheval import files
 from pytest_pitcheval.errors import PitchevalError
-from pytest_pitcheval.reports import github, markdown, run_reports
+from pytest_pitcheval.reports import github, junit, markdown, run_reports
 from pytest_pitcheval.reports.html import page
 from pytest_pitcheval.reports.run_reports import RunReport
 from pytest_pitcheval.results.records import Record
-from pytest_pitcheval.session.conclusion import Results
+from pytest_pitcheval.reports.results import Results
 from pytest_pitcheval.settings.settings import Settings
 from pytest_pitcheval.storage import run_files
 
@@ -51,6 +52,14 @@ def _write(path: Path, text: str, results: Results) -> None:
 
 def _link(path: Path | None, results: Results) -> str | None:
     return os.path.relpath(path) if path in results.reports and path else None
+
+
+def amend_junit(path: Path, results: Results) -> None:
+    """Add totals and failed gates to the XML file that pytest has written to ``path``."""
+    try:
+        junit.amend(path, str(results.document["run"]["id"]), results.records.values(), results.gates)
+    except (OSError, ElementTree.ParseError) as error:
+        results.problems.append(f"the JUnit file {path} could not be amended: {error}")
 
 
 def append_summary(path: Path, report: RunReport, link: str | None) -> None:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def command(nodeid: str, repeat: Mapping[str, Any], *more: str) -> str:
@@ -18,3 +21,25 @@ def command(nodeid: str, repeat: Mapping[str, Any], *more: str) -> str:
     path = os.path.normpath(os.path.join(str(repeat.get("folder") or "."), file))
     options = repeat.get("options") or []
     return shlex.join(["pytest", "::".join([path, *rest]), *map(str, options), *more])
+
+
+_KEPT_OPTIONS = (
+    "optimization",
+    "generator_model",
+    "evaluator_model",
+    "train_size",
+    "test_size",
+    "eval_rollouts",
+    "eval_threshold",
+    "eval_seed",
+    "eval_dir",
+)
+
+
+def how_to_repeat(config: pytest.Config) -> dict[str, Any]:
+    """What `repeating.command` must know of a session."""
+    from pytest_pitcheval.options import PREFIX
+
+    values = {name: config.getoption(PREFIX + name, None) for name in _KEPT_OPTIONS}
+    options = [f"--{name.replace('_', '-')}={value}" for name, value in values.items() if value is not None]
+    return {"folder": os.path.relpath(config.rootpath, config.invocation_params.dir), "options": options}

@@ -13,7 +13,7 @@ from pytest_pitcheval.results.formats import cut, wrap
 from pytest_pitcheval.results.gates import GateResult, count
 from pytest_pitcheval.results.side_by_side import MethodResult
 from pytest_pitcheval.results.summaries import Missing, Summary
-from pytest_pitcheval.session.conclusion import Results
+from pytest_pitcheval.reports.results import Results
 from pytest_pitcheval.storage.baseline_files import Update
 
 _HEAD = ("method", "scored", "mean", "95 % interval", "passed", "fresh", "cached", "tokens", "cost", "time")

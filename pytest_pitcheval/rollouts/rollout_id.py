@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime, timezone
 from typing import NamedTuple
 
 KEY_BITS = 53
 """Every JSON reader holds an integer of this size exactly; DSPy's cache key fails above 64 bits."""
-
-
-def session_timestamp() -> str:
-    """The current time as ``20261122T234903.123456Z``: UTC, sorts as text, valid in a file name."""
-    return datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ")
 
 
 class RolloutId(NamedTuple):

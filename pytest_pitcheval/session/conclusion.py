@@ -1,31 +1,26 @@
-"""The controller's end of a session: records in, summaries, gates and the run file out."""
+"""The end of a session in the process that reports: records in, summaries, gates and the run file out."""
 
 from __future__ import annotations
 
 import dataclasses
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 from pytest_pitcheval import files
 from pytest_pitcheval.credentials import redact
 from pytest_pitcheval.errors import PitchevalError
-from pytest_pitcheval.evaluation.outcomes import how_to_repeat
-from pytest_pitcheval.reports import junit
+from pytest_pitcheval.reports.repeating import how_to_repeat
+from pytest_pitcheval.reports.results import Results
 from pytest_pitcheval.results import summaries
-from pytest_pitcheval.results.baselines import Key, measure
-from pytest_pitcheval.results.decisions import Decision, Outcome, Terms, decide
-from pytest_pitcheval.results.gates import GateResult
+from pytest_pitcheval.results.decisions import Outcome, decide
 from pytest_pitcheval.results.records import Collected, function_of
-from pytest_pitcheval.results.summaries import Missing
-from pytest_pitcheval.rollouts.rollout_id import session_timestamp
-from pytest_pitcheval.session.session import Session
-from pytest_pitcheval.settings.settings import Settings
-from pytest_pitcheval.storage import baseline_files, run_files
+from pytest_pitcheval.session.controller import Controller
+from pytest_pitcheval.storage import references, run_files
 from pytest_pitcheval.storage.baseline_files import Update
+from pytest_pitcheval.timestamps import session_timestamp
 
 _PACKAGES = (
     "pytest-pitcheval",
@@ -39,84 +34,40 @@ _PACKAGES = (
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class Results:
-    """What a session came to.
-
-    Attributes:
-        missing: by node ID, the tests that left no record.
-        baseline: the name of what scores were compared with, or None.
-        update: what was written to the baseline file, or None.
-        paths: the run files that were written.
-        problems: what could not be written or read at the end, a line each.
-        document: the run file's, without credentials.
-        reports: what was written for people to read.
-        logged: what came of logging to MLflow, a line each, and whether it is bad news; it never makes a run fail.
-    """
-
-    decision: Decision
-    missing: Mapping[str, Missing]
-    baseline: str | None = None
-    update: Update | None = None
-    paths: list[Path] = dataclasses.field(default_factory=list)
-    problems: list[str] = dataclasses.field(default_factory=list)
-    document: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    reports: list[Path] = dataclasses.field(default_factory=list)
-    logged: list[tuple[str, bool]] = dataclasses.field(default_factory=list)
-
-    @property
-    def gates(self) -> list[GateResult]:
-        """The gates as they may be shown, without credentials."""
-        return [GateResult(**gate) for gate in self.document["gates"]]
-
-    @property
-    def bad(self) -> bool:
-        """Whether the session must not end as a good one, whatever its tests say."""
-        return bool(self.problems) or any(gate.status == "failed" for gate in self.decision.gates)
-
-
-def conclude(session: Session) -> Results:
+def conclude(controller: Controller, secrets: Sequence[str]) -> Results:
     """Sum the session up, write its run file, and the baseline if that was asked for."""
-    outcome, settings = _outcome(session), session.settings
-    measured = session.baseline.measured if session.baseline else None
-    decision = decide(outcome, measured, terms_of(settings), gated=not settings.baseline.update)
-    results = Results(decision, outcome.missing, session.baseline.name if session.baseline else None)
-    run = {**describe_run(session), "baseline": results.baseline}
-    document = redact(run_files.to_document(run, outcome, decision), session.secrets)
+    outcome, settings, baseline = _outcome(controller), controller.process.settings, controller.baseline
+    measured = baseline.measured if baseline else None
+    decision = decide(outcome, measured, references.terms_of(settings), gated=not settings.baseline.update)
+    results = Results(decision, controller.records, outcome.missing, baseline.name if baseline else None)
+    run = {**describe_run(controller), "baseline": results.baseline}
+    document = redact(run_files.to_document(run, outcome, decision), secrets)
     results = dataclasses.replace(results, document=document)
-    _write(session, results)
-    _wait_for_tracker(session, results)
+    _write(controller, results)
+    _wait_for_tracker(controller, results)
     if settings.baseline.update:
-        results = dataclasses.replace(results, update=update_baseline(settings, outcome, results.problems))
+        results = dataclasses.replace(results, update=_update_baseline(controller, outcome, results))
     return results
 
 
-def terms_of(settings: Settings) -> Terms:
-    """What the options and the ini file hold a run to; a test's own limits stand between them."""
-
-    def limit(gate: str, own: float | None) -> float | None:
-        return settings.limits[gate].made(own)
-
-    return Terms(limit, settings.strict, settings.allowed)
-
-
-def _outcome(session: Session) -> Outcome:
-    collected, datasets = session.collected, session.datasets
-    if not collected and session.collected_path.exists():  # by workers
-        left = files.read_json(session.collected_path)
-        collected, datasets = [Collected.from_dict(one) for one in left["tests"]], left["datasets"]
-    missing = summaries.find_missing(collected, session.records, session.lost)
-    outcome = Outcome(collected, session.records, missing)
+def _outcome(controller: Controller) -> Outcome:
+    collected, datasets = controller.collected, controller.datasets
+    if not collected:  # by workers
+        told = controller.process.read_collected()
+        collected, datasets = [Collected.from_dict(test) for test in told["tests"]], told["datasets"]
+    missing = summaries.find_missing(collected, controller.records, controller.lost)
+    outcome = Outcome(collected, controller.records, missing)
     not_run = {
-        key: [one for one in datasets.get(function_of(key[0]), ()) if one not in scope.collected]
+        key: [name for name in datasets.get(function_of(key[0]), ()) if name not in scope.collected]
         for key, scope in outcome.scopes().items()
     }
     return dataclasses.replace(outcome, not_run=not_run)
 
 
-def _write(session: Session, results: Results) -> None:
-    settings = session.settings
-    for path in (run_files.run_path(settings.directory, session.run_id), settings.json_path):
+def _write(controller: Controller, results: Results) -> None:
+    settings, journal = controller.process.settings, controller.outbox.journal
+    of_run = run_files.run_path(settings.directory, controller.process.run_id)
+    for path in (of_run, settings.json_path):
         try:
             if path is not None:
                 files.make_directory(settings.directory)
@@ -124,58 +75,41 @@ def _write(session: Session, results: Results) -> None:
                 results.paths.append(path)
         except OSError as error:
             results.problems.append(f"the run file could not be written: {error}")
-    written = run_files.run_path(settings.directory, session.run_id) in results.paths
-    session.outbox.journal.close(remove=written)
-    if session.outbox.journal.problem and not written:
-        results.problems.append(session.outbox.journal.problem)
+    written = of_run in results.paths
+    journal.close(remove=written)
+    if journal.problem and not written:
+        results.problems.append(journal.problem)
 
 
-def amend_junit(session: Session, results: Results, path: Path) -> None:
-    """Add totals and failed gates to pytest's XML file at ``path``."""
-    try:
-        junit.amend(path, session.run_id, session.records.values(), results.gates)
-    except (OSError, ElementTree.ParseError) as error:
-        results.problems.append(f"the JUnit file {path} could not be amended: {error}")
-
-
-def _wait_for_tracker(session: Session, results: Results) -> None:
+def _wait_for_tracker(controller: Controller, results: Results) -> None:
     """The run waits to be logged, before anything is tried; its run file is there, or there is nothing to log."""
-    path = run_files.run_path(session.settings.directory, session.run_id)
-    tracker = session.outbox.tracker
+    directory, run_id = controller.process.settings.directory, controller.process.run_id
+    path, tracker = run_files.run_path(directory, run_id), controller.outbox.tracker
     if tracker is None or path not in results.paths:
         return
-    programs = dict.fromkeys(record.program_file for record in session.records.values() if record.program_file)
+    programs = dict.fromkeys(record.program_file for record in controller.records.values() if record.program_file)
     try:
-        tracker.wait_for(session.run_id, path, [session.settings.directory / program for program in programs])
+        tracker.wait_for(run_id, path, [directory / program for program in programs])
     except OSError as error:
         results.logged.append((f"mlflow: the run was not logged: {error}", True))
 
 
-def update_baseline(settings: Settings, outcome: Outcome, problems: list[str]) -> Update | None:
-    """Write what was measured to the baseline file; if that fails, why is added to ``problems``."""
-    scopes = outcome.scopes()
-
-    def gone(key: Key, example_id: str) -> bool:
-        scope = scopes[key]
-        return bool(example_id) and example_id not in scope.collected and example_id not in scope.not_run
-
+def _update_baseline(controller: Controller, outcome: Outcome, results: Results) -> Update | None:
     try:
-        files.make_directory(settings.directory)
-        measured = measure(outcome.records.values())
-        return baseline_files.update(settings.baseline.path, settings.directory / "locks", measured, gone)
-    except (OSError, PitchevalError) as error:
-        problems.append(f"the baseline could not be written: {error}")
+        return references.update_baseline(controller.process.settings, outcome)
+    except PitchevalError as error:
+        results.problems.append(str(error))
         return None
 
 
-def describe_run(session: Session) -> dict[str, Any]:
+def describe_run(controller: Controller) -> dict[str, Any]:
     """What was run, with what, and on which commit."""
-    settings = session.settings
+    process, settings, config = controller.process, controller.process.settings, controller.config
     return {
-        "id": session.run_id,
-        "timestamp": session.timestamp,
-        "argv": list(session.config.invocation_params.args),
-        "git": git_state(session.config.rootpath),
+        "id": process.run_id,
+        "timestamp": process.timestamp,
+        "argv": list(config.invocation_params.args),
+        "git": git_state(config.rootpath),
         "versions": _versions(),
         "generator_model": settings.generator.model,
         "evaluator_model": settings.evaluator.model,
@@ -184,11 +118,11 @@ def describe_run(session: Session) -> dict[str, Any]:
         "train_size": settings.train_size,
         "test_size": settings.test_size,
         "seed": settings.seed,
-        "rollouts": max((len(record.samples) for record in session.records.values()), default=0),
+        "rollouts": max((len(record.samples) for record in controller.records.values()), default=0),
         "finished": session_timestamp(),
-        "replay_of": session.timestamp if settings.replay else None,
-        "resume_of": session.timestamp if settings.resume else None,
-        "repeat": how_to_repeat(session.config),
+        "replay_of": process.timestamp if settings.replay else None,
+        "resume_of": process.timestamp if settings.resume else None,
+        "repeat": how_to_repeat(config),
     }
 
 

@@ -6,16 +6,11 @@ import importlib
 import shutil
 import threading
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
-from pytest_pitcheval import files
-from pytest_pitcheval.concurrency.workers import read_flying
 from pytest_pitcheval.reports.progress import Progress
 from pytest_pitcheval.results.records import Record, Usage
 from pytest_pitcheval.session.status import Status
-
-if TYPE_CHECKING:
-    from pytest_pitcheval.session.session import Session
 
 _PRELOADED = 0.2
 """Seconds after which the first LM calls are on their way, so that importing takes nothing from them."""
@@ -32,19 +27,25 @@ def _preload() -> None:
 
 
 class Display:
-    """Of the process that reports: the controller, or pytest on its own."""
+    """Of the process that reports: the controller, or pytest on its own.
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
-        self._progress = Progress(session.config)
+    ``total`` is the number of evaluation tests; ``flying`` says how many rollouts are in flight, and how many LM
+    calls wait for the rate limit.
+    """
+
+    def __init__(self, progress: Progress, total: int, flying: Callable[[], tuple[int, int]]) -> None:
+        self._progress = progress
+        self._total = total
+        self._flying = flying
+        self._done: set[str] = set()
         self._usage = Usage()
         self._started = self._drawn = time.monotonic()
         self._text = ""
         self._preloading: threading.Thread | None = None
-        self._total: int | None = None
 
     def add(self, record: Record) -> None:
         """A record has arrived."""
+        self._done.add(record.nodeid)
         self._usage += record.usage
 
     def update(self) -> None:
@@ -67,16 +68,4 @@ class Display:
 
     def _status(self, seconds: float) -> Status:
         in_flight, waiting = self._flying()
-        return Status(len(self._session.records), self._count(), in_flight, waiting, self._usage, seconds)
-
-    def _count(self) -> int:
-        if self._total is None:
-            path = self._session.collected_path
-            left = files.read_json(path)["tests"] if path.exists() else self._session.collected
-            self._total = len(left)
-        return self._total
-
-    def _flying(self) -> tuple[int, int]:
-        if self._session.runner is not None:
-            return self._session.runner.flying
-        return read_flying(self._session.runtime_dir)
+        return Status(len(self._done), self._total, in_flight, waiting, self._usage, seconds)

@@ -1,14 +1,15 @@
-"""Runs and baselines that options name, read before any test runs: what is wrong with them is a usage error."""
+"""Runs and baselines that options name: found, read, and the baseline written.
+
+Whatever is wrong with them is a PitchevalError of one line that begins with the option.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
-
-import pytest
 
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.names import NEED_BASELINE
@@ -16,13 +17,17 @@ from pytest_pitcheval.names import NEED_BASELINE
 if TYPE_CHECKING:
     from pytest_pitcheval.results.baselines import Baseline, Key
     from pytest_pitcheval.results.comparison import Scope
+    from pytest_pitcheval.results.decisions import Outcome, Terms
     from pytest_pitcheval.results.records import Record
     from pytest_pitcheval.settings.settings import Settings
+    from pytest_pitcheval.storage.baseline_files import Update
 
 
 MLFLOW = "mlflow:"
 """Before the ID of an MLflow run, or ``latest`` or ``latest@BRANCH``: the newest one whose gates passed."""
 
+Fetch = Callable[[str], str]
+"""Gives the text of the run file that was logged to MLflow, by what follows `MLFLOW` in the reference."""
 
 RUN = "run "
 """Before a run's ID in the name of a baseline."""
@@ -41,9 +46,13 @@ class LoadedBaseline(NamedTuple):
 
 
 def repeated_run(settings: Settings) -> Mapping[str, Any] | None:
-    """``run`` of the run file that ``--eval-replay`` or ``--eval-resume`` names; None without either."""
+    """``run`` of the run file that ``--eval-replay`` or ``--eval-resume`` names; None without either.
+
+    Raises:
+        PitchevalError: one line: both are given, or there is no such run.
+    """
     if settings.replay and settings.resume:
-        raise pytest.UsageError("--eval-replay and --eval-resume: expected one of them")
+        raise PitchevalError("--eval-replay and --eval-resume: expected one of them")
     option, reference = ("--eval-replay", settings.replay) if settings.replay else ("--eval-resume", settings.resume)
     if reference is None:
         return None
@@ -55,18 +64,18 @@ def repeated_run(settings: Settings) -> Mapping[str, Any] | None:
         if parts := run.get(MERGED_FROM):
             raise PitchevalError(f"merged of other runs; expected one of {', '.join(map(str, parts))}")
     except PitchevalError as error:
-        raise pytest.UsageError(f"{option}: {reference!r}: {error}") from None
+        raise PitchevalError(f"{option}: {reference!r}: {error}") from None
     return run
 
 
-def load_baseline(settings: Settings, folder: Path) -> LoadedBaseline | None:
+def load_baseline(settings: Settings, fetch: Fetch) -> LoadedBaseline | None:
     """The baseline to compare with, None where there is none and none is asked for.
 
-    Where it is to be written, it is read all the same, so that a file that we would not understand is not
+    ``fetch`` is called for one that MLflow has. Where the baseline is to be written, it is read all the same, so that a file that we would not understand is not
     overwritten.
 
     Raises:
-        pytest.UsageError: one line: it is missing, corrupt, or of a newer schema.
+        PitchevalError: one line: it is missing, corrupt, or of a newer schema.
     """
     asked = settings.baseline
     named_by = asked.named_by or "--eval-baseline"
@@ -74,12 +83,12 @@ def load_baseline(settings: Settings, folder: Path) -> LoadedBaseline | None:
         if asked.update:
             _check_updatable(asked.reference, asked.path)
         elif asked.named_by or os.path.exists(asked.path):
-            return load(settings, folder, asked.reference, asked.path)
+            return load(settings, fetch, asked.reference, asked.path)
         elif needing := _needs_baseline(settings):
             named_by = f"--eval-{needing.replace('_', '-')}"
             raise PitchevalError("no such file; --eval-update-baseline writes it")
     except PitchevalError as error:
-        raise pytest.UsageError(f"{named_by}: {asked.reference!r}: {error}") from None
+        raise PitchevalError(f"{named_by}: {asked.reference!r}: {error}") from None
     return None
 
 
@@ -87,7 +96,7 @@ def _needs_baseline(settings: Settings) -> str | None:
     return next((gate for gate in NEED_BASELINE if settings.limits[gate].made(None) is not None), None)
 
 
-def load(settings: Settings, folder: Path, reference: str, path: Path) -> LoadedBaseline:
+def load(settings: Settings, fetch: Fetch, reference: str, path: Path) -> LoadedBaseline:
     """The baseline or run that ``reference`` names, a file's ``path`` if it is none of ``directory``'s runs.
 
     Raises:
@@ -99,7 +108,7 @@ def load(settings: Settings, folder: Path, reference: str, path: Path) -> Loaded
     from pytest_pitcheval.storage import run_files
 
     if reference.startswith(MLFLOW):
-        document, path = files.parse_json(_fetch(settings, folder, reference), reference), Path(reference)
+        document, path = files.parse_json(fetch(reference.removeprefix(MLFLOW)), reference), Path(reference)
     else:
         path = _find(settings.directory, reference, path)
         document = files.read_json(path)
@@ -121,19 +130,6 @@ def _find(directory: Path, reference: str, path: Path) -> Path:
     return path
 
 
-def _fetch(settings: Settings, folder: Path, reference: str) -> str:
-    """The text of a run file that was logged to MLflow."""
-    from pytest_pitcheval.tracking.tracker import LOGGING_SECONDS, Tracker
-
-    if settings.mlflow.off:
-        raise PitchevalError("--eval-mlflow is 'off': expected a tracker to ask")
-    tracker = Tracker(settings.mlflow, settings.directory, folder)
-    try:
-        return tracker.fetch(reference.removeprefix(MLFLOW), settings.mlflow.timeout or LOGGING_SECONDS)
-    finally:
-        tracker.close()
-
-
 def _check_updatable(reference: str, path: Path) -> None:
     from pytest_pitcheval.storage import baseline_files, run_files
 
@@ -141,3 +137,37 @@ def _check_updatable(reference: str, path: Path) -> None:
         raise PitchevalError("--eval-update-baseline writes a file: expected a path")
     if os.path.exists(path):
         baseline_files.read(path)
+
+
+def terms_of(settings: Settings) -> Terms:
+    """What the options and the ini file hold a run to; a test's own limits stand between them."""
+    from pytest_pitcheval.results.decisions import Terms
+
+    def limit(gate: str, own: float | None) -> float | None:
+        return settings.limits[gate].made(own)
+
+    return Terms(limit, settings.strict, settings.allowed)
+
+
+def update_baseline(settings: Settings, outcome: Outcome) -> Update:
+    """Write what was measured to the baseline file.
+
+    Raises:
+        PitchevalError: one line: the file is none of ours, or cannot be written.
+    """
+    from pytest_pitcheval import files
+    from pytest_pitcheval.results.baselines import measure
+    from pytest_pitcheval.storage import baseline_files
+
+    scopes = outcome.scopes()
+
+    def gone(key: Key, example_id: str) -> bool:
+        scope = scopes[key]
+        return bool(example_id) and example_id not in scope.collected and example_id not in scope.not_run
+
+    try:
+        files.make_directory(settings.directory)
+        measured = measure(outcome.records.values())
+        return baseline_files.update(settings.baseline.path, settings.directory / "locks", measured, gone)
+    except (OSError, PitchevalError) as error:
+        raise PitchevalError(f"the baseline could not be written: {error}") from None

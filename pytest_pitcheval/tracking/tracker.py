@@ -89,3 +89,18 @@ class Tracker:
     def close(self) -> None:
         """End whatever is going on."""
         self._process.close()
+
+
+def fetch(settings: MlflowSettings, directory: Path, folder: Path, reference: str) -> str:
+    """The run file that an MLflow run (its ID, ``latest`` or ``latest@BRANCH``) holds, as text.
+
+    Raises:
+        PitchevalError: nothing is logged, there is no such run, or the tracker does not answer in time.
+    """
+    if settings.off:
+        raise PitchevalError("--eval-mlflow is 'off': expected a tracker to ask")
+    tracker = Tracker(settings, directory, folder)
+    try:
+        return tracker.fetch(reference, settings.timeout or LOGGING_SECONDS)
+    finally:
+        tracker.close()

@@ -16,7 +16,7 @@ from pytest_pitcheval.results.records import Usage
 from pytest_pitcheval.results.side_by_side import MethodResult
 from pytest_pitcheval.results.significance import PairedDifference
 from pytest_pitcheval.results.summaries import Missing, Summary
-from pytest_pitcheval.session.conclusion import Results
+from pytest_pitcheval.reports.results import Results
 from pytest_pitcheval.storage.baseline_files import Update
 
 TEST = "test_qa.py::test_qa"

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_pitcheval.rollouts.rollout_id import RolloutId, session_timestamp
+from pytest_pitcheval.rollouts.rollout_id import RolloutId
+from pytest_pitcheval.timestamps import session_timestamp
 
 few = settings(max_examples=30, deadline=None, database=None)
 

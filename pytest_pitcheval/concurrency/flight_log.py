@@ -1,65 +1,18 @@
-"""What the processes of one session tell each other by files in its shared folder."""
+"""What one process of a session leaves in the shared folder for others to read: its flights, its end, its progress."""
 
 from __future__ import annotations
 
 import json
-import os
-import re
-import tempfile
 import threading
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import pytest
+from typing import NamedTuple
 
 from pytest_pitcheval import files
 
 _CRASHED = "crashed-"
 _FLYING = "flying-"
-
-
-class Worker(NamedTuple):
-    """One xdist worker: its name, its number from 0, how many there are of them, and whether it gets a plan."""
-
-    name: str
-    number: int
-    total: int
-    planned: bool
-
-    @classmethod
-    def of(cls, config: pytest.Config) -> Worker | None:
-        """The worker that this process is, or None."""
-        told: dict[str, Any] = getattr(config, "workerinput", {})
-        if "workerid" not in told:
-            return None
-        count = int(told.get("workercount", 1))
-        digits = "".join(filter(str.isdigit, told["workerid"]))
-        return cls(told["workerid"], int(digits or 0) % count, count, told["pitcheval"]["planned"])
-
-
-def are_apart(transports: Iterable[str]) -> bool:
-    """Whether xdist's ``--tx`` names workers elsewhere than on this machine: then they share no folder."""
-    return any("popen" not in re.split(r"\*|//", transport) for transport in transports)
-
-
-def told_by_controller(config: pytest.Config) -> dict[str, Any] | None:
-    """What the controller told this xdist worker, None in other processes.
-
-    Where workers share no folder, each is told the same, but has a folder of its own and ends its LM servers itself.
-    """
-    worker: dict[str, Any] = getattr(config, "workerinput", {})
-    shared: dict[str, Any] | None = worker.get("pitcheval")
-    if shared is None or not shared["apart"]:
-        return shared
-    folder = os.path.join(tempfile.gettempdir(), f"{Path(shared['runtime_dir']).name}-{worker['workerid']}")
-    return {**shared, "runtime_dir": folder, "owner_pid": os.getpid(), "workers": worker["workercount"]}
-
-
-def stop_path(folder: Path) -> Path:
-    """The file whose presence says that the session is being ended: nothing more is to begin."""
-    return folder / "stop"
 
 
 def note_crash(folder: Path, worker: str) -> None:

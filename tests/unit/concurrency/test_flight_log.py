@@ -2,12 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
-from pytest_pitcheval.concurrency.workers import (
+from pytest_pitcheval.concurrency.flight_log import (
     FlightLog,
     Flown,
-    are_apart,
     log_path,
     note_crash,
     read_flying,
@@ -59,19 +56,3 @@ def test_what_is_in_flight_in_sum(tmp_path: Path) -> None:
     write_flying(tmp_path, "gw0", 3, 1)
     write_flying(tmp_path, "gw1", 4, 0)
     assert read_flying(tmp_path) == (7, 1)
-
-
-@pytest.mark.parametrize(
-    ("transports", "apart"),
-    [
-        ([], False),
-        (["popen", "popen"], False),
-        (["3*popen"], False),
-        (["2*popen//python=/opt/ssh=x/python"], False),
-        (["ssh=far"], True),
-        (["popen", "2*ssh=me@far//python=python3"], True),
-        (["socket=192.168.1.102:8888"], True),
-    ],
-)
-def test_workers_are_apart_unless_they_are_processes_of_this_machine(transports: list[str], apart: bool) -> None:
-    assert are_apart(transports) is apart

@@ -1,0 +1,140 @@
+"""Which process of a session this is, and the folder that its processes share."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from pytest_pitcheval import files
+from pytest_pitcheval.settings.settings import Settings
+
+KEY = "pitcheval"
+"""Where xdist's ``workerinput`` and ``workeroutput`` have what is ours."""
+
+
+class Worker(NamedTuple):
+    """One xdist worker.
+
+    Attributes:
+        number: from 0, of ``total`` workers.
+        planned: whether the controller's plan will tell it which tests are its own.
+        apart: whether it may be on another machine than the others, so that it shares no folder with them.
+    """
+
+    name: str
+    number: int
+    total: int
+    planned: bool
+    apart: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Process:
+    """One process of one session: xdist's controller, one of its workers, or pytest on its own.
+
+    Attributes:
+        settings: what the options ask for; of a worker that is apart, its share of the limits.
+        run_id: the run's own ID: its time stamp.
+        timestamp: that of the rollouts: the run's, or that of the run that is replayed or resumed.
+        owner_pid: the process whose end is that of the LM servers: the controller, or a worker that is apart.
+        runtime_dir: what the processes share; made by whichever needs it first.
+        worker: None in the controller, and where there is no xdist.
+    """
+
+    settings: Settings
+    run_id: str
+    timestamp: str
+    owner_pid: int
+    runtime_dir: Path
+    worker: Worker | None = None
+
+    @classmethod
+    def first(cls, settings: Settings, run_id: str, timestamp: str) -> Process:
+        """The process that begins a session."""
+        # The folder is made only when it is needed, so its name has to be one that nobody can guess.
+        name = f"pitcheval-{os.getpid()}-{os.urandom(8).hex()}"
+        return cls(settings, run_id, timestamp, os.getpid(), Path(tempfile.gettempdir(), name))
+
+    @classmethod
+    def of_worker(cls, settings: Settings, config: pytest.Config) -> Process | None:
+        """The xdist worker that this process is, None in another process.
+
+        Workers that share no folder are all told the same, but each has a folder of its own, and ends its own LM
+        servers.
+        """
+        workerinput: Mapping[str, Any] = getattr(config, "workerinput", {})
+        if KEY not in workerinput:
+            return None
+        told, worker = workerinput[KEY], _worker(workerinput)
+        folder, owner = told["runtime_dir"], told["owner_pid"]
+        if worker.apart:
+            settings = settings.part(worker.total)
+            folder, owner = f"{tempfile.gettempdir()}/{Path(folder).name}-{worker.name}", os.getpid()
+        return cls(settings, told["run_id"], told["timestamp"], owner, Path(folder), worker)
+
+    def told_to_workers(self, planned: bool, transports: Iterable[str]) -> dict[str, Any]:
+        """What an xdist worker must know, as execnet can send it.
+
+        ``planned`` says that a plan will tell workers their tests; ``transports`` are those of xdist's ``--tx``.
+        """
+        return {
+            "run_id": self.run_id,
+            "timestamp": self.timestamp,
+            "owner_pid": self.owner_pid,
+            "runtime_dir": str(self.runtime_dir),
+            "planned": planned,
+            "apart": are_apart(transports),
+        }
+
+    @property
+    def owns_folder(self) -> bool:
+        """Whether the shared folder ends with this process."""
+        return self.owner_pid == os.getpid()
+
+    def make_runtime_dir(self) -> Path:
+        """The shared folder, for this user only."""
+        self.runtime_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return self.runtime_dir
+
+    @property
+    def stop_path(self) -> Path:
+        """The file whose presence says that the session is being ended: nothing more is to begin."""
+        return self.runtime_dir / "stop"
+
+    @property
+    def has_collected(self) -> bool:
+        """Whether a worker has put down the evaluation tests that it has collected."""
+        return self._collected_path.exists()
+
+    def put_collected(self, tests: Mapping[str, Any]) -> None:
+        """Put down what a worker has collected, for the controller: ``tests`` (a list) and ``datasets``."""
+        self.make_runtime_dir()
+        files.write_json(self._collected_path, tests, indent=None)
+
+    def read_collected(self) -> dict[str, Any]:
+        """What `put_collected` was given; nothing where it was not called."""
+        collected: dict[str, Any] = {"tests": [], "datasets": {}}
+        return files.read_json(self._collected_path) if self.has_collected else collected
+
+    @property
+    def _collected_path(self) -> Path:
+        return self.runtime_dir / "collected.json"
+
+
+def _worker(workerinput: Mapping[str, Any]) -> Worker:
+    name, total = workerinput["workerid"], int(workerinput.get("workercount", 1))
+    digits = "".join(filter(str.isdigit, name))
+    told = workerinput[KEY]
+    return Worker(name, int(digits or 0) % total, total, told["planned"], told["apart"])
+
+
+def are_apart(transports: Iterable[str]) -> bool:
+    """Whether xdist's ``--tx`` names workers elsewhere than on this machine: then they share no folder."""
+    return any("popen" not in re.split(r"\*|//", transport) for transport in transports)

@@ -1,0 +1,132 @@
+"""The process that hears of all tests: records in, progress and results out."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_pitcheval.concurrency.flight_log import read_flying
+from pytest_pitcheval.concurrency.process import Process
+
+if TYPE_CHECKING:
+    from pytest_pitcheval.evaluation.runner import Runner
+    from pytest_pitcheval.reports.results import Results
+    from pytest_pitcheval.results.records import Collected, Record
+    from pytest_pitcheval.session.display import Display
+    from pytest_pitcheval.session.outbox import Outbox
+    from pytest_pitcheval.storage.references import LoadedBaseline
+
+
+class Controller:
+    """xdist's controller, or pytest on its own.
+
+    Attributes:
+        baseline: what scores are compared with, or None.
+        started: when the session began, monotonic, in seconds.
+        runner: the tests that run in this very process, None in xdist's controller.
+        collected: the evaluation tests of this process.
+        datasets: by test function, the IDs of all examples, sampled or not.
+        records: by node ID, what came of the tests.
+        lost: by node ID, why a test that was begun left no record.
+        results: what the session came to, once it has ended with evaluation tests.
+    """
+
+    def __init__(
+        self, process: Process, config: pytest.Config, baseline: LoadedBaseline | None, started: float
+    ) -> None:
+        self.process = process
+        self.config = config
+        self.baseline = baseline
+        self.started = started
+        self.runner: Runner | None = None
+        self.collected: Sequence[Collected] = ()
+        self.datasets: Mapping[str, Sequence[str]] = {}
+        self.records: dict[str, Record] = {}
+        self.lost: dict[str, str] = {}
+        self.results: Results | None = None
+        self._has_evaluations = False
+
+    @property
+    def has_evaluations(self) -> bool:
+        """Whether evaluation tests were collected, here or by workers."""
+        if not self._has_evaluations:
+            self._has_evaluations = bool(self.collected) or self.process.has_collected
+        return self._has_evaluations
+
+    @functools.cached_property
+    def outbox(self) -> Outbox:
+        """What leaves this process."""
+        from pytest_pitcheval.session.outbox import Outbox
+
+        return Outbox(self.process, self.config.rootpath)
+
+    # Progress
+
+    @functools.cached_property
+    def _display(self) -> Display:
+        from pytest_pitcheval.reports.progress import Progress
+        from pytest_pitcheval.session.display import Display
+
+        return Display(Progress(self.config), self._count(), self._flying)
+
+    def _count(self) -> int:
+        return len(self.collected) or len(self.process.read_collected()["tests"])
+
+    def _flying(self) -> tuple[int, int]:
+        return self.runner.flying if self.runner else read_flying(self.process.runtime_dir)
+
+    def update(self) -> None:
+        """Say how far the session is."""
+        if self.has_evaluations:
+            self._display.update()
+
+    def make_room(self) -> None:
+        """pytest is going to write: take the progress line away."""
+        if self.has_evaluations:
+            self._display.erase()
+
+    # Records
+
+    def keep(self, nodeid: str, record: Mapping[str, Any]) -> None:
+        """A record has arrived, without credentials; ``nodeid`` is the test's own, which may have one in it."""
+        from pytest_pitcheval.results.records import Record
+
+        self.records[nodeid] = Record.from_dict(record)
+        self._display.add(self.records[nodeid])
+        self.outbox.add(record)
+
+    # The end
+
+    def stop(self) -> None:
+        """Tell workers to begin no rollout that has not begun; what is in flight is not waited for."""
+        if self.runner is None and self.process.runtime_dir.exists():
+            self.process.stop_path.touch()
+
+    def conclude(self, secrets: Sequence[str]) -> None:
+        """Sum the session up and write its run file, if an evaluation test was run."""
+        self.make_room()
+        if not (self.records or (self.lost and self.has_evaluations)):
+            return
+        from pytest_pitcheval.session.conclusion import conclude
+
+        if self.runner is not None and self.runner.running is not None:
+            self.lost[self.runner.running.about.nodeid] = "interrupted"
+        self.results = conclude(self, secrets)
+
+    def publish(self) -> None:
+        """Once pytest has written its own files: complete them, and log the run."""
+        if self.results is not None:
+            from pytest_pitcheval.evaluation.timeouts import left_of_session
+
+            passed = time.monotonic() - self.started
+            before = self.baseline.records if self.baseline else {}
+            self.outbox.publish(self.results, before, functools.partial(left_of_session, self.config, passed))
+
+    def close(self) -> None:
+        """End what is still being sent."""
+        if "outbox" in vars(self):
+            self.outbox.close()

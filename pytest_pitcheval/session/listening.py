@@ -1,0 +1,42 @@
+"""The hooks of the process that hears of all tests: xdist's controller, or pytest on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+from pytest_pitcheval.evaluation.outcomes import RECORD
+from pytest_pitcheval.names import RERUN
+from pytest_pitcheval.session.controller import Controller
+
+
+class ListeningHooks:
+    """Keep the records that reports bring, and the progress line out of pytest's way."""
+
+    def __init__(self, controller: Controller) -> None:
+        self._controller = controller
+
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
+        return (RERUN, "R", RERUN.upper()) if report.outcome == RERUN else None
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logstart(self) -> None:
+        self._controller.make_room()
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, Any, Any]:
+        self._controller.make_room()
+        self._keep(report)
+        outcome = yield
+        if report.when == "teardown":
+            self._controller.update()
+        return outcome
+
+    def _keep(self, report: pytest.TestReport) -> None:
+        if record := report.__dict__.pop(RECORD, None):  # pytest keeps reports: not twice
+            self._controller.keep(report.nodeid, record)
+        elif report.when not in ("setup", "call", "teardown") and report.failed:  # xdist's own of a worker's end
+            worker = getattr(getattr(getattr(report, "node", None), "gateway", None), "id", "")
+            self._controller.lost[report.nodeid] = f"worker {worker} crashed while it ran"
