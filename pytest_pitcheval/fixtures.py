@@ -171,7 +171,8 @@ def score(
     from pytest_pitcheval.evaluation.scoring import score_example
     from pytest_pitcheval.state import get_runner
 
-    return score_example(get_runner(request.config), request, _pitcheval_test, example, prediction, metric, evaluator_lm)
+    runner = get_runner(request.config)
+    return score_example(runner, request, _pitcheval_test, example, prediction, metric, evaluator_lm)
 
 
 @pytest.fixture

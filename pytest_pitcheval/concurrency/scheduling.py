@@ -12,9 +12,9 @@ import pytest
 from xdist.scheduler import LoadScheduling
 
 from pytest_pitcheval import files
-from pytest_pitcheval.concurrency.upcoming import plan_path
 from pytest_pitcheval.concurrency.flight_log import log_path, read_log
 from pytest_pitcheval.concurrency.process import Process
+from pytest_pitcheval.concurrency.upcoming import plan_path
 from pytest_pitcheval.names import RERUN
 
 

@@ -11,13 +11,13 @@ import pytest
 from pytest_pitcheval.collection.parametrization import optimizations_of
 from pytest_pitcheval.errors import FixtureNotDefined, PitchevalWarning
 from pytest_pitcheval.evaluation import timeouts
+from pytest_pitcheval.evaluation.runner import Runner
+from pytest_pitcheval.evaluation.running_test import RUNNING
 from pytest_pitcheval.programs.optimization import Ingredients
 from pytest_pitcheval.programs.program_files import save_program
 from pytest_pitcheval.reports.progress import Progress
-from pytest_pitcheval.evaluation.runner import Runner
-from pytest_pitcheval.evaluation.running_test import RUNNING
-from pytest_pitcheval.settings.settings import Settings
 from pytest_pitcheval.settings.methods import BASELINE, Optimization
+from pytest_pitcheval.settings.settings import Settings
 
 
 def compiled_for(runner: Runner, request: pytest.FixtureRequest, optimization: Optimization, program: Any) -> Any:

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_pitcheval.collection.parametrization import optimization_of
+from pytest_pitcheval.concurrency.flight_log import FlightLog, write_flying
 from pytest_pitcheval.concurrency.pool import Pool
+from pytest_pitcheval.concurrency.process import Process
 from pytest_pitcheval.concurrency.slots import LocalSlots, Slots
 from pytest_pitcheval.concurrency.upcoming import Upcoming, plan_path
-from pytest_pitcheval.concurrency.flight_log import FlightLog, write_flying
-from pytest_pitcheval.concurrency.process import Process
 from pytest_pitcheval.evaluation import timeouts
 from pytest_pitcheval.evaluation.in_turn import InTurn
 from pytest_pitcheval.evaluation.lanes import lane_key

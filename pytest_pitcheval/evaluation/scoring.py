@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pytest_pitcheval.errors import PitchevalError, PitchevalWarning
+from pytest_pitcheval.evaluation.runner import Runner
 from pytest_pitcheval.evaluation.running_test import RunningTest
 from pytest_pitcheval.lm.language_models import cannot_vary
 from pytest_pitcheval.names import GENERATOR, JUDGE, METRIC, PROGRAM
@@ -17,7 +18,6 @@ from pytest_pitcheval.results.score import Score
 from pytest_pitcheval.rollouts import program_and_metric
 from pytest_pitcheval.rollouts.program_and_metric import Verdict
 from pytest_pitcheval.rollouts.rollout import Generator, Judge
-from pytest_pitcheval.evaluation.runner import Runner
 
 
 def predict_example(

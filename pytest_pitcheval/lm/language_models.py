@@ -12,7 +12,6 @@ from pytest_pitcheval.names import GENERATOR, JUDGE
 from pytest_pitcheval.settings.settings import ModelSettings
 
 
-
 def make_lm(settings: ModelSettings, role: str, timeout: float, runtime_dir: Path, owner_pid: int) -> Any:
     """A ``dspy.LM`` for the ``generator`` or ``evaluator``; starts the embedded server for a ``local`` model.
 

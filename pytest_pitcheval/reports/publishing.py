@@ -11,9 +11,9 @@ from pytest_pitcheval import files
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.reports import github, junit, markdown, run_reports
 from pytest_pitcheval.reports.html import page
+from pytest_pitcheval.reports.results import Results
 from pytest_pitcheval.reports.run_reports import RunReport
 from pytest_pitcheval.results.records import Record
-from pytest_pitcheval.reports.results import Results
 from pytest_pitcheval.settings.settings import Settings
 from pytest_pitcheval.storage import run_files
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from pytest_pitcheval.reports.results import Results
 from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.comparison import Comparison
 from pytest_pitcheval.results.decisions import Decision
@@ -13,7 +14,6 @@ from pytest_pitcheval.results.formats import cut, wrap
 from pytest_pitcheval.results.gates import GateResult, count
 from pytest_pitcheval.results.side_by_side import MethodResult
 from pytest_pitcheval.results.summaries import Missing, Summary
-from pytest_pitcheval.reports.results import Results
 from pytest_pitcheval.storage.baseline_files import Update
 
 _HEAD = ("method", "scored", "mean", "95 % interval", "passed", "fresh", "cached", "tokens", "cost", "time")

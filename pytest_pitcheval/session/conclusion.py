@@ -36,6 +36,8 @@ _PACKAGES = (
 
 def conclude(controller: Controller, secrets: Sequence[str]) -> Results:
     """Sum the session up, write its run file, and the baseline if that was asked for."""
+    if controller.runner is not None and controller.runner.running is not None:
+        controller.lost[controller.runner.running.about.nodeid] = "interrupted"
     outcome, settings, baseline = _outcome(controller), controller.process.settings, controller.baseline
     measured = baseline.measured if baseline else None
     decision = decide(outcome, measured, references.terms_of(settings), gated=not settings.baseline.update)

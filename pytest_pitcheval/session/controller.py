@@ -106,16 +106,10 @@ class Controller:
         if self.runner is None and self.process.runtime_dir.exists():
             self.process.stop_path.touch()
 
-    def conclude(self, secrets: Sequence[str]) -> None:
-        """Sum the session up and write its run file, if an evaluation test was run."""
-        self.make_room()
-        if not (self.records or (self.lost and self.has_evaluations)):
-            return
-        from pytest_pitcheval.session.conclusion import conclude
-
-        if self.runner is not None and self.runner.running is not None:
-            self.lost[self.runner.running.about.nodeid] = "interrupted"
-        self.results = conclude(self, secrets)
+    @property
+    def has_something_to_tell(self) -> bool:
+        """Whether an evaluation test was run."""
+        return bool(self.records or (self.lost and self.has_evaluations))
 
     def publish(self) -> None:
         """Once pytest has written its own files: complete them, and log the run."""

@@ -1,4 +1,4 @@
-"""What leaves the process that reports while a session goes on and when it ends: the journal, JUnit, reports, MLflow."""
+"""What leaves the process that reports, during a session and at its end: the journal, JUnit, reports, MLflow."""
 
 from __future__ import annotations
 

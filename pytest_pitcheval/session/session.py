@@ -110,9 +110,7 @@ class Session:
 
         process = self.process
         model = process.settings.generator if role == "generator" else process.settings.evaluator
-        return language_models.make_lm(
-            model, role, process.settings.timeout, process.runtime_dir, process.owner_pid
-        )
+        return language_models.make_lm(model, role, process.settings.timeout, process.runtime_dir, process.owner_pid)
 
     def secrets(self) -> tuple[str, ...]:
         """The credentials that must appear in no report and no file, longest first."""
@@ -136,7 +134,14 @@ class Session:
             self.runner.pool.close()
         if self.controller is not None:
             self.controller.stop()
-            self.controller.conclude(self.secrets())
+            self._conclude(self.controller)
+
+    def _conclude(self, controller: Controller) -> None:
+        controller.make_room()
+        if controller.has_something_to_tell:
+            from pytest_pitcheval.session.conclusion import conclude
+
+            controller.results = conclude(controller, self.secrets())
 
     def publish(self) -> None:
         """Once pytest has written its own files: complete them, and log the run."""

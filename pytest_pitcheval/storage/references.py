@@ -71,8 +71,8 @@ def repeated_run(settings: Settings) -> Mapping[str, Any] | None:
 def load_baseline(settings: Settings, fetch: Fetch) -> LoadedBaseline | None:
     """The baseline to compare with, None where there is none and none is asked for.
 
-    ``fetch`` is called for one that MLflow has. Where the baseline is to be written, it is read all the same, so that a file that we would not understand is not
-    overwritten.
+    ``fetch`` is called for one that MLflow has. Where the baseline is to be written, it is read all the same, so that
+    a file that we would not understand is not overwritten.
 
     Raises:
         PitchevalError: one line: it is missing, corrupt, or of a newer schema.

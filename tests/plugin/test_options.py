@@ -116,7 +116,7 @@ def check_usage_error(result: pytest.RunResult, line: str) -> None:
 def settings(pytester: pytest.Pytester, *arguments: str) -> Any:
     """The settings of a session that is configured, but not run."""
     config = pytester.parseconfigure(*arguments)
-    return get_session(config).settings
+    return get_session(config).process.settings
 
 
 @pytest.mark.parametrize(("name", "value", "expected"), WRONG)

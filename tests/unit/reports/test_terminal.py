@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pytest_pitcheval.reports import terminal
+from pytest_pitcheval.reports.results import Results
 from pytest_pitcheval.results.comparison import Comparison
 from pytest_pitcheval.results.decisions import Decision
 from pytest_pitcheval.results.gates import GateResult
@@ -16,7 +17,6 @@ from pytest_pitcheval.results.records import Usage
 from pytest_pitcheval.results.side_by_side import MethodResult
 from pytest_pitcheval.results.significance import PairedDifference
 from pytest_pitcheval.results.summaries import Missing, Summary
-from pytest_pitcheval.reports.results import Results
 from pytest_pitcheval.storage.baseline_files import Update
 
 TEST = "test_qa.py::test_qa"
@@ -40,7 +40,7 @@ def summary(
 
 
 def lines(*summaries: Summary, gates: Iterable[GateResult] = ()) -> list[tuple[str, bool]]:
-    return list(terminal.lines(Results(Decision(list(summaries), None, [], list(gates)), {}), Path.cwd()))
+    return list(terminal.lines(Results(Decision(list(summaries), None, [], list(gates)), {}, {}), Path.cwd()))
 
 
 def test_one_test() -> None:
@@ -185,13 +185,13 @@ def test_a_test_that_the_baseline_does_not_know_is_named() -> None:
     ],
 )
 def test_an_update_is_counted(tmp_path: Path, update: tuple[int, int, int], text: str) -> None:
-    results = Results(Decision([], None, [], []), {}, update=Update(tmp_path / "b.json", *update))
+    results = Results(Decision([], None, [], []), {}, {}, update=Update(tmp_path / "b.json", *update))
     assert list(terminal.lines(results, tmp_path)) == [(text, False)]
 
 
 def test_files_are_shown_relative_and_problems_as_bad_news(tmp_path: Path) -> None:
     paths, problems = [tmp_path / "runs" / "a.json"], ["the run file could not be written: full"]
-    results = Results(Decision([], None, [], []), {}, paths=paths, problems=problems)
+    results = Results(Decision([], None, [], []), {}, {}, paths=paths, problems=problems)
     assert list(terminal.lines(results, tmp_path)) == [
         ("the run file could not be written: full", True),
         (f"run file: {Path('runs', 'a.json')}", False),
