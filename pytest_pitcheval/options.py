@@ -33,17 +33,27 @@ Kind = Literal[
     "gate mode",
     "allowed",
 ]
-"""Of values; `option_values` has what each takes."""
+"""What kind of value an option takes; `settings.parsers` has the parser of each."""
 
 
 class Option(NamedTuple):
-    """One command-line option and its ini key; ``name`` is the key, the option is ``--name`` with dashes."""
+    """One command-line option and its ini key.
+
+    Attributes:
+        name: the ini key; the option is ``--name`` with dashes.
+        metavar: how ``--help`` calls the value; None for a flag.
+        default: the value, parsed, where neither command line, marker nor ini file has one.
+        repeats: a test that is repeated alone needs it too: it is part of the command that a failed test shows.
+        decides: a finished run can be decided again with it, by ``pitcheval decide``.
+    """
 
     name: str
     metavar: str | None
     kind: Kind
     help: str
     default: Any = None
+    repeats: bool = False
+    decides: bool = False
 
     @property
     def flag(self) -> str:
@@ -62,6 +72,7 @@ OPTIONS = (
         f"optimize the program with METHOD before it is evaluated: {', '.join(METHOD_NAMES)} or "
         "package.module:Optimizer; with several, every example is a test per method; default: the optimization "
         "marker's, else none",
+        repeats=True,
     ),
     Option(
         "generator_model",
@@ -69,24 +80,37 @@ OPTIONS = (
         "model",
         "model of generator_lm: a DSPy name such as groq/llama-3.3-70b-versatile, local or local:PATH.gguf; "
         "default: none",
+        repeats=True,
     ),
-    Option("evaluator_model", "MODEL", "model", "model of evaluator_lm; default: the generator's"),
+    Option("evaluator_model", "MODEL", "model", "model of evaluator_lm; default: the generator's", repeats=True),
     Option(
-        "train_size", "N", "examples", "give optimizers a seeded sample of N examples of the trainset; default: all"
+        "train_size",
+        "N",
+        "examples",
+        "give optimizers a seeded sample of N examples of the trainset; default: all",
+        repeats=True,
     ),
-    Option("test_size", "N", "examples", "evaluate a seeded sample of N examples of each dataset; default: all"),
+    Option(
+        "test_size",
+        "N",
+        "examples",
+        "evaluate a seeded sample of N examples of each dataset; default: all",
+        repeats=True,
+    ),
     Option("save_program", "PATH", "text", "write the compiled program to PATH as DSPy JSON; default: not written"),
     Option(
         "eval_rollouts",
         "K",
         "count",
         "ask each example K times; its score is the mean; default: the marker's rollouts, else 1",
+        repeats=True,
     ),
     Option(
         "eval_threshold",
         "X",
         "score",
         "lowest score that passes, 0 to 1 by convention; default: the marker's threshold",
+        repeats=True,
     ),
     Option(
         "eval_concurrency",
@@ -103,7 +127,7 @@ OPTIONS = (
         "groq/*=30/min; default: no limit",
         (),
     ),
-    Option("eval_seed", "N", "seed", "seed of the samples; default: 0", 0),
+    Option("eval_seed", "N", "seed", "seed of the samples; default: 0", 0, repeats=True),
     Option(
         "eval_replay",
         "RUN",
@@ -118,18 +142,26 @@ OPTIONS = (
         "default: ask afresh",
     ),
     Option("eval_recompile", None, "flag", "compile programs again even if a compiled one is stored"),
-    Option("eval_min_mean", "X", "score", "gate: lowest mean score of a test's examples; default: no such gate"),
+    Option(
+        "eval_min_mean",
+        "X",
+        "score",
+        "gate: lowest mean score of a test's examples; default: no such gate",
+        decides=True,
+    ),
     Option(
         "eval_min_pass_rate",
         "X",
         "share",
         "gate: lowest share of a test's examples that pass, 0 to 1; default: no such gate",
+        decides=True,
     ),
     Option(
         "eval_max_error_rate",
         "X",
         "share",
         "gate: largest share of a test's examples without a score, 0 to 1; default: no such gate",
+        decides=True,
     ),
     Option(
         "eval_max_regression",
@@ -137,6 +169,7 @@ OPTIONS = (
         "score",
         "gate: fails when the mean is more than X below the baseline's, and that it dropped is established (p < 0.05); "
         "default: 0.05 where there is a baseline",
+        decides=True,
     ),
     Option(
         "eval_max_example_drop",
@@ -144,9 +177,15 @@ OPTIONS = (
         "score",
         "gate: fails when every rollout of an example is more than X below every one in the baseline; "
         "default: no such gate",
+        decides=True,
     ),
     Option(
-        "eval_gate", "MODE", "gate mode", "normal, or strict: what is inconclusive fails too; default: normal", "normal"
+        "eval_gate",
+        "MODE",
+        "gate mode",
+        "normal, or strict: what is inconclusive fails too; default: normal",
+        "normal",
+        decides=True,
     ),
     Option(
         "eval_baseline",
@@ -155,6 +194,7 @@ OPTIONS = (
         "compare with this baseline: a file, a run ID or 'last' or 'mlflow:RUN_ID|latest'; "
         "default: pitcheval-baseline.json if it is there",
         DEFAULT_BASELINE,
+        decides=True,
     ),
     Option(
         "eval_update_baseline",
@@ -168,6 +208,7 @@ OPTIONS = (
         "allowed",
         f"compare with the baseline although these have changed: {', '.join(ALLOWED)}; default: none",
         frozenset(),
+        decides=True,
     ),
     Option(
         "eval_mlflow",
@@ -215,6 +256,7 @@ OPTIONS = (
         "text",
         "where runs and compiled programs are kept; default: .pitcheval",
         ".pitcheval",
+        repeats=True,
     ),
 )
 

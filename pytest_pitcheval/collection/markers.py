@@ -12,7 +12,8 @@ import pytest
 
 from pytest_pitcheval.errors import MarkerError
 from pytest_pitcheval.names import GATES
-from pytest_pitcheval.settings.methods import Optimization, check_method
+from pytest_pitcheval.settings.methods import UNOPTIMIZED, Optimization, check_method
+from pytest_pitcheval.settings.settings import Choice
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,13 +93,11 @@ def parse_optimization(mark: pytest.Mark) -> Optimization:
         raise MarkerError(f"optimization marker: {mark.args[0]!r}: {error}") from None
 
 
-def choose_optimizations(
-    marked: Sequence[Optimization], command_line: tuple[str, ...] | None, ini: tuple[str, ...] | None
-) -> list[Optimization]:
-    """The methods a test runs with: the command line's, else its markers', else the ini file's, else none.
+def choose_optimizations(marked: Sequence[Optimization], methods: Choice[tuple[str, ...]]) -> list[Optimization]:
+    """The methods a test runs with: those of the options or of its markers, as `Choice.chosen` says, else ``none``.
 
     A marker's settings for a method also hold when the command line or the ini file names that method.
     """
     settings: dict[str, Mapping[str, Any]] = {one.method: one.settings for one in marked}
-    names = command_line or tuple(settings) or ini or (Optimization().method,)
+    names = methods.or_default((UNOPTIMIZED,), marker=tuple(settings) or None)
     return [Optimization(name, settings.get(name, {})) for name in names]

@@ -48,7 +48,7 @@ def optimizations_of(node: pytest.Item, settings: Settings) -> list[Optimization
     """The methods that a test runs with, at least one; a MarkerError for a wrong ``optimization`` marker."""
     marks = reversed(list(node.iter_markers("optimization")))  # as they stand in the file
     marked = [parse_optimization(mark) for mark in marks]
-    return choose_optimizations(marked, settings.methods.command_line, settings.methods.ini)
+    return choose_optimizations(marked, settings.methods)
 
 
 def optimization_of(item: pytest.Item, settings: Settings) -> Optimization:

@@ -19,17 +19,8 @@ if TYPE_CHECKING:
     from pytest_pitcheval.settings.settings import Settings
 
 _RUN = "a run's ID, its file, or 'last'"
-_GATES = (
-    "eval_min_mean",
-    "eval_min_pass_rate",
-    "eval_max_error_rate",
-    "eval_max_regression",
-    "eval_max_example_drop",
-    "eval_gate",
-    "eval_baseline",
-    "eval_baseline_allow",
-)
-_DECIDING = (*_GATES, "eval_threshold", "eval_update_baseline")
+_DECIDING = tuple(option.name for option in options.OPTIONS if option.decides)
+_DECIDING_AGAIN = (*_DECIDING, "eval_threshold", "eval_update_baseline")
 _COMPARING = ("eval_baseline", "eval_baseline_allow", "eval_gate")
 _LOGGING = ("eval_mlflow", "eval_mlflow_timeout", "eval_mlflow_experiment")
 
@@ -45,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="pitcheval",
         description="Write a first suite; look at evaluation runs, compare them, decide them again. Asks no LM.",
-        epilog="Options stand for those of pytest; what they leave open, pytest's ini file says.",
+        epilog="An option means what it means for pytest; without it, the key of its name in pytest's ini file counts.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _command(commands, "runs", "list the runs")
@@ -55,13 +46,15 @@ def _parser() -> argparse.ArgumentParser:
     compare = _command(commands, "compare", "compare two runs, example by example", ["eval_baseline_allow"])
     compare.add_argument("first", metavar="A", help=f"{_RUN}, or a baseline file")
     compare.add_argument("second", metavar="B", help="what is compared with it")
-    decide = _command(commands, "decide", "hold a finished run to other thresholds, gates or baselines", _DECIDING)
+    decide = _command(
+        commands, "decide", "hold a finished run to other thresholds, gates or baselines", _DECIDING_AGAIN
+    )
     decide.add_argument("run", metavar="RUN", help=_RUN)
     report = _command(commands, "report", "write the HTML report of a run, as --eval-html does", _COMPARING)
     report.add_argument("run", metavar="RUN", help=_RUN)
     report.add_argument("-o", "--output", metavar="PATH", help="where to; default: the run's ID.html in --eval-dir")
     report.add_argument("--markdown", action="store_true", help="the summary of --eval-markdown; printed without -o")
-    merge = _command(commands, "merge", "put the runs of a suite's parts together, and decide them as one", _GATES)
+    merge = _command(commands, "merge", "put the runs of a suite's parts together, and decide them as one", _DECIDING)
     merge.add_argument("runs", metavar="RUN", nargs="+", help=_RUN)
     text = "write a first suite for a DSPy program, with the embedded LM unless --generator-model names one"
     init = _command(commands, "init", text, ["generator_model"], on_runs=False)

@@ -157,7 +157,7 @@ def decide_run(settings: Settings, folder: Path, reference: str) -> Done:
     """A finished run held to the thresholds, gates and baseline of ``settings``; good if all of it holds."""
     run = _find_finished(settings, reference)
     baseline = references.load_baseline(settings, fetch_from(settings, folder))
-    outcome = decide_again(run.outcome, settings.threshold.made)
+    outcome = decide_again(run.outcome, settings.threshold.chosen)
     decision = decide(
         outcome,
         baseline.measured if baseline else None,

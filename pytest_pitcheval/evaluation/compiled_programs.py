@@ -16,7 +16,7 @@ from pytest_pitcheval.evaluation.running_test import RUNNING
 from pytest_pitcheval.programs.optimization import Ingredients
 from pytest_pitcheval.programs.program_files import save_program
 from pytest_pitcheval.reports.progress import Progress
-from pytest_pitcheval.settings.methods import BASELINE, Optimization
+from pytest_pitcheval.settings.methods import UNOPTIMIZED, Optimization
 from pytest_pitcheval.settings.settings import Settings
 
 
@@ -25,7 +25,7 @@ def compiled_for(runner: Runner, request: pytest.FixtureRequest, optimization: O
     __tracebackhide__ = True
     settings = runner.process.settings
     compiled, stored = program, None
-    if optimization.method != BASELINE:
+    if optimization.method != UNOPTIMIZED:
         ingredients = _ingredients(runner, request, optimization, program)
         with timeouts.stopped(request.node), runner.rollouts.outside():
             compiled, stored = runner.compiler.get(

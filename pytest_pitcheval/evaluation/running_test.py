@@ -146,7 +146,7 @@ class RunningTest:
         self.program_file: str | None = None
         self.fingerprints: dict[str, str] = {}
         self.own_threshold = self.evaluation.threshold if self.evaluation else None
-        self.rollout_count = settings.rollouts.over(self.evaluation.rollouts if self.evaluation else None, 1)
+        self.rollout_count = settings.rollouts.or_default(1, self.evaluation.rollouts if self.evaluation else None)
         self._row: Any = _params(item).get("example")
         if isinstance(self._row, Row):
             self.fingerprints[EXAMPLE] = example_identity(self._row.values)

@@ -62,7 +62,7 @@ def score_example(
 def _threshold(runner: Runner, running: RunningTest, given: float | None = None) -> float | None:
     if given is not None:
         running.own_threshold = given
-    return runner.process.settings.threshold.made(running.own_threshold)
+    return runner.process.settings.threshold.chosen(running.own_threshold)
 
 
 def make_score(verdicts: Sequence[Verdict], threshold: float | None, prediction: Any = None) -> Score:

@@ -7,6 +7,8 @@ import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from pytest_pitcheval.options import OPTIONS
+
 if TYPE_CHECKING:
     import pytest
 
@@ -23,23 +25,8 @@ def command(nodeid: str, repeat: Mapping[str, Any], *more: str) -> str:
     return shlex.join(["pytest", "::".join([path, *rest]), *map(str, options), *more])
 
 
-_KEPT_OPTIONS = (
-    "optimization",
-    "generator_model",
-    "evaluator_model",
-    "train_size",
-    "test_size",
-    "eval_rollouts",
-    "eval_threshold",
-    "eval_seed",
-    "eval_dir",
-)
-
-
 def how_to_repeat(config: pytest.Config) -> dict[str, Any]:
     """What `repeating.command` must know of a session."""
-    from pytest_pitcheval.options import PREFIX
-
-    values = {name: config.getoption(PREFIX + name, None) for name in _KEPT_OPTIONS}
-    options = [f"--{name.replace('_', '-')}={value}" for name, value in values.items() if value is not None]
+    values = {option.flag: config.getoption(option.dest, None) for option in OPTIONS if option.repeats}
+    options = [f"{flag}={value}" for flag, value in values.items() if value is not None]
     return {"folder": os.path.relpath(config.rootpath, config.invocation_params.dir), "options": options}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-BASELINE = "none"
+UNOPTIMIZED = "none"
 """The method that leaves the program as it is."""
 
 
@@ -14,7 +14,7 @@ class Method(NamedTuple):
     """A named optimization method.
 
     Attributes:
-        optimizer: the class as ``module:Name``; None for `BASELINE`.
+        optimizer: the class as ``module:Name``; None for `UNOPTIMIZED`.
         settings: what we pass where DSPy has no default; an ``optimization`` marker's settings win.
         needs_metric: whether the optimizer asks the metric; those that only label do not.
         one_of: settings of which the optimizer takes exactly one: a marker's replaces ours.
@@ -27,7 +27,7 @@ class Method(NamedTuple):
 
 
 METHODS: dict[str, Method] = {
-    BASELINE: Method(None),
+    UNOPTIMIZED: Method(None),
     "labeled": Method("dspy:LabeledFewShot", needs_metric=False),
     "bootstrap": Method("dspy:BootstrapFewShot"),
     "bootstrap_random": Method("dspy:BootstrapFewShotWithRandomSearch"),
@@ -48,7 +48,7 @@ class Optimization(NamedTuple):
         settings: keyword arguments for the optimizer's constructor or its ``compile``.
     """
 
-    method: str = BASELINE
+    method: str = UNOPTIMIZED
     settings: Mapping[str, Any] = MappingProxyType({})
 
     def __str__(self) -> str:

@@ -21,19 +21,22 @@ T = TypeVar("T")
 
 @dataclasses.dataclass(frozen=True)
 class Choice(Generic[T]):
-    """A setting that a marker can make too; None where it was not made."""
+    """What the command line and the ini file say of one setting; None where they say nothing.
+
+    The order of precedence is in `chosen`, and nowhere else.
+    """
 
     command_line: T | None = None
     ini: T | None = None
 
-    def made(self, marker: T | None) -> T | None:
-        """The value that holds: command line, then marker, then ini file; None where none of them has one."""
+    def chosen(self, marker: T | None = None) -> T | None:
+        """The command line's value, else ``marker``'s, else the ini file's; None where none of them has one."""
         values = (self.command_line, marker, self.ini)
         return next((value for value in values if value is not None), None)
 
-    def over(self, marker: T | None, default: T) -> T:
-        """The value that holds: as `made`, then ``default``."""
-        value = self.made(marker)
+    def or_default(self, default: T, marker: T | None = None) -> T:
+        """The value of `chosen`, else ``default``."""
+        value = self.chosen(marker)
         return default if value is None else value
 
 
@@ -118,55 +121,62 @@ class Settings(NamedTuple):
 
 
 class _Reader:
-    """Reads one configuration; every error is a usage error that names the option and the value."""
+    """Reads one configuration; every error is a usage error that names the option and the value.
+
+    Each option and ini key is parsed once, when the reader is made.
+    """
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
+        self.choices: dict[str, Choice[Any]] = {
+            **{option.name: Choice(self._command_line(option), self._ini(option)) for option in OPTIONS},
+            **{option.name: Choice(None, self._ini(option)) for option in INI_ONLY},
+        }
 
-    def command_line(self, name: str) -> Any:
-        option = _BY_NAME[name]
+    def _command_line(self, option: Option) -> Any:
         value = self.config.getoption(option.dest, None)
-        return None if value is None else self._parse(option, value, option.flag)
+        return None if value is None else _parse(option, value, option.flag)
 
-    def ini(self, name: str) -> Any:
-        option = _BY_NAME[name]
+    def _ini(self, option: Option) -> Any:
         try:
-            value = self.config.getini(name)
+            value = self.config.getini(option.name)
         except (ValueError, pytest.UsageError) as error:  # pytest's own, of a bool; it does not name the key
-            raise pytest.UsageError(f"ini key {name}: {error}") from None
-        return None if value in (None, "") else self._parse(option, value, f"ini key {name}")
-
-    def choice(self, name: str) -> Choice[Any]:
-        return Choice(self.command_line(name) if name in _FLAGS else None, self.ini(name))
+            raise pytest.UsageError(f"ini key {option.name}: {error}") from None
+        return None if value in (None, "") else _parse(option, value, f"ini key {option.name}")
 
     def value(self, name: str) -> Any:
-        made = self.choice(name).made(None)
-        return _BY_NAME[name].default if made is None else made
+        """What holds where there is no marker: the option's default if neither command line nor ini file has one."""
+        return self.choices[name].or_default(_DEFAULTS[name])
 
     def path(self, name: str) -> Path | None:
         """Absolute: from the command line relative to where pytest was started, from the ini to its file."""
-        choice = self.choice(name)
+        choice = self.choices[name]
         if choice.command_line is not None:
             return Path(self.config.invocation_params.dir, choice.command_line)
         if choice.ini is not None and self.config.inipath is not None:
             return Path(self.config.inipath.parent, choice.ini)
-        text = choice.ini or _BY_NAME[name].default
+        text = self.value(name)
         return Path(self.config.rootpath, text) if text else None
 
     def file(self, name: str) -> Path | None:
         """`path`, which must not be a folder: better to say so now than after hours of tests."""
         path = self.path(name)
         if path is not None and os.path.isdir(path):
-            where = _BY_NAME[name].flag if self.choice(name).command_line else f"ini key {name}"
-            raise pytest.UsageError(f"{where}: {self.value(name)!r}: expected a file, not a folder")
+            raise pytest.UsageError(f"{self.named_by(name)}: {self.value(name)!r}: expected a file, not a folder")
         return path
 
+    def named_by(self, name: str) -> str | None:
+        """Where the value of an option was written: its flag or its ini key; None for its default."""
+        choice = self.choices[name]
+        if choice.command_line is not None:
+            return "--" + name.replace("_", "-")
+        return f"ini key {name}" if choice.ini is not None else None
+
     def baseline(self) -> BaselineSettings:
-        choice, path = self.choice("eval_baseline"), self.path("eval_baseline")
+        name, path = "eval_baseline", self.path("eval_baseline")
         assert path is not None  # it has a default
-        named_by = "--eval-baseline" if choice.command_line else "ini key eval_baseline" if choice.ini else None
         update = bool(self.value("eval_update_baseline"))
-        return BaselineSettings(self.value("eval_baseline"), path, named_by, update)
+        return BaselineSettings(self.value(name), path, self.named_by(name), update)
 
     def junit_path(self) -> Path | None:
         """The file that pytest's own --junit-xml names; absolute, and expanded as pytest does it."""
@@ -205,16 +215,15 @@ class _Reader:
             arguments["api_base"] = api_base
         return ModelSettings(self.value(f"{role}_model"), self.value(f"{role}_temperature"), arguments)
 
-    @staticmethod
-    def _parse(option: Option, value: Any, where: str) -> Any:
-        try:
-            return PARSERS[option.kind](value)
-        except ValueError as error:
-            raise pytest.UsageError(f"{where}: {value!r}: {error}") from None
+
+_DEFAULTS = {option.name: option.default for option in (*OPTIONS, *INI_ONLY)}
 
 
-_BY_NAME = {option.name: option for option in (*OPTIONS, *INI_ONLY)}
-_FLAGS = {option.name for option in OPTIONS}
+def _parse(option: Option, value: Any, where: str) -> Any:
+    try:
+        return PARSERS[option.kind](value)
+    except ValueError as error:
+        raise pytest.UsageError(f"{where}: {value!r}: {error}") from None
 
 
 def _json_or_text(text: str) -> Any:
@@ -238,9 +247,9 @@ def read_settings(config: pytest.Config) -> Settings:
     directory = read.path("eval_dir")
     assert directory is not None  # it has a default
     return Settings(
-        methods=read.choice("optimization"),
-        rollouts=read.choice("eval_rollouts"),
-        threshold=read.choice("eval_threshold"),
+        methods=read.choices["optimization"],
+        rollouts=read.choices["eval_rollouts"],
+        threshold=read.choices["eval_threshold"],
         concurrency=read.value("eval_concurrency"),
         rate_limits=read.value("eval_rate_limit"),
         generator=generator,
@@ -259,7 +268,7 @@ def read_settings(config: pytest.Config) -> Settings:
         replay=read.value("eval_replay"),
         resume=read.value("eval_resume"),
         baseline=read.baseline(),
-        limits={gate: read.choice(f"eval_{gate}") for gate in GATES},
+        limits={gate: read.choices[f"eval_{gate}"] for gate in GATES},
         strict=read.value("eval_gate") == "strict",
         allowed=read.value("eval_baseline_allow"),
         mlflow=read.mlflow(),

@@ -93,7 +93,7 @@ def load_baseline(settings: Settings, fetch: Fetch) -> LoadedBaseline | None:
 
 
 def _needs_baseline(settings: Settings) -> str | None:
-    return next((gate for gate in NEED_BASELINE if settings.limits[gate].made(None) is not None), None)
+    return next((gate for gate in NEED_BASELINE if settings.limits[gate].chosen() is not None), None)
 
 
 def load(settings: Settings, fetch: Fetch, reference: str, path: Path) -> LoadedBaseline:
@@ -144,7 +144,7 @@ def terms_of(settings: Settings) -> Terms:
     from pytest_pitcheval.results.decisions import Terms
 
     def limit(gate: str, own: float | None) -> float | None:
-        return settings.limits[gate].made(own)
+        return settings.limits[gate].chosen(own)
 
     return Terms(limit, settings.strict, settings.allowed)
 

@@ -178,7 +178,7 @@ def test_the_command_line_beats_the_ini(pytester: pytest.Pytester, folder: Path)
         "[pytest]\noptimization = knn\neval_threshold = 0.5\ntest_size = 3\ngenerator_model = a/b\neval_timeout = 7\n"
     )
     from_ini = settings(pytester)
-    assert (from_ini.methods.over(None, ()), from_ini.threshold.made(None)) == (("knn",), 0.5)
+    assert (from_ini.methods.or_default(()), from_ini.threshold.chosen()) == (("knn",), 0.5)
     assert (from_ini.test_size, from_ini.generator.model, from_ini.timeout) == (3, "a/b", 7.0)
     both = settings(
         pytester,
@@ -188,7 +188,7 @@ def test_the_command_line_beats_the_ini(pytester: pytest.Pytester, folder: Path)
         "--generator-model=c/d",
         "--eval-timeout=8.5",
     )
-    assert (both.methods.over(None, ()), both.threshold.made(None)) == (("simba", "gepa"), 0.25)
+    assert (both.methods.or_default(()), both.threshold.chosen()) == (("simba", "gepa"), 0.25)
     assert (both.test_size, both.generator.model, both.timeout) == (4, "c/d", 8.5)
 
 
@@ -202,7 +202,7 @@ def test_the_command_line_beats_the_marker_and_that_the_ini(suite: Suite) -> Non
 
 
 def test_zero_is_a_threshold(pytester: pytest.Pytester, folder: Path) -> None:
-    assert settings(pytester, "--eval-threshold=0").threshold.made(0.5) == 0
+    assert settings(pytester, "--eval-threshold=0").threshold.chosen(0.5) == 0
 
 
 def test_without_any_option(pytester: pytest.Pytester, folder: Path) -> None:
@@ -265,8 +265,8 @@ generator_settings = ["max_tokens = 500", 'api_key = "k"']
 """
     )
     found = settings(pytester)
-    assert (found.methods.made(None), found.rollouts.made(None)) == (("none", "knn"), 3)
-    assert (found.threshold.made(None), found.recompile) == (0.5, True)
+    assert (found.methods.chosen(), found.rollouts.chosen()) == (("none", "knn"), 3)
+    assert (found.threshold.chosen(), found.recompile) == (0.5, True)
     assert dict(found.generator.arguments) == {"max_tokens": 500, "api_key": "k"}
 
 

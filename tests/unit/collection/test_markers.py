@@ -10,6 +10,7 @@ import pytest
 from pytest_pitcheval.collection.markers import Evaluation, choose_optimizations, parse_evaluation, parse_optimization
 from pytest_pitcheval.errors import MarkerError
 from pytest_pitcheval.settings.methods import Optimization
+from pytest_pitcheval.settings.settings import Choice
 
 
 def evaluation(*arguments: Any, **settings: Any) -> Evaluation:
@@ -128,5 +129,5 @@ def test_the_method_that_holds(
     ini: tuple[str, ...] | None,
     chosen: list[Optimization],
 ) -> None:
-    found = choose_optimizations(marked, command_line, ini)
+    found = choose_optimizations(marked, Choice(command_line, ini))
     assert [(one.method, dict(one.settings)) for one in found] == [(one.method, dict(one.settings)) for one in chosen]

@@ -1,0 +1,56 @@
+"""What the values of options may be: each kind with what it takes, and what it says of anything else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pytest_pitcheval.options import Kind
+from pytest_pitcheval.settings.parsers import PARSERS
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        ("text", "runs/a.json", "runs/a.json"),
+        ("methods", "none, gepa,none", ("none", "gepa")),
+        ("methods", "my_package.optimizers:Mine", ("my_package.optimizers:Mine",)),
+        ("model", " groq/llama-3.3-70b-versatile ", "groq/llama-3.3-70b-versatile"),
+        ("model", "local:/models/small.gguf", "local:/models/small.gguf"),
+        ("examples", "12", 12),
+        ("seed", "0", 0),
+        ("seconds", "0.5", 0.5),
+        ("score", "1.5", 1.5),
+        ("share", "1", 1.0),
+        ("temperature", "0", 0.0),
+        ("gate mode", "strict", "strict"),
+        ("allowed", "judge, metric", frozenset({"judge", "metric"})),
+    ],
+)
+def test_takes(kind: Kind, text: str, value: Any) -> None:
+    assert PARSERS[kind](text) == value
+
+
+@pytest.mark.parametrize(
+    ("kind", "texts", "expected"),
+    [
+        ("text", [""], "expected a value"),
+        ("methods", ["", "none,", "Bootstrap", "a.b:", ":B", "a-b:C"], "expected one of none, labeled, "),
+        ("model", ["", " ", "local:", "/"], "expected a model name such as "),
+        ("examples", ["0", "-1", "1.5", "all", ""], "expected a whole number of examples, 1 or more"),
+        ("count", ["0", "nan"], "expected a whole number, 1 or more"),
+        ("seed", ["-1", "x"], "expected a whole number, 0 or more"),
+        ("seconds", ["0", "-1", "inf", "nan", "5s"], "expected a number of seconds above 0"),
+        ("score", ["-0.1", "inf", "nan", "90 %"], "expected a score, 0 or more"),
+        ("share", ["1.01", "-0.1", "nan"], "expected a share, 0 to 1"),
+        ("temperature", ["-1", "warm"], "expected a temperature, 0 or more"),
+        ("rate limits", ["30", "30/day", "/min"], "expected limits such as 30/min"),
+        ("gate mode", ["", "Strict"], "expected normal or strict"),
+        ("allowed", ["", "program", "judge,"], "expected one or more of metric, judge, example"),
+    ],
+)
+def test_says_what_it_expects(kind: Kind, texts: list[str], expected: str) -> None:
+    for text in texts:
+        with pytest.raises(ValueError, match=f"^{expected}"):
+            PARSERS[kind](text)
