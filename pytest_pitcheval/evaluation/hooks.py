@@ -59,6 +59,7 @@ class RunningHooks:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, Any, Any]:
+        outcomes.finish_again(report, self._secrets)
         outcome = yield
         if report.when == "teardown":
             self._runner.tick()

@@ -20,6 +20,9 @@ from pytest_pitcheval.rollouts.program_and_metric import is_lm_error
 RECORD = "pitcheval_record"
 """The attribute of a teardown report that carries the record to the controller."""
 
+_PHASE = "pitcheval_phase"
+"""The attribute of a report whose ``when`` says what kind of failure it is: the phase that it is of."""
+
 _LONGEST = 1200
 _PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -58,12 +61,25 @@ def _set_outcome(report: pytest.TestReport, error: BaseException, running: Runni
     What the program did wrong while a fixture called it is a failure; an LM that failed in the test's own body
     is an error.
     """
+    setattr(report, _PHASE, report.when)
     if report.when == "setup" and (
         any(error is run.program_raised for run in running.runs) or isinstance(error, MarkerError)
     ):
         report.when = "call"
     elif report.when == "call" and (is_lm_error(error) or isinstance(error, PitchevalError)):
         report.when = "setup"
+
+
+def finish_again(report: pytest.TestReport, hidden: Callable[[], Sequence[str]]) -> None:
+    """See to ``report`` as it is logged: another plugin may have tried the test again within it.
+
+    A failure that is none any more is of the phase that it was in, and what took its place shows no credentials.
+    """
+    phase = getattr(report, _PHASE, None)
+    if phase and not report.failed:
+        report.when = phase
+    if phase and report.longrepr:
+        _redact(report, hidden())
 
 
 _FROM_USERS = (MarkerError, MetricFailed, CompileFailed)

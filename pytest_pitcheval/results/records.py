@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pytest_pitcheval.names import GENERATOR, JUDGE
 
 Status = Literal["passed", "failed", "error", "skipped"]
-"""``failed`` is a low score, or the program raised; ``error`` is no verdict."""
+"""``failed`` is a low score, or the program raised; ``error`` is no verdict; what is xfailed is ``skipped``."""
 
 PARTS = (GENERATOR, JUDGE)
 """Whose LM calls are counted: the program's, and the metric's."""
@@ -106,6 +106,7 @@ class Record:
     ``seconds`` is the time the rollouts took, without compiling. ``score`` is None for an unscored example.
     ``threshold`` is what held, ``own_threshold`` what the test itself asked for. ``fingerprints`` tell what was
     measured with what, by `names.ROLES`. ``program_file`` is the stored compiled program below the ``--eval-dir``.
+    ``xfail`` is why the test was expected to fail, if it was and did: it ran, other than those that were skipped.
     ``prediction`` and ``feedback`` are of the first rollout; ``later_rollouts`` has both of each further one.
     """
 
@@ -133,6 +134,7 @@ class Record:
     prediction: Mapping[str, Any] | None = None
     program_file: str | None = None
     later_rollouts: tuple[Mapping[str, Any], ...] = ()
+    xfail: str | None = None
 
     @property
     def usage(self) -> Usage:
@@ -148,7 +150,7 @@ class Record:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Record:
-        known = {"later_rollouts": (), **data}  # older files lack them
+        known = {"later_rollouts": (), "xfail": None, **data}  # older files lack them
         fields = {field.name: known[field.name] for field in dataclasses.fields(cls)}
         fields |= {name: tuple(known[name]) for name in ("samples", "later_rollouts")}
         fields |= {part: Usage.from_dict(data[part]) for part in PARTS}

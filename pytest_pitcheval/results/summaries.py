@@ -27,7 +27,8 @@ class Summary:
         examples: how many were collected.
         scored: how many have a score; ``mean`` and ``ci95`` are of these alone.
         passed: how many tests passed.
-        skipped: how many were skipped.
+        skipped: how many were skipped, those that failed as expected among them.
+        xfailed: how many failed as expected.
         unscored: node IDs of examples without a score, each with the reason.
         gates: the limits that the test's own marker sets.
         settings: those of the optimization method.
@@ -50,6 +51,7 @@ class Summary:
     gates: Mapping[str, float]
     not_run: tuple[str, ...] = ()
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    xfailed: int = 0
 
     @property
     def pass_rate(self) -> float | None:
@@ -64,6 +66,7 @@ class Summary:
             "scored": self.scored,
             "passed": self.passed,
             "skipped": self.skipped,
+            "xfailed": self.xfailed,
             "mean": self.mean,
             "ci95": list(self.ci95) if self.ci95 else None,
             "pass_rate": self.pass_rate,
@@ -131,6 +134,7 @@ def _summary(
         gates=group[0].gates,
         not_run=not_run,
         settings=group[0].settings,
+        xfailed=sum(record.xfail is not None for record in found),
     )
 
 

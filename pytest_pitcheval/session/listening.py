@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pytest_pitcheval.evaluation.last_word import LastWords
 from pytest_pitcheval.evaluation.outcomes import RECORD
 from pytest_pitcheval.names import RERUN
 from pytest_pitcheval.session.controller import Controller
@@ -17,6 +18,7 @@ class ListeningHooks:
 
     def __init__(self, controller: Controller) -> None:
         self._controller = controller
+        self._last_words = LastWords()
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
         return (RERUN, "R", RERUN.upper()) if report.outcome == RERUN else None
@@ -28,15 +30,19 @@ class ListeningHooks:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, Any, Any]:
         self._controller.make_room()
-        self._keep(report)
-        outcome = yield
+        record = report.__dict__.pop(RECORD, None)  # pytest keeps reports: not twice
+        try:
+            outcome = yield
+        finally:
+            self._keep(report, record)
         if report.when == "teardown":
             self._controller.update()
         return outcome
 
-    def _keep(self, report: pytest.TestReport) -> None:
-        if record := report.__dict__.pop(RECORD, None):  # pytest keeps reports: not twice
-            self._controller.keep(report.nodeid, record)
+    def _keep(self, report: pytest.TestReport, record: dict[str, Any] | None) -> None:
+        self._last_words.hear(report)
+        if record is not None:
+            self._controller.keep(report.nodeid, self._last_words.complete(report, record))
         elif report.when not in ("setup", "call", "teardown") and report.failed:  # xdist's own of a worker's end
             worker = getattr(getattr(getattr(report, "node", None), "gateway", None), "id", "")
             self._controller.lost[report.nodeid] = f"worker {worker} crashed while it ran"
