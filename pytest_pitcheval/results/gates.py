@@ -68,7 +68,7 @@ def decide(
 
 
 def _decide(summary: Summary, gate: str, limit: float, comparisons: Mapping[Key, Comparison] | None) -> Reason:
-    if summary.skipped == summary.examples and not (summary.xfailed or summary.scored):
+    if 0 < summary.skipped == summary.examples and not (summary.xfailed or summary.scored):
         return "inconclusive", None, "all examples were skipped"
     if gate == MIN_MEAN:
         return _mean(summary, limit)
