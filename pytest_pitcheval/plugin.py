@@ -154,5 +154,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         for line, bad in terminal.lines(results, config.invocation_params.dir):
             terminalreporter.write_line(line, red=bad)
     if github.is_running():
-        for line in github.error_lines(results.gates):
+        for line in github.error_lines(results.report.decision.gates):
             terminalreporter.write_line(line)

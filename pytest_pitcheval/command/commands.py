@@ -57,7 +57,7 @@ def _run_row(run: RunFile) -> tuple[str, ...]:
     failed = sum(gate.status == "failed" for gate in run.gates)
     verdict = "unfinished" if not run.finished else f"{failed} failed" if failed else "ok" if run.gates else "-"
     return (
-        str(run.run["id"]),
+        run.run.id,
         str(len(records) + len(run.outcome.missing)),
         *(str(count[status]) for status in ("passed", "failed", "error")),
         str(usage.fresh),
@@ -71,7 +71,7 @@ def show_run(settings: Settings, reference: str, test: str | None) -> Done:
     run = find(settings, reference)
     if test is None:
         decision = dataclasses.replace(decide(run.outcome, None, Terms(lambda gate, own: None)), gates=run.gates)
-        note = [] if run.finished else [(f"unfinished: --eval-resume={run.run['id']} continues it", True)]
+        note = [] if run.finished else [(f"unfinished: --eval-resume={run.run.id} continues it", True)]
         return [*terminal.decision_lines(decision, None), *note], True
     found = [record for record in run.outcome.records.values() if test in record.nodeid]
     if not found:
@@ -182,7 +182,7 @@ def merge_runs(settings: Settings, folder: Path, parts: Sequence[str]) -> Done:
     decision = decide(outcome, measured, references.terms_of(settings), gated=not settings.baseline.update)
     run_id = session_timestamp()
     path = run_files.run_path(files.make_directory(settings.directory), run_id)
-    run = {**merging.describe_merged(runs, run_id), "baseline": name}
+    run = merging.describe_merged(runs, run_id, name)
     files.write_rows(path, run_files.to_document(run, outcome, decision))
     absent: list[Line] = [(line, True) for line in merging.absent(runs, outcome)]
     lines = [*terminal.decision_lines(decision, name), *absent, (f"run file: {os.path.relpath(path)}", False)]
@@ -235,5 +235,5 @@ def find(settings: Settings, reference: str) -> RunFile:
 def _find_finished(settings: Settings, reference: str) -> RunFile:
     run = find(settings, reference)
     if not run.finished:
-        raise PitchevalError(f"{reference!r} has not finished: --eval-resume={run.run['id']} continues it")
+        raise PitchevalError(f"{reference!r} has not finished: --eval-resume={run.run.id} continues it")
     return run

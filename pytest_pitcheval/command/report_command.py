@@ -51,7 +51,7 @@ def _compared(settings: Settings, folder: Path, file: RunFile) -> RunReport:
 
 def _records_of_baseline(settings: Settings, file: RunFile) -> Mapping[str, Record]:
     """Those of the run that it was compared with; none where that is no run, or not here any more."""
-    name = str(file.run.get("baseline"))
+    name = str(file.run.baseline)
     try:
         path = run_files.find(settings.directory, name.removeprefix(references.RUN))
         return run_files.read(path).outcome.records if name.startswith(references.RUN) else {}

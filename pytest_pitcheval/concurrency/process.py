@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from pytest_pitcheval import files
+from pytest_pitcheval import credentials, files
 from pytest_pitcheval.settings.settings import Settings
 
 KEY = "pitcheval"
@@ -102,6 +102,11 @@ class Process:
         """The shared folder, for this user only."""
         self.runtime_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         return self.runtime_dir
+
+    def secrets(self, seen: Iterable[str]) -> tuple[str, ...]:
+        """The credentials of the environment, of the settings, and those ``seen`` in use, longest first."""
+        models = (self.settings.generator.arguments, self.settings.evaluator.arguments)
+        return credentials.secrets(models, {*seen, *credentials.in_uri(self.settings.mlflow.uri)})
 
     @property
     def stop_path(self) -> Path:

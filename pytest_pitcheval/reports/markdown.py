@@ -160,10 +160,9 @@ def _fallen(pair: Pair, compared: Comparison) -> Sequence[str]:
 
 def _end(report: RunReport, link: str | None) -> str:
     """What was run, and where the whole report is."""
-    run, lines = report.run, [f"Run {code(str(report.run['id']))}"]
-    git = run.get("git")
-    if isinstance(git, dict) and git.get("commit"):
-        lines[0] += f", commit {code(str(git['commit'])[:12])}"
-    for name in ("generator_model", "evaluator_model"):
-        lines += [f"{name.partition('_')[0]} {code(str(run[name]))}"] if run.get(name) else []
+    run, lines = report.run, [f"Run {code(report.run.id)}"]
+    if run.git.commit:
+        lines[0] += f", commit {code(run.git.commit[:12])}"
+    models = {"generator": run.generator_model, "evaluator": run.evaluator_model}
+    lines += [f"{role} {code(model)}" for role, model in models.items() if model]
     return ", ".join(lines) + (f"\n\nReport: {code(link)}" if link else "") + "\n"

@@ -3,33 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from xml.etree import ElementTree
 
 from pytest_pitcheval import files
-from pytest_pitcheval.errors import PitchevalError
-from pytest_pitcheval.reports import github, junit, markdown, run_reports
+from pytest_pitcheval.reports import github, junit, markdown
 from pytest_pitcheval.reports.html import page
 from pytest_pitcheval.reports.results import Results
 from pytest_pitcheval.reports.run_reports import RunReport
-from pytest_pitcheval.results.records import Record
 from pytest_pitcheval.settings.settings import Settings
-from pytest_pitcheval.storage import run_files
 
 
-def write_reports(settings: Settings, results: Results, before: Mapping[str, Record]) -> None:
-    """Write what was asked for of a session that has ended; what goes wrong is a line in ``results``.
-
-    ``before`` are the records of the baseline, by node ID.
-    """
-    summary = github.summary_path()
-    path = run_files.run_path(settings.directory, str(results.document["run"]["id"]))
-    try:
-        report = run_reports.as_decided(run_files.from_document(results.document, path), before)
-    except PitchevalError as error:  # a value that no run file may have: the tests' outcome is not to be lost for it
-        results.problems.append(f"the report could not be written: {error}")
-        return
+def write_reports(settings: Settings, results: Results) -> None:
+    """Write what was asked for of a session that has ended; what goes wrong is a line in ``results``."""
+    report, summary = results.report, github.summary_path()
     if settings.html_path:
         _write(settings.html_path, page.render(report), results)
     link = _link(settings.html_path, results)
@@ -57,7 +44,8 @@ def _link(path: Path | None, results: Results) -> str | None:
 def amend_junit(path: Path, results: Results) -> None:
     """Add totals and failed gates to the XML file that pytest has written to ``path``."""
     try:
-        junit.amend(path, str(results.document["run"]["id"]), results.records.values(), results.gates)
+        records = results.report.file.outcome.records.values()
+        junit.amend(path, results.report.run.id, records, results.report.decision.gates)
     except (OSError, ElementTree.ParseError) as error:
         results.problems.append(f"the JUnit file {path} could not be amended: {error}")
 

@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_pitcheval.options import OPTIONS
+from pytest_pitcheval.storage.run_info import Repeat
 
 if TYPE_CHECKING:
     import pytest
 
 
-def command(nodeid: str, repeat: Mapping[str, Any], *more: str) -> str:
+def command(nodeid: str, repeat: Repeat, *more: str) -> str:
     """What to type, in the folder pytest was started in, to run just this test again.
 
-    ``repeat`` is of a run file's ``run``: the options that made a difference, and the way from that folder to the
-    root directory; what an older file does not tell is left out.
+    ``more`` are further arguments for pytest.
     """
     file, *rest = nodeid.split("::")
-    path = os.path.normpath(os.path.join(str(repeat.get("folder") or "."), file))
-    options = repeat.get("options") or []
-    return shlex.join(["pytest", "::".join([path, *rest]), *map(str, options), *more])
+    path = os.path.normpath(os.path.join(repeat.folder, file))
+    return shlex.join(["pytest", "::".join([path, *rest]), *repeat.options, *more])
 
 
-def how_to_repeat(config: pytest.Config) -> dict[str, Any]:
-    """What `repeating.command` must know of a session."""
+def how_to_repeat(config: pytest.Config) -> Repeat:
+    """What `command` must know of a session."""
     values = {option.flag: config.getoption(option.dest, None) for option in OPTIONS if option.repeats}
-    options = [f"{flag}={value}" for flag, value in values.items() if value is not None]
-    return {"folder": os.path.relpath(config.rootpath, config.invocation_params.dir), "options": options}
+    options = tuple(f"{flag}={value}" for flag, value in values.items() if value is not None)
+    return Repeat(os.path.relpath(config.rootpath, config.invocation_params.dir), options)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Collection, Mapping
-from typing import Any, Literal
+from typing import Literal
 
 from pytest_pitcheval.names import MAX_REGRESSION, NEED_BASELINE
 from pytest_pitcheval.results import comparison, gates, significance
@@ -16,6 +16,7 @@ from pytest_pitcheval.results.gates import DEFAULT_MAX_REGRESSION, GateResult, c
 from pytest_pitcheval.results.records import Record
 from pytest_pitcheval.results.summaries import Summary
 from pytest_pitcheval.storage.run_files import RunFile
+from pytest_pitcheval.storage.run_info import RunInfo
 
 VerdictStatus = Literal["passed", "failed", "inconclusive", "unfinished"]
 
@@ -43,7 +44,7 @@ class RunReport:
     before: Mapping[str, Record] = dataclasses.field(default_factory=dict)
 
     @property
-    def run(self) -> Mapping[str, Any]:
+    def run(self) -> RunInfo:
         """``run`` of the run file."""
         return self.file.run
 
@@ -93,10 +94,9 @@ def _of(part: int, whole: int, what: str, verb: str) -> str:
 def as_decided(file: RunFile, before: Mapping[str, Record]) -> RunReport:
     """The run with the gates and comparisons that its file has."""
     decision = decide(file.outcome, None, Terms(lambda gate, own: None))
-    name = file.run.get("baseline")
-    compared = None if name is None else file.comparisons
+    compared = None if file.run.baseline is None else file.comparisons
     decision = dataclasses.replace(decision, gates=file.gates, comparisons=compared, tests_not_run=file.tests_not_run)
-    return RunReport(file, decision, None if name is None else str(name), before)
+    return RunReport(file, decision, file.run.baseline, before)
 
 
 def compared_anew(

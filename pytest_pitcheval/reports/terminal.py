@@ -25,7 +25,7 @@ Line = tuple[str, bool]
 
 def lines(results: Results, folder: Path) -> Iterator[Line]:
     """The lines of the section; paths are shown relative to ``folder``."""
-    yield from decision_lines(results.decision, results.baseline)
+    yield from decision_lines(results.report.decision, results.report.baseline)
     if results.update:
         yield update_line(results.update, folder)
     yield from ((problem, True) for problem in results.problems)

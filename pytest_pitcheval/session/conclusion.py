@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,15 @@ from pytest_pitcheval.credentials import redact
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.reports.repeating import how_to_repeat
 from pytest_pitcheval.reports.results import Results
+from pytest_pitcheval.reports.run_reports import RunReport
 from pytest_pitcheval.results import summaries
-from pytest_pitcheval.results.decisions import Outcome, decide
-from pytest_pitcheval.results.records import Collected, function_of
+from pytest_pitcheval.results.decisions import Decision, Outcome, decide
+from pytest_pitcheval.results.records import Collected, Record, function_of
 from pytest_pitcheval.session.controller import Controller
 from pytest_pitcheval.storage import references, run_files
 from pytest_pitcheval.storage.baseline_files import Update
+from pytest_pitcheval.storage.run_files import RunFile
+from pytest_pitcheval.storage.run_info import GitState, RunInfo
 from pytest_pitcheval.timestamps import session_timestamp
 
 _PACKAGES = (
@@ -38,27 +41,39 @@ def conclude(controller: Controller, secrets: Sequence[str]) -> Results:
     """Sum the session up, write its run file, and the baseline if that was asked for."""
     if controller.runner is not None and controller.runner.running is not None:
         controller.lost[controller.runner.running.about.nodeid] = "interrupted"
-    outcome, settings, baseline = _outcome(controller), controller.process.settings, controller.baseline
+    outcome, settings, baseline = _outcome(controller, secrets), controller.process.settings, controller.baseline
     measured = baseline.measured if baseline else None
     decision = decide(outcome, measured, references.terms_of(settings), gated=not settings.baseline.update)
-    results = Results(decision, controller.records, outcome.missing, baseline.name if baseline else None)
-    run = {**describe_run(controller), "baseline": results.baseline}
-    document = redact(run_files.to_document(run, outcome, decision), secrets)
-    results = dataclasses.replace(results, document=document)
-    _write(controller, results)
+    report = _report(_describe_run(controller, secrets), outcome, decision, controller)
+    results = Results(report)
+    _write(controller, results, run_files.to_document(report.run, outcome, decision))
     _wait_for_tracker(controller, results)
     if settings.baseline.update:
         results = dataclasses.replace(results, update=_update_baseline(controller, outcome, results))
     return results
 
 
-def _outcome(controller: Controller) -> Outcome:
+def _report(run: RunInfo, outcome: Outcome, decision: Decision, controller: Controller) -> RunReport:
+    """The run as its file will tell it."""
+    file = RunFile(
+        run_files.run_path(controller.process.settings.directory, run.id),
+        run,
+        outcome,
+        decision.gates,
+        finished=True,
+        comparisons=decision.comparisons or [],
+        tests_not_run=list(decision.tests_not_run),
+    )
+    return RunReport(file, decision, run.baseline, controller.baseline.records if controller.baseline else {})
+
+
+def _outcome(controller: Controller, secrets: Sequence[str]) -> Outcome:
     collected, datasets = controller.collected, controller.datasets
     if not collected:  # by workers
         told = controller.process.read_collected()
         collected, datasets = [Collected.from_dict(test) for test in told["tests"]], told["datasets"]
     missing = summaries.find_missing(collected, controller.records, controller.lost)
-    outcome = Outcome(collected, controller.records, missing)
+    outcome = Outcome(collected, _hidden(controller, secrets), missing)
     not_run = {
         key: [name for name in datasets.get(function_of(key[0]), ()) if name not in scope.collected]
         for key, scope in outcome.scopes().items()
@@ -66,14 +81,23 @@ def _outcome(controller: Controller) -> Outcome:
     return dataclasses.replace(outcome, not_run=not_run)
 
 
-def _write(controller: Controller, results: Results) -> None:
+def _hidden(controller: Controller, secrets: Sequence[str]) -> Mapping[str, Record]:
+    """The records without keys that an LM was first seen with after they had arrived."""
+    known = set(controller.process.secrets(()))
+    late = [secret for secret in secrets if secret not in known]
+    if not late:
+        return controller.records
+    return {nodeid: Record.from_dict(redact(record.to_dict(), late)) for nodeid, record in controller.records.items()}
+
+
+def _write(controller: Controller, results: Results, document: Mapping[str, Any]) -> None:
     settings, journal = controller.process.settings, controller.outbox.journal
-    of_run = run_files.run_path(settings.directory, controller.process.run_id)
+    of_run = results.report.file.path
     for path in (of_run, settings.json_path):
         try:
             if path is not None:
                 files.make_directory(settings.directory)
-                files.write_rows(path, results.document)
+                files.write_rows(path, document)
                 results.paths.append(path)
         except OSError as error:
             results.problems.append(f"the run file could not be written: {error}")
@@ -86,7 +110,7 @@ def _write(controller: Controller, results: Results) -> None:
 def _wait_for_tracker(controller: Controller, results: Results) -> None:
     """The run waits to be logged, before anything is tried; its run file is there, or there is nothing to log."""
     directory, run_id = controller.process.settings.directory, controller.process.run_id
-    path, tracker = run_files.run_path(directory, run_id), controller.outbox.tracker
+    path, tracker = results.report.file.path, controller.outbox.tracker
     if tracker is None or path not in results.paths:
         return
     programs = dict.fromkeys(record.program_file for record in controller.records.values() if record.program_file)
@@ -104,28 +128,34 @@ def _update_baseline(controller: Controller, outcome: Outcome, results: Results)
         return None
 
 
-def describe_run(controller: Controller) -> dict[str, Any]:
-    """What was run, with what, and on which commit."""
+def _describe_run(controller: Controller, secrets: Sequence[str]) -> RunInfo:
+    """What was run, with what, and on which commit; without credentials."""
     process, settings, config = controller.process, controller.process.settings, controller.config
-    return {
-        "id": process.run_id,
-        "timestamp": process.timestamp,
-        "argv": list(config.invocation_params.args),
-        "git": git_state(config.rootpath),
-        "versions": _versions(),
-        "generator_model": settings.generator.model,
-        "evaluator_model": settings.evaluator.model,
-        "generator_temperature": settings.generator.temperature,
-        "evaluator_temperature": settings.evaluator.temperature,
-        "train_size": settings.train_size,
-        "test_size": settings.test_size,
-        "seed": settings.seed,
-        "rollouts": max((len(record.samples) for record in controller.records.values()), default=0),
-        "finished": session_timestamp(),
-        "replay_of": process.timestamp if settings.replay else None,
-        "resume_of": process.timestamp if settings.resume else None,
-        "repeat": how_to_repeat(config),
-    }
+    repeat = how_to_repeat(config)
+    return RunInfo(
+        id=process.run_id,
+        timestamp=process.timestamp,
+        argv=_redacted(config.invocation_params.args, secrets),
+        git=git_state(config.rootpath),
+        versions=_versions(),
+        generator_model=settings.generator.model,
+        evaluator_model=settings.evaluator.model,
+        generator_temperature=settings.generator.temperature,
+        evaluator_temperature=settings.evaluator.temperature,
+        train_size=settings.train_size,
+        test_size=settings.test_size,
+        seed=settings.seed,
+        rollouts=max((len(record.samples) for record in controller.records.values()), default=0),
+        finished=session_timestamp(),
+        replay_of=process.timestamp if settings.replay else None,
+        resume_of=process.timestamp if settings.resume else None,
+        repeat=dataclasses.replace(repeat, options=_redacted(repeat.options, secrets)),
+        baseline=redact(controller.baseline.name, secrets) if controller.baseline else None,
+    )
+
+
+def _redacted(texts: Iterable[str], secrets: Sequence[str]) -> tuple[str, ...]:
+    return tuple(redact(text, secrets) for text in texts)
 
 
 def _versions() -> Mapping[str, str]:
@@ -140,14 +170,14 @@ def _versions() -> Mapping[str, str]:
     return found
 
 
-def git_state(folder: Path) -> dict[str, Any]:
+def git_state(folder: Path) -> GitState:
     """Commit, branch and whether there are uncommitted changes in ``folder``; None each where git cannot say."""
     status = _git(folder, "status", "--porcelain", "--untracked-files=no")
-    return {
-        "commit": _git(folder, "rev-parse", "HEAD"),
-        "branch": _git(folder, "rev-parse", "--abbrev-ref", "HEAD"),
-        "dirty": None if status is None else bool(status),
-    }
+    return GitState(
+        commit=_git(folder, "rev-parse", "HEAD"),
+        branch=_git(folder, "rev-parse", "--abbrev-ref", "HEAD"),
+        dirty=None if status is None else bool(status),
+    )
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

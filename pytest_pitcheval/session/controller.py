@@ -117,8 +117,7 @@ class Controller:
             from pytest_pitcheval.evaluation.timeouts import left_of_session
 
             passed = time.monotonic() - self.started
-            before = self.baseline.records if self.baseline else {}
-            self.outbox.publish(self.results, before, functools.partial(left_of_session, self.config, passed))
+            self.outbox.publish(self.results, functools.partial(left_of_session, self.config, passed))
 
     def close(self) -> None:
         """End what is still being sent."""

@@ -9,7 +9,6 @@ from typing import Any
 from pytest_pitcheval.concurrency.process import Process
 from pytest_pitcheval.reports import github
 from pytest_pitcheval.reports.results import Results
-from pytest_pitcheval.results.records import Record
 from pytest_pitcheval.storage.journal import Journal
 from pytest_pitcheval.tracking.tracker import LOGGING_SECONDS, Tracker
 
@@ -30,11 +29,10 @@ class Outbox:
         """A record has arrived."""
         self.journal.append(record)
 
-    def publish(self, results: Results, before: Mapping[str, Record], left: Callable[[float], float]) -> None:
+    def publish(self, results: Results, left: Callable[[float], float]) -> None:
         """Complete the XML file that pytest has just written, write reports, log the run; whatever was asked for.
 
-        ``before`` are the records of the baseline, by node ID; ``left`` says what the session's own timeout leaves
-        of some seconds.
+        ``left`` says what the session's own timeout leaves of some seconds.
         """
         settings = self._process.settings
         if settings.junit_path is not None:
@@ -44,7 +42,7 @@ class Outbox:
         if settings.html_path or settings.markdown_path or github.summary_path():
             from pytest_pitcheval.reports import publishing
 
-            publishing.write_reports(settings, results, before)
+            publishing.write_reports(settings, results)
         if self.tracker is not None:
             seconds = left(settings.mlflow.timeout or LOGGING_SECONDS)
             results.logged.extend(self.tracker.send(seconds, self._process.run_id))

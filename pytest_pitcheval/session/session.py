@@ -114,12 +114,7 @@ class Session:
 
     def secrets(self) -> tuple[str, ...]:
         """The credentials that must appear in no report and no file, longest first."""
-        from pytest_pitcheval import credentials
-
-        settings = self.process.settings
-        models = (settings.generator.arguments, settings.evaluator.arguments)
-        seen = {*(self.runner.lm_keys if self.runner else ()), *credentials.in_uri(settings.mlflow.uri)}
-        return credentials.secrets(models, seen)
+        return self.process.secrets(self.runner.lm_keys if self.runner else ())
 
     # The end
 
@@ -177,7 +172,7 @@ def _begin(settings: Settings, rootpath: Path) -> tuple[Process, LoadedBaseline 
         baseline = references.load_baseline(settings, fetch)
     except PitchevalError as error:
         raise pytest.UsageError(str(error)) from None
-    return Process.first(settings, run_id, repeated["timestamp"] if repeated else run_id), baseline
+    return Process.first(settings, run_id, repeated.timestamp if repeated else run_id), baseline
 
 
 def _nothing() -> None:

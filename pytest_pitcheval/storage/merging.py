@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import dataclasses
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from pytest_pitcheval.errors import PitchevalError
@@ -10,9 +11,7 @@ from pytest_pitcheval.results.baselines import Key
 from pytest_pitcheval.results.decisions import Outcome
 from pytest_pitcheval.results.gates import count
 from pytest_pitcheval.storage.run_files import RunFile
-
-MERGED_FROM = "merged_from"
-"""In a run, the IDs of those that it was put together of."""
+from pytest_pitcheval.storage.run_info import RunInfo
 
 _SAME = (
     "generator_model",
@@ -53,14 +52,13 @@ def _check_same(runs: Sequence[RunFile]) -> None:
         for name, one, two in ((name, *_both(name, first, other)) for name in ("commit", *_SAME)):
             if one != two:
                 raise PitchevalError(
-                    f"{first.run['id']} and {other.run['id']}: {name} {one!r} and {two!r}; expected parts of one suite"
+                    f"{first.run.id} and {other.run.id}: {name} {one!r} and {two!r}; expected parts of one suite"
                 )
 
 
 def _both(name: str, *runs: RunFile) -> Iterator[Any]:
     for run in runs:
-        git = run.run.get("git")
-        yield (git.get(name) if isinstance(git, Mapping) else None) if name == "commit" else run.run.get(name)
+        yield run.run.git.commit if name == "commit" else getattr(run.run, name)
 
 
 def _twice(runs: Iterable[RunFile]) -> str:
@@ -69,28 +67,29 @@ def _twice(runs: Iterable[RunFile]) -> str:
     for run in runs:
         for nodeid in run.outcome.records:
             if nodeid in seen:
-                return f"{nodeid} is in {seen[nodeid]} and in {run.run['id']}; expected parts of one suite"
-            seen[nodeid] = run.run["id"]
+                return f"{nodeid} is in {seen[nodeid]} and in {run.run.id}; expected parts of one suite"
+            seen[nodeid] = run.run.id
     raise AssertionError("called without such a test")
 
 
-def describe_merged(runs: Sequence[RunFile], run_id: str) -> dict[str, Any]:
-    """``run`` of the run file: that of the first, with what differs."""
-    return {
-        **runs[0].run,
-        "id": run_id,
-        "timestamp": run_id,
-        "argv": [],
-        "rollouts": max(run.run.get("rollouts") or 0 for run in runs),
-        "replay_of": None,
-        "resume_of": None,
-        MERGED_FROM: [run.run["id"] for run in runs],
-    }
+def describe_merged(runs: Sequence[RunFile], run_id: str, baseline: str | None) -> RunInfo:
+    """``run`` of the merged run file: that of the first run, with what differs."""
+    return dataclasses.replace(
+        runs[0].run,
+        id=run_id,
+        timestamp=run_id,
+        argv=(),
+        rollouts=max(run.run.rollouts or 0 for run in runs),
+        replay_of=None,
+        resume_of=None,
+        baseline=baseline,
+        merged_from=tuple(run.run.id for run in runs),
+    )
 
 
 def absent(runs: Sequence[RunFile], outcome: Outcome) -> Iterator[str]:
     """A line for each test whose dataset has examples that no run has; none where runs were to have a sample."""
-    if runs[0].run.get("test_size") is not None:
+    if runs[0].run.test_size is not None:
         return
     for (test, method), left in outcome.not_run.items():
         if left:

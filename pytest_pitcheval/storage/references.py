@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.names import NEED_BASELINE
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_pitcheval.results.records import Record
     from pytest_pitcheval.settings.settings import Settings
     from pytest_pitcheval.storage.baseline_files import Update
+    from pytest_pitcheval.storage.run_info import RunInfo
 
 
 MLFLOW = "mlflow:"
@@ -45,7 +46,7 @@ class LoadedBaseline(NamedTuple):
     records: Mapping[str, Record] = MappingProxyType({})
 
 
-def repeated_run(settings: Settings) -> Mapping[str, Any] | None:
+def repeated_run(settings: Settings) -> RunInfo | None:
     """``run`` of the run file that ``--eval-replay`` or ``--eval-resume`` names; None without either.
 
     Raises:
@@ -57,12 +58,11 @@ def repeated_run(settings: Settings) -> Mapping[str, Any] | None:
     if reference is None:
         return None
     from pytest_pitcheval.storage import run_files
-    from pytest_pitcheval.storage.merging import MERGED_FROM
 
     try:
         run = run_files.read(run_files.find(settings.directory, reference, unfinished=True)).run
-        if parts := run.get(MERGED_FROM):
-            raise PitchevalError(f"merged of other runs; expected one of {', '.join(map(str, parts))}")
+        if run.merged_from:
+            raise PitchevalError(f"merged of other runs; expected one of {', '.join(run.merged_from)}")
     except PitchevalError as error:
         raise PitchevalError(f"{option}: {reference!r}: {error}") from None
     return run
@@ -115,7 +115,7 @@ def load(settings: Settings, fetch: Fetch, reference: str, path: Path) -> Loaded
     if isinstance(document, dict) and "run" in document:
         run = run_files.from_document(document, path)
         measured = baselines.measure(run.outcome.records.values())
-        return LoadedBaseline(f"{RUN}{run.run['id']}", measured, run.outcome.scopes(), run.outcome.records)
+        return LoadedBaseline(f"{RUN}{run.run.id}", measured, run.outcome.scopes(), run.outcome.records)
     measured = baselines.from_document(document, str(path))
     return LoadedBaseline(reference, measured, {key: Scope(group.examples) for key, group in measured.items()})
 

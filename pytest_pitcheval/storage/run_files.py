@@ -18,6 +18,7 @@ from pytest_pitcheval.results.gates import GateResult
 from pytest_pitcheval.results.plain import plain
 from pytest_pitcheval.results.records import FINITE, PARTS, Collected, Record
 from pytest_pitcheval.results.summaries import Missing
+from pytest_pitcheval.storage.run_info import RunInfo
 
 SCHEMA_VERSION = 1
 JOURNAL = ".jsonl"
@@ -31,7 +32,7 @@ class RunFile:
     """A run as its file tells it; ``finished`` is false for a journal, which knows only the tests that were done."""
 
     path: Path
-    run: Mapping[str, Any]
+    run: RunInfo
     outcome: Outcome
     gates: list[GateResult]
     finished: bool
@@ -109,7 +110,7 @@ def read(path: Path) -> RunFile:
 def from_document(document: Any, path: Path) -> RunFile:
     """A run file's ``document``, checked; PitchevalErrors name ``path``."""
     files.check_version(document, SCHEMA_VERSION, str(path))
-    run = _checked_run(document.get("run"), str(path))
+    run = RunInfo.from_dict(document.get("run"), str(path))
     tests = files.validated(list[dict[str, Any]], document.get("tests"), f"{path}: tests")
     groups = files.validated(list[_Group], document.get("summary"), f"{path}: summary")
     missing = files.validated(list[_MissingTest], document.get("missing"), f"{path}: missing")
@@ -130,14 +131,14 @@ def from_document(document: Any, path: Path) -> RunFile:
     return RunFile(path, run, outcome, gates, True, compared, tests_not_run)
 
 
-def to_document(run: Mapping[str, Any], outcome: Outcome, decision: Decision) -> dict[str, Any]:
+def to_document(run: RunInfo, outcome: Outcome, decision: Decision) -> dict[str, Any]:
     """The run file of a run (plain values): `from_document` reads it."""
     order = {one.nodeid: position for position, one in enumerate(outcome.collected)}
     tests = sorted(outcome.records.values(), key=lambda record: order.get(record.nodeid, len(order)))
     document: dict[str, Any] = plain(
         {
             "schema_version": SCHEMA_VERSION,
-            "run": run,
+            "run": run.to_dict(),
             "tests": [record.to_dict() for record in tests],
             "summary": [summary.to_dict() for summary in decision.summaries],
             "methods": [method.to_dict() for method in decision.methods],
@@ -155,12 +156,6 @@ def to_document(run: Mapping[str, Any], outcome: Outcome, decision: Decision) ->
 def _describe_missing(one: Collected, missing: Mapping[str, Missing]) -> dict[str, Any]:
     about = {"test": one.test, "example_id": one.example_id, "optimization": one.optimization}
     return {**dataclasses.asdict(missing[one.nodeid]), **about}
-
-
-def _checked_run(run: Any, name: str) -> Mapping[str, Any]:
-    if not isinstance(run, dict) or not all(isinstance(run.get(key), str) for key in ("id", "timestamp")):
-        raise PitchevalError(f"{name}: not a run file: expected run.id and run.timestamp in it")
-    return run
 
 
 def _collected(one: Record | _MissingTest, groups: Mapping[Key, _Group]) -> Collected:
@@ -193,4 +188,4 @@ def _read_journal(path: Path) -> RunFile:
         record = record_from(data, f"{path}:{number}")
         found[record.nodeid] = record  # a test that was run again has its last one
     outcome = Outcome([_collected(record, {}) for record in found.values()], found, {})
-    return RunFile(path, _checked_run(head.get("run"), str(path)), outcome, [], finished=False)
+    return RunFile(path, RunInfo.from_dict(head.get("run"), str(path)), outcome, [], finished=False)

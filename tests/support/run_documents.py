@@ -14,6 +14,7 @@ from pytest_pitcheval.results.records import Collected, Record, Usage
 from pytest_pitcheval.results.summaries import Missing
 from pytest_pitcheval.storage import run_files
 from pytest_pitcheval.storage.run_files import RunFile
+from pytest_pitcheval.storage.run_info import RunInfo
 
 TEST = "test_qa.py::test_qa"
 RUN_ID = "20260102T030405.000006Z"
@@ -65,8 +66,7 @@ def run_file(
     outcome = Outcome(collected, found, why)
     baseline = measure(before) or None
     decision = decide(outcome, baseline, Terms(lambda gate, own: own))
-    named = {"baseline": "run 20260101T000000.000000Z" if baseline else None}
-    about_run = {"id": RUN_ID, "timestamp": RUN_ID, **named, **run}
+    about_run = RunInfo(RUN_ID, RUN_ID, **{"baseline": "run 20260101T000000.000000Z" if baseline else None, **run})
     return run_files.from_document(run_files.to_document(about_run, outcome, decision), Path("run.json"))
 
 

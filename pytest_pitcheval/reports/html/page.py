@@ -7,8 +7,7 @@ import functools
 import hashlib
 import json
 import shlex
-from collections.abc import Iterator, Mapping
-from datetime import datetime, timezone
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from pytest_pitcheval.reports.html import rows
 from pytest_pitcheval.reports.html.groups import Group
 from pytest_pitcheval.reports.run_reports import RunReport
 from pytest_pitcheval.results import formats, gates
+from pytest_pitcheval.storage.run_info import RunInfo
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -92,35 +92,23 @@ def _link_key(test: str, method: str, example: str) -> str:
     return "\n".join((test, method, example))
 
 
-def _facts(run: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _facts(run: RunInfo) -> Iterator[tuple[str, str]]:
     """What was run, with what: names and texts; what an older file does not tell is left out."""
-    yield "Run", str(run["id"])
-    yield from _times(run)
-    git = run.get("git")
-    if isinstance(git, dict) and git.get("commit"):
-        dirty = ", with uncommitted changes" if git.get("dirty") else ""
-        branch = f" on {git['branch']}" if git.get("branch") else ""
-        yield "Commit", f"{str(git['commit'])[:12]}{branch}{dirty}"
-    for role in ("generator", "evaluator"):
-        if run.get(f"{role}_model"):
-            yield f"{role.capitalize()} model", f"{run[f'{role}_model']}, temperature {run.get(f'{role}_temperature')}"
+    yield "Run", run.id
+    if times := run.times:
+        yield "Started", f"{times[0]:%Y-%m-%d %H:%M:%S} UTC"
+        yield "Took", formats.duration(times[1].total_seconds())
+    if run.git.commit:
+        dirty = ", with uncommitted changes" if run.git.dirty else ""
+        yield "Commit", f"{run.git.commit[:12]}{f' on {run.git.branch}' if run.git.branch else ''}{dirty}"
+    if run.generator_model:
+        yield "Generator model", f"{run.generator_model}, temperature {run.generator_temperature}"
+    if run.evaluator_model:
+        yield "Evaluator model", f"{run.evaluator_model}, temperature {run.evaluator_temperature}"
     for name in ("rollouts", "train_size", "test_size", "seed", "replay_of", "resume_of"):
-        if run.get(name) is not None:
-            yield name.replace("_", " ").capitalize(), str(run[name])
-    if isinstance(run.get("argv"), list):
-        yield "Command", shlex.join(["pytest", *map(str, run["argv"])])
-    if isinstance(run.get("versions"), dict):
-        yield "Versions", ", ".join(f"{name} {version}" for name, version in run["versions"].items())
-
-
-def _times(run: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    try:
-        begun, ended = (_moment(str(run.get(name))) for name in ("id", "finished"))
-    except ValueError:  # killed, or not of ours
-        return
-    yield "Started", f"{begun:%Y-%m-%d %H:%M:%S} UTC"
-    yield "Took", formats.duration((ended - begun).total_seconds())
-
-
-def _moment(timestamp: str) -> datetime:
-    return datetime.strptime(timestamp, "%Y%m%dT%H%M%S.%fZ").replace(tzinfo=timezone.utc)
+        if (value := getattr(run, name)) is not None:
+            yield name.replace("_", " ").capitalize(), str(value)
+    if run.argv:
+        yield "Command", shlex.join(["pytest", *run.argv])
+    if run.versions:
+        yield "Versions", ", ".join(f"{name} {version}" for name, version in run.versions.items())

@@ -10,6 +10,7 @@ from pytest_pitcheval.reports.run_reports import RunReport
 from pytest_pitcheval.results.baselines import Measurement
 from pytest_pitcheval.results.comparison import Comparison, Pair
 from pytest_pitcheval.results.records import Collected, Record, Usage
+from pytest_pitcheval.storage.run_info import RunInfo
 
 
 def rows(report: RunReport) -> list[dict[str, Any]]:
@@ -62,27 +63,21 @@ def _rollouts_before(pair: Pair, record: Record | None) -> Iterator[dict[str, An
         yield from ({"score": score} for score in pair.before)
 
 
-def _about(one: Collected, run: Mapping[str, Any]) -> dict[str, Any]:
+def _about(one: Collected, run: RunInfo) -> dict[str, Any]:
     return {
         "nodeid": one.nodeid,
         "example": one.example_id or "",
         "test": one.test,
         "method": one.optimization,
-        "repeat": repeating.command(one.nodeid, _how(run)),
+        "repeat": repeating.command(one.nodeid, run.repeat),
     }
-
-
-def _how(run: Mapping[str, Any]) -> Mapping[str, Any]:
-    """How tests of the run are repeated; older files do not tell."""
-    repeat = run.get("repeat")
-    return repeat if isinstance(repeat, dict) else {}
 
 
 def _missing(reason: str) -> dict[str, Any]:
     return {"status": "missing", "score": None, "error": reason, "seconds": None}
 
 
-def _measured(record: Record, run: Mapping[str, Any]) -> dict[str, Any]:
+def _measured(record: Record, run: RunInfo) -> dict[str, Any]:
     return {
         "status": record.status,
         "score": record.score,
@@ -94,7 +89,7 @@ def _measured(record: Record, run: Mapping[str, Any]) -> dict[str, Any]:
         "metrics": record.metrics,
         "usage": {"program": _usage(record.generator), "metric": _usage(record.judge)},
         "rollout_id": record.rollout_id,
-        "replay": repeating.command(record.nodeid, _how(run), f"--eval-replay={run['id']}"),
+        "replay": repeating.command(record.nodeid, run.repeat, f"--eval-replay={run.id}"),
     }
 
 

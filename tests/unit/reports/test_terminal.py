@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from support.run_documents import report
 
 from pytest_pitcheval.reports import terminal
 from pytest_pitcheval.reports.results import Results
@@ -39,8 +41,12 @@ def summary(
     )
 
 
+def results(decision: Decision, **more: Any) -> Results:
+    return Results(dataclasses.replace(report([]), decision=decision), **more)
+
+
 def lines(*summaries: Summary, gates: Iterable[GateResult] = ()) -> list[tuple[str, bool]]:
-    return list(terminal.lines(Results(Decision(list(summaries), None, [], list(gates)), {}, {}), Path.cwd()))
+    return list(terminal.lines(results(Decision(list(summaries), None, [], list(gates))), Path.cwd()))
 
 
 def test_one_test() -> None:
@@ -185,14 +191,14 @@ def test_a_test_that_the_baseline_does_not_know_is_named() -> None:
     ],
 )
 def test_an_update_is_counted(tmp_path: Path, update: tuple[int, int, int], text: str) -> None:
-    results = Results(Decision([], None, [], []), {}, {}, update=Update(tmp_path / "b.json", *update))
-    assert list(terminal.lines(results, tmp_path)) == [(text, False)]
+    found = results(Decision([], None, [], []), update=Update(tmp_path / "b.json", *update))
+    assert list(terminal.lines(found, tmp_path)) == [(text, False)]
 
 
 def test_files_are_shown_relative_and_problems_as_bad_news(tmp_path: Path) -> None:
     paths, problems = [tmp_path / "runs" / "a.json"], ["the run file could not be written: full"]
-    results = Results(Decision([], None, [], []), {}, {}, paths=paths, problems=problems)
-    assert list(terminal.lines(results, tmp_path)) == [
+    found = results(Decision([], None, [], []), paths=paths, problems=problems)
+    assert list(terminal.lines(found, tmp_path)) == [
         ("the run file could not be written: full", True),
         (f"run file: {Path('runs', 'a.json')}", False),
     ]

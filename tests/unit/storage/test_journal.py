@@ -16,6 +16,7 @@ from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.results.records import Record
 from pytest_pitcheval.storage import run_files
 from pytest_pitcheval.storage.journal import Journal
+from pytest_pitcheval.storage.run_info import RunInfo
 
 RUN_ID = "20261122T234903.123456Z"
 RECORD = Record("t.py::test[e0]", "t.py::test", "e0", "none", "passed", score=0.5, samples=(0.5,), feedback="caf\u00e9")
@@ -46,7 +47,7 @@ def test_a_record_is_on_disk_at_once(tmp_path: Path) -> None:
     journal.append(RECORD.to_dict())
     found = run_files.read(journal.path)
     journal.close(remove=True)
-    assert found.run == {"id": RUN_ID, "timestamp": "20261121T000000.000000Z"}
+    assert found.run == RunInfo(RUN_ID, "20261121T000000.000000Z")
     assert found.outcome.records == {RECORD.nodeid: RECORD}
     assert not found.finished
 

@@ -15,6 +15,7 @@ from support.strategies import ODD_JSON, damaged, places, records
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.results.records import Record, Usage
 from pytest_pitcheval.storage import run_files
+from pytest_pitcheval.storage.run_info import RunInfo
 
 FIRST, SECOND, THIRD = (f"2026112{day}T000000.000000Z" for day in (2, 3, 4))
 RUN: dict[str, Any] = {
@@ -93,7 +94,7 @@ def test_run_ids_are_told_from_paths(reference: str, is_one: bool) -> None:
 
 def test_reads_a_run(tmp_path: Path) -> None:
     found = run_files.read(write(tmp_path / "run.json", json.dumps(RUN)))
-    assert (found.run, found.finished) == (RUN["run"], True)
+    assert (found.run, found.finished) == (RunInfo(**RUN["run"]), True)
     assert (found.outcome.collected, found.outcome.records) == ([], {})
 
 
