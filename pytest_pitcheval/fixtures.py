@@ -97,14 +97,14 @@ def rollout_id(_pitcheval_test: RunningTest) -> RolloutId:
 
 
 @pytest.fixture
-def example(request: pytest.FixtureRequest, _pitcheval_test: RunningTest) -> Any:
+def example(_pitcheval_test: RunningTest) -> Any:
     """The dspy.Example of this test: a row of its evaluation marker's dataset."""
-    row = getattr(request, "param", None)
-    if row is None:
+    made = _pitcheval_test.make_example()
+    if made is None:
         from pytest_pitcheval.errors import PitchevalError
 
         raise PitchevalError("example: expected an evaluation marker on the test, which says where examples are")
-    return _pitcheval_test.make_example()
+    return made
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def _dspy_settings(_pitcheval_test: RunningTest, pytestconfig: pytest.Config, ge
     from pytest_pitcheval.lm.language_models import dspy_settings
     from pytest_pitcheval.state import get_runner
 
-    with get_runner(pytestconfig).rollouts.entered(_pitcheval_test.scope, **dspy_settings(generator_lm)):
+    with get_runner(pytestconfig).rollouts.entered(_pitcheval_test.first, **dspy_settings(generator_lm)):
         yield
 
 
@@ -138,8 +138,9 @@ def compiled_program(
     from pytest_pitcheval.evaluation.compiled_programs import compiled_for
     from pytest_pitcheval.state import get_runner
 
-    _pitcheval_test.program = compiled_for(get_runner(request.config), request, optimization, program)
-    return _pitcheval_test.program
+    compiled = compiled_for(get_runner(request.config), request, optimization, program)
+    _pitcheval_test.compiled(compiled)
+    return compiled
 
 
 @pytest.fixture

@@ -27,12 +27,12 @@ def compiled_for(runner: Runner, request: pytest.FixtureRequest, optimization: O
     compiled, stored = program, None
     if optimization.method != UNOPTIMIZED:
         ingredients = _ingredients(runner, request, optimization, program)
-        with timeouts.stopped(request.node), runner.rollouts.outside():
+        with timeouts.stopped(request.node), runner.rollouts.scopes.outside():
             compiled, stored = runner.compiler.get(
                 optimization, ingredients, request.node.nodeid, Progress(request.config).say
             )
         if stored is not None and stored.exists():
-            request.node.stash[RUNNING].program_file = stored.relative_to(settings.directory).as_posix()
+            request.node.stash[RUNNING].stored_as(stored.relative_to(settings.directory).as_posix())
     if settings.save_program is not None:
         path = _save_path(settings, settings.save_program, request, optimization)
         save_program(path, compiled, stored, optimization, runner.process.run_id)

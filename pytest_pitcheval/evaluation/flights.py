@@ -2,55 +2,84 @@
 
 from __future__ import annotations
 
+import contextvars
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from pytest_pitcheval.concurrency.pool import Pool, Task
-from pytest_pitcheval.rollouts.program_and_metric import Verdict
-from pytest_pitcheval.rollouts.rollout import Judge, Result, RolloutRun
+from pytest_pitcheval.rollouts import program_and_metric
 
 if TYPE_CHECKING:
-    from pytest_pitcheval.evaluation.lanes import Lane
-    from pytest_pitcheval.rollouts.cache import Rollouts
-    from pytest_pitcheval.rollouts.scopes import RolloutScope
+    from pytest_pitcheval.concurrency.pool import Pool, Task
+    from pytest_pitcheval.rollouts.program_and_metric import Generator, Judge
+    from pytest_pitcheval.rollouts.rollout import Rollout
+    from pytest_pitcheval.rollouts.rollouts import Rollouts
+    from pytest_pitcheval.rollouts.verdicts import Verdict
+
+T = TypeVar("T")
+
+
+class Shared(NamedTuple):
+    """What the flights of one lane have in common.
+
+    Attributes:
+        generator: what makes the predictions.
+        judge: what scores them, as soon as that is known.
+        context: the context variables as they are around a test's program.
+    """
+
+    generator: Generator
+    judge: Future[Judge]
+    context: contextvars.Context
 
 
 class Flight:
-    """One rollout: ``predicted`` and ``judged`` are there once its threads have come so far.
+    """One rollout: ``predicted`` and ``judged`` are done once its threads have come so far.
 
-    ``order`` is its place in the queue; ``scored`` says whether its test asks for a score; ``noted`` is entered
-    with its scope around the work of each thread.
+    ``order`` is its place in the queue; ``noted`` is entered with the rollout around the work of each thread.
     """
 
     def __init__(
         self,
-        run: RolloutRun,
+        rollout: Rollout,
         example: Any,
-        lane: Lane,
+        shared: Shared,
         order: tuple[int, ...],
-        scored: bool,
-        noted: Callable[[RolloutScope], AbstractContextManager[None]],
+        noted: Callable[[Rollout], AbstractContextManager[None]],
     ) -> None:
-        self.run = run
-        self.lane = lane
-        self._noted = noted
-        self.predicted: Result[Any] = Result()
-        self.judged: Result[Verdict] = Result()
+        self.rollout = rollout
+        self.predicted: Future[Any] = Future()
+        self.judged: Future[Verdict] = Future()
         self._example = example
+        self._shared = shared
         self._order = order
-        self._scored = scored
+        self._noted = noted
+        self._leaves_judging = False
         self._task: Task | None = None
         self._began: float | None = None
 
-    def launch(self, pool: Pool, rollouts: Rollouts) -> None:
-        """Queue the program, and the metric after it, as soon as that is known."""
-        self._submit(pool, lambda: self._predict(rollouts))
+    def launch(self, pool: Pool, rollouts: Rollouts, is_scored: bool) -> None:
+        """Queue the program, and if it is scored the metric after it, as soon as that is known."""
 
-    def launch_judge(self, pool: Pool, rollouts: Rollouts, judge: Judge) -> None:
-        """Queue the metric for a prediction that is there."""
-        self._submit(pool, lambda: self._judge(rollouts, judge))
+        def judge(known: Future[Judge]) -> None:
+            if not self._leaves_judging:
+                self._submit(pool, lambda: self._judge(rollouts, known.result()))
+
+        def work() -> None:
+            if not self._predict(rollouts) or not is_scored:
+                return
+            if self._shared.judge.done():
+                self._judge(rollouts, self._shared.judge.result())
+            else:
+                self._shared.judge.add_done_callback(judge)
+
+        self._submit(pool, work)
+
+    def leave_judging(self) -> None:
+        """Let the test judge the prediction itself, if the metric has not begun."""
+        self._leaves_judging = True
 
     def cancel(self) -> bool:
         """Whether its queued work will never begin."""
@@ -66,31 +95,48 @@ class Flight:
         """How long it has been at work, without waiting for the rate limit."""
         if self._began is None:
             return 0.0
-        return time.monotonic() - self._began - self.run.scope.waited
+        return time.monotonic() - self._began - self.rollout.waited
 
-    def _submit(self, pool: Pool, work: Callable[[], None]) -> None:
+    def _submit(self, pool: Pool, work: Callable[[], object]) -> None:
         def fly() -> None:
-            self._began = time.monotonic() - self.run.scope.waited
-            with self._noted(self.run.scope):
-                self.lane.context.copy().run(work)
+            self._began = time.monotonic() - self.rollout.waited
+            with self._noted(self.rollout):
+                self._shared.context.copy().run(work)
 
         self._task = pool.submit(self._order, fly)
 
-    def _predict(self, rollouts: Rollouts) -> None:
-        lane = self.lane
-
+    def _predict(self, rollouts: Rollouts) -> bool:
         def predict() -> Any:
             __tracebackhide__ = True
-            return self.run.predict(rollouts, lane.generator, self._example)
+            return program_and_metric.predict(rollouts, self.rollout, self._shared.generator, self._example)
 
-        if self.predicted.compute(predict) and self._scored and (judge := lane.judge_for(self)):
-            self._judge(rollouts, judge)
+        return _settle(self.predicted, predict)
 
     def _judge(self, rollouts: Rollouts, judge: Judge) -> None:
-        prediction = self.predicted.get()
-
         def verdict() -> Verdict:
             __tracebackhide__ = True
-            return self.run.judge(rollouts, judge, self._example, prediction)
+            prediction = self.predicted.result()
+            return program_and_metric.judge(rollouts, self.rollout, judge, self._example, prediction)
 
-        self.judged.compute(verdict)
+        _settle(self.judged, verdict)
+
+
+def _settle(future: Future[T], make: Callable[[], T]) -> bool:
+    """Leave what ``make`` returns or raises (``pytest.skip`` as well) in ``future``; whether it returned."""
+    __tracebackhide__ = True
+    try:
+        result = make()
+    except BaseException as error:
+        future.set_exception(error)
+        return False
+    future.set_result(result)
+    return True
+
+
+def outcome(future: Future[T]) -> T:
+    """What a flight has left in ``future``; raises with the traceback of where it was raised, and no frame of ours."""
+    __tracebackhide__ = True
+    error = future.exception()
+    if error is not None:
+        raise error
+    return future.result()

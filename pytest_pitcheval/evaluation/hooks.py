@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from pytest_pitcheval.collection.collected import check_markers
 from pytest_pitcheval.evaluation import outcomes, timeouts
 from pytest_pitcheval.evaluation.runner import Runner
-from pytest_pitcheval.evaluation.running_test import RUNNING, check_markers
+from pytest_pitcheval.evaluation.running_test import RUNNING
 
 
 class MarkerHooks:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from pytest_pitcheval.concurrency.pool import Closed, Pool
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.evaluation import timeouts
-from pytest_pitcheval.rollouts.program_and_metric import Verdict
-from pytest_pitcheval.rollouts.rollout import Generator, Judge
+from pytest_pitcheval.rollouts import program_and_metric
+from pytest_pitcheval.rollouts.program_and_metric import Generator, Judge
+from pytest_pitcheval.rollouts.verdicts import Verdict
 
 if TYPE_CHECKING:
     from pytest_pitcheval.evaluation.running_test import RunningTest
-    from pytest_pitcheval.rollouts.cache import Rollouts
+    from pytest_pitcheval.rollouts.rollouts import Rollouts
 
 
 STOPPED = "the session is being stopped: nothing more is asked"
@@ -31,22 +32,22 @@ class InTurn:
         """The prediction of the first rollout."""
         __tracebackhide__ = True
         with self._slot(test):
-            return test.runs[0].predict(self._rollouts, generator, test.example)
+            return program_and_metric.predict(self._rollouts, test.first, generator, test.example)
 
-    def judge(self, test: RunningTest, judge: Judge, prediction: Any, count: int) -> list[Verdict]:
-        """The verdicts on ``count`` rollouts: ``prediction`` is that of the first."""
+    def judge(self, test: RunningTest, judge: Judge, example: Any, prediction: Any) -> list[Verdict]:
+        """The verdicts on all rollouts of ``example``: ``prediction`` is that of the first."""
         __tracebackhide__ = True
-        return [self._judge(test, number, judge, prediction) for number in range(count)]
+        return [self._judge(test, number, judge, example, prediction) for number in range(test.rollout_count)]
 
-    def _judge(self, test: RunningTest, number: int, judge: Judge, prediction: Any) -> Verdict:
+    def _judge(self, test: RunningTest, number: int, judge: Judge, example: Any, prediction: Any) -> Verdict:
         __tracebackhide__ = True
-        run = test.run(number)
+        rollout = test.rollout(number)
         with self._slot(test):
             if number:
-                prediction = run.predict(self._rollouts, _generator(test), test.example)
-            verdict = run.judge(self._rollouts, judge, test.example, prediction)
+                prediction = program_and_metric.predict(self._rollouts, rollout, _generator(test), example)
+            verdict = program_and_metric.judge(self._rollouts, rollout, judge, example, prediction)
         if number:
-            test.note_later(prediction, verdict.feedback)
+            test.judged_later(prediction, verdict.feedback)
         return verdict
 
     @contextlib.contextmanager

@@ -8,17 +8,16 @@ when the first of them is set up.
 from __future__ import annotations
 
 import contextvars
-import threading
 from collections.abc import Sequence
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_pitcheval.rollouts.rollout import Generator, Judge
+from pytest_pitcheval.evaluation.flights import Shared
 
 if TYPE_CHECKING:
-    from pytest_pitcheval.evaluation.flights import Flight
-    from pytest_pitcheval.evaluation.running_test import RunningTest
+    from pytest_pitcheval.rollouts.program_and_metric import Generator, Judge
 
 OURS = frozenset(
     {
@@ -28,14 +27,8 @@ OURS = frozenset(
 )
 """The plugin's own fixtures of function scope."""
 
-_HARMLESS = frozenset(
-    {
-        *("cache", "capfd", "capfdbinary", "caplog", "capsys", "capsysbinary", "capteesys", "doctest_namespace"),
-        *("monkeypatch", "pytestconfig", "record_property", "record_testsuite_property", "record_xml_attribute"),
-        *("recwarn", "request", "subtests", "testrun_uid", "tmp_path", "tmpdir", "worker_id"),
-    }
-)
-"""Fixtures of pytest and xdist that change nothing for a program by being set up."""
+_HARMLESS = frozenset({"_pytest", "xdist", "pytest_asyncio", "pytest_mock", "pytest_subtests"})
+"""The packages whose fixtures change nothing for a program by being set up."""
 
 Key = tuple[Any, ...]
 
@@ -47,15 +40,20 @@ def lane_key(item: pytest.Item, optimization: object) -> Key:
     return (id(item.parent), tuple(getattr(item, "fixturenames", ())), own, repr(optimization))
 
 
+def is_harmless(fixturedef: pytest.FixtureDef[object]) -> bool:
+    """Whether the fixture is one of pytest's or a common plugin's, that makes no difference to a program."""
+    return fixturedef.func.__module__.partition(".")[0] in _HARMLESS
+
+
 def obstacle(function_fixtures: Sequence[str]) -> str | None:
-    """The first of these set-ups of function fixtures that may make a difference to the program, or None.
+    """The first of these set-ups of function fixtures, harmless ones left out, that may matter to the program, or None.
 
     That is a fixture of the user's own, or one of ours that was overridden by one that asks for it.
     """
     for position, name in enumerate(function_fixtures):
         if name in OURS and name in function_fixtures[:position]:
             return name
-        if name not in OURS and name not in _HARMLESS:
+        if name not in OURS:
             return name
     return None
 
@@ -64,35 +62,23 @@ class Lane:
     """Tests with the same key, and the very objects that they share.
 
     Attributes:
-        judge: what scores predictions, once it is known that it is shared too.
-        context: the context variables as they are around a test's program.
         place: up to where in the order of tests the lane has looked.
     """
 
     def __init__(self, generator: Generator) -> None:
-        self.generator = generator
-        self.judge: Judge | None = None
-        self.context = contextvars.copy_context()
+        self.shared = Shared(generator, Future(), contextvars.copy_context())
         self.place = 0
-        self.ahead: list[RunningTest] = []
-        self._parked: list[Flight] = []
-        self._mutex = threading.Lock()
 
-    def judge_for(self, flight: Flight) -> Judge | None:
-        """The judge; None where it is not known yet: the flight is kept for `open`."""
-        with self._mutex:
-            if self.judge is None:
-                self._parked.append(flight)
-            return self.judge
+    @property
+    def generator(self) -> Generator:
+        """What makes predictions."""
+        return self.shared.generator
 
-    def forget(self, flights: Sequence[Flight]) -> None:
-        """Keep these for nobody: their test judges them itself."""
-        with self._mutex:
-            self._parked = [one for one in self._parked if one not in flights]
+    @property
+    def judge(self) -> Judge | None:
+        """What scores predictions, once it is known that it is shared too."""
+        return self.shared.judge.result() if self.shared.judge.done() else None
 
-    def open(self, judge: Judge) -> list[Flight]:
-        """From now on ``judge`` is known; returns the flights that waited for it."""
-        with self._mutex:
-            self.judge = judge
-            parked, self._parked = self._parked, []
-            return parked
+    def open(self, judge: Judge) -> None:
+        """From now on ``judge`` is known; the flights that waited for it go on."""
+        self.shared.judge.set_result(judge)

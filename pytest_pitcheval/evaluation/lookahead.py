@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
+import dataclasses
+from collections.abc import Iterator
+from concurrent.futures import Future, wait
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-import pytest
-
-from pytest_pitcheval.concurrency.pool import Pool
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.evaluation import timeouts
-from pytest_pitcheval.evaluation.flights import Flight
+from pytest_pitcheval.evaluation.flights import Flight, outcome
 from pytest_pitcheval.evaluation.in_turn import STOPPED, InTurn
 from pytest_pitcheval.evaluation.lanes import Key, Lane, obstacle
-from pytest_pitcheval.rollouts.program_and_metric import Verdict
-from pytest_pitcheval.rollouts.rollout import Generator, Judge, Result
 
 if TYPE_CHECKING:
-    from pytest_pitcheval.concurrency.upcoming import Upcoming
+    from pytest_pitcheval.concurrency.pool import Pool
+    from pytest_pitcheval.evaluation.coming_tests import ComingTests
     from pytest_pitcheval.evaluation.running_test import RunningTest
-    from pytest_pitcheval.rollouts.cache import Rollouts
-    from pytest_pitcheval.rollouts.scopes import RolloutScope
+    from pytest_pitcheval.rollouts.program_and_metric import Generator, Judge
+    from pytest_pitcheval.rollouts.rollout import Rollout
+    from pytest_pitcheval.rollouts.rollouts import Rollouts
+    from pytest_pitcheval.rollouts.verdicts import Verdict
 
 T = TypeVar("T")
 
@@ -35,162 +35,195 @@ class TimedOut(PitchevalError):
     """A rollout took longer than its test may."""
 
 
-class LookAhead(InTurn):
-    """Keeps up to ``window`` tests prepared; how many rollouts are in flight is the pool's business.
+class Watch(Protocol):
+    """Who hears of what look-ahead does."""
 
-    ``key`` says which tests share a lane; ``prepare`` makes the `RunningTest` of a test that is still to come, or None
-    if that must not be begun; ``note`` is told which test's flight has ``begun`` or ``landed``.
+    def say(self, text: str) -> None:
+        """Tell the user a line."""
+
+    def tick(self) -> None:
+        """Time passes while a test waits."""
+
+    def note(self, what: str, nodeid: str) -> None:
+        """A flight of the test ``nodeid`` has ``begun`` or ``landed``."""
+
+    def is_alone(self, test: RunningTest) -> bool:
+        """Whether nothing else may be in flight while ``test`` runs."""
+
+
+@dataclasses.dataclass
+class _Ahead:
+    """A test with the lane that it shares, None where it shares nothing, and those of its rollouts that fly."""
+
+    test: RunningTest
+    lane: Lane | None
+    flights: list[Flight] = dataclasses.field(default_factory=list)
+
+
+class LookAhead(InTurn):
+    """Keeps up to ``window`` of the ``coming`` tests prepared; how many rollouts are in flight is the pool's business.
+
+    ``watch`` hears what is done.
     """
 
-    def __init__(
-        self,
-        rollouts: Rollouts,
-        pool: Pool,
-        upcoming: Upcoming,
-        key: Callable[[pytest.Item], Key],
-        prepare: Callable[[pytest.Item], RunningTest | None],
-        window: int,
-        say: Callable[[str], None],
-        tick: Callable[[], None],
-        note: Callable[[str, str], None],
-    ) -> None:
+    def __init__(self, rollouts: Rollouts, pool: Pool, coming: ComingTests, watch: Watch, window: int) -> None:
         super().__init__(rollouts, pool)
-        self._upcoming = upcoming
-        self._key = key
-        self._prepare = prepare
+        self._coming = coming
+        self._watch = watch
         self._window = window
-        self._say = say
-        self._tick = tick
-        self._note = note
         self._lanes: dict[Key, Lane | None] = {}
-        rollouts.look_ahead()
+        self._ahead: dict[str, _Ahead] = {}
 
     def predict(self, test: RunningTest, generator: Generator) -> Any:
         __tracebackhide__ = True
-        lane = None if test.alone else self._lane(test, generator)
-        if lane is not None:
-            self._extend(lane, test)
+        self._forget_before(test)
+        ahead = self._entry(test)
+        self._enter_lane(ahead, None if self._watch.is_alone(test) else self._lane(test, generator))
+        if ahead.lane is not None:
+            self._extend(ahead.lane, test)
             many = test.asks_for_score and test.rollout_count > 1
-            if not test.flights and (lane.ahead or many or self._upcoming.expects_more):
-                self._launch(lane, test, 0)
-        if not test.flights:  # there is nothing to do meanwhile
+            if not ahead.flights and (self._after(ahead.lane, test) or many or self._coming.expects_more):
+                self._launch(ahead, ahead.lane, 0)
+        if not ahead.flights:  # there is nothing to do meanwhile
             return super().predict(test, generator)
-        return self._landed(test, test.flights[0], test.flights[0].predicted)
+        return self._landed(ahead, ahead.flights[0], ahead.flights[0].predicted)
 
-    def judge(self, test: RunningTest, judge: Judge, prediction: Any, count: int) -> list[Verdict]:
+    def judge(self, test: RunningTest, judge: Judge, example: Any, prediction: Any) -> list[Verdict]:
         __tracebackhide__ = True
-        lane = test.lane
-        if lane is None or not test.flights or not self._is_shared(lane, test, judge, prediction):
-            if lane is not None:
-                lane.forget(test.flights)
-            return super().judge(test, judge, prediction, count)
-        self._open(lane, judge)
-        for number in range(len(test.flights), count):
-            self._launch(lane, test, number)
-        return [self._verdict(test, number) for number in range(count)]
+        ahead = self._entry(test)
+        lane = ahead.lane
+        if lane is None or not ahead.flights or not self._is_shared(lane, test, judge, example, prediction):
+            for flight in ahead.flights:
+                flight.leave_judging()
+            return super().judge(test, judge, example, prediction)
+        if lane.judge is None:  # what waits for it goes on, and further rollouts begin
+            lane.open(judge)
+            for later in self._after(lane, test):
+                self._launch_all(later, lane)
+        for number in range(len(ahead.flights), test.rollout_count):
+            self._launch(ahead, lane, number)
+        return [self._verdict(ahead, number) for number in range(test.rollout_count)]
 
-    # Lanes
+    # Tests and lanes
+
+    def _entry(self, test: RunningTest) -> _Ahead:
+        """What is kept of ``test``; another attempt at the same test begins anew."""
+        ahead = self._ahead.get(test.rollout_id.nodeid)
+        if ahead is None or ahead.test is not test:
+            ahead = self._ahead[test.rollout_id.nodeid] = _Ahead(test, None)
+        return ahead
+
+    def _forget_before(self, test: RunningTest) -> None:
+        self._ahead = {name: ahead for name, ahead in self._ahead.items() if ahead.test.order >= test.order}
+
+    def _after(self, lane: Lane, test: RunningTest) -> list[_Ahead]:
+        """The tests of the lane that are prepared, and come after ``test``."""
+        return [ahead for ahead in self._ahead.values() if ahead.lane is lane and ahead.test.order > test.order]
 
     def _lane(self, test: RunningTest, generator: Generator) -> Lane | None:
         """The lane of ``test``, None where it cannot share; a new one where its fixtures turn out to be others."""
-        key = self._key(test.item)
+        key = self._coming.lane_key(test.item)
         lane = self._lanes.get(key)
         if lane is not None and not lane.generator.is_same(generator):
             lane = None
-        if lane is None and (key not in self._lanes or self._lanes[key] is not None) and self._can_share(test):
+        if (
+            lane is None
+            and (key not in self._lanes or self._lanes[key] is not None)
+            and self._can_share(test, generator)
+        ):
             lane = Lane(generator)
-        self._lanes[key] = test.lane = lane
-        if test.flights and test.flights[0].lane is not lane:
-            test.restart()
+        self._lanes[key] = lane
         return lane
 
-    def _can_share(self, test: RunningTest) -> bool:
+    @staticmethod
+    def _enter_lane(ahead: _Ahead, lane: Lane | None) -> None:
+        """``lane`` is the one for the test; what was begun in another one has used other fixtures than the test has."""
+        if ahead.flights and ahead.lane is not lane:
+            for flight in ahead.flights:
+                flight.cancel()
+            ahead.flights.clear()
+            ahead.test.restart()
+        ahead.lane = lane
+
+    def _can_share(self, test: RunningTest, generator: Generator) -> bool:
         name = obstacle(test.function_fixtures)
         if name is not None:
-            self._say(
+            self._watch.say(
                 f"{test.about.test}: one example at a time, as its fixture {name!r} is made anew for each test "
                 "and might make a difference to the program"
             )
-        return name is None and test.has_own_fixtures
+        return name is None and test.is_own(generator.program, test.example)
 
-    def _is_shared(self, lane: Lane, test: RunningTest, judge: Judge, prediction: Any) -> bool:
+    @staticmethod
+    def _is_shared(lane: Lane, test: RunningTest, judge: Judge, example: Any, prediction: Any) -> bool:
         """Whether the tests of the lane are all judged in this way."""
-        if not test.asks_for_score or prediction is not test.prediction:
+        if not test.asks_for_score or example is not test.example or prediction is not test.prediction:
             return False
         if lane.judge is not None:
             return lane.judge.is_same(judge)
         return obstacle(test.function_fixtures) is None
 
-    def _open(self, lane: Lane, judge: Judge) -> None:
-        """The judge is known: what waits for it goes on, and further rollouts begin."""
-        if lane.judge is not None:
-            return
-        for flight in lane.open(judge):
-            flight.launch_judge(self._pool, self._rollouts, judge)
-        for test in lane.ahead:
-            self._launch_all(lane, test)
-
     # Flights
 
     def _extend(self, lane: Lane, test: RunningTest) -> None:
         """Begin with following tests of the lane, until the window is full."""
-        lane.ahead = [one for one in lane.ahead if one.order > test.order]
-        free = self._window - len(lane.ahead)
+        free = self._window - len(self._after(lane, test))
         if free <= 0 or self._pool.closed:
             return
-        key = self._key(test.item)
-        for place, item in self._upcoming.after(test.item, lane.place):
+        key = self._coming.lane_key(test.item)
+        for place, item in self._coming.after(test.item, lane.place):
             lane.place = place + 1
-            of_lane = item.parent is test.item.parent and self._key(item) == key
-            if of_lane and (one := self._prepare(item)) is not None:
-                lane.ahead.append(one)
-                self._launch_all(lane, one)
+            of_lane = item.parent is test.item.parent and self._coming.lane_key(item) == key
+            if of_lane and (prepared := self._coming.prepare(item)) is not None:
+                self._ahead[item.nodeid] = ahead = _Ahead(prepared, lane)
+                self._launch_all(ahead, lane)
                 free -= 1
                 if not free:
                     return
 
-    def _launch_all(self, lane: Lane, test: RunningTest) -> None:
-        count = test.rollout_count if lane.judge is not None and test.asks_for_score else 1
-        for number in range(len(test.flights), count):
-            self._launch(lane, test, number)
+    def _launch_all(self, ahead: _Ahead, lane: Lane) -> None:
+        count = ahead.test.rollout_count if lane.judge is not None and ahead.test.asks_for_score else 1
+        for number in range(len(ahead.flights), count):
+            self._launch(ahead, lane, number)
 
-    def _launch(self, lane: Lane, test: RunningTest, number: int) -> None:
-        order = (*test.order, number)
-        flight = Flight(test.run(number), test.example, lane, order, test.asks_for_score, self._flying)
-        test.flights.append(flight)
-        flight.launch(self._pool, self._rollouts)
+    def _launch(self, ahead: _Ahead, lane: Lane, number: int) -> None:
+        test = ahead.test
+        flight = Flight(test.rollout(number), test.example, lane.shared, (*test.order, number), self._flying)
+        ahead.flights.append(flight)
+        flight.launch(self._pool, self._rollouts, test.asks_for_score)
 
     @contextlib.contextmanager
-    def _flying(self, scope: RolloutScope) -> Iterator[None]:
-        nodeid = scope.rollout_id.nodeid
-        self._note("begun", nodeid)
-        with self._rollouts.flying(scope):
+    def _flying(self, rollout: Rollout) -> Iterator[None]:
+        nodeid = rollout.rollout_id.nodeid
+        self._watch.note("begun", nodeid)
+        with self._rollouts.scopes.flying(rollout):
             yield
-        self._note("landed", nodeid)
+        self._watch.note("landed", nodeid)
 
     # Landing
 
-    def _verdict(self, test: RunningTest, number: int) -> Verdict:
+    def _verdict(self, ahead: _Ahead, number: int) -> Verdict:
         __tracebackhide__ = True
-        flight = test.flights[number]
-        prediction = self._landed(test, flight, flight.predicted)  # where it raised, there is no verdict
-        verdict = self._landed(test, flight, flight.judged)
+        flight = ahead.flights[number]
+        prediction = self._landed(ahead, flight, flight.predicted)  # where it raised, there is no verdict
+        verdict = self._landed(ahead, flight, flight.judged)
         if number:
-            test.note_later(prediction, verdict.feedback)
+            ahead.test.judged_later(prediction, verdict.feedback)
         return verdict
 
-    def _landed(self, test: RunningTest, flight: Flight, result: Result[T]) -> T:
-        """The result, as soon as it is there; its timeout is counted from when it was begun."""
+    def _landed(self, ahead: _Ahead, flight: Flight, future: Future[T]) -> T:
+        """What the flight leaves, as soon as it is there; its timeout is counted from when it was begun."""
         __tracebackhide__ = True
-        if not result.done:
-            with self._rollouts.awaited(), timeouts.stopped(test.item) as limit:
-                self._tick()
-                while not result.wait(_SOON if self._upcoming.expects_more else _TICK):
-                    self._tick()
+        if not future.done():
+            with self._rollouts.scopes.awaited(), timeouts.stopped(ahead.test.item) as limit:
+                self._watch.tick()
+                while not wait([future], _SOON if self._coming.expects_more else _TICK).done:
+                    self._watch.tick()
                     self._check(flight, limit)
-                    self._upcoming.look()
-                    self._extend(flight.lane, test)
-        return result.get()
+                    self._coming.look()
+                    if ahead.lane is not None:
+                        self._extend(ahead.lane, ahead.test)
+        return outcome(future)
 
     def _check(self, flight: Flight, limit: float | None) -> None:
         __tracebackhide__ = True
@@ -198,4 +231,4 @@ class LookAhead(InTurn):
             raise PitchevalError(STOPPED)
         if limit is not None and flight.seconds > limit:
             flight.give_up()
-            raise TimedOut(f"Timeout (>{limit:.1f}s): no end of rollout {flight.run.scope.rollout_id}")
+            raise TimedOut(f"Timeout (>{limit:.1f}s): no end of rollout {flight.rollout.rollout_id}")

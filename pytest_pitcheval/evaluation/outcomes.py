@@ -11,11 +11,11 @@ import pytest
 from pytest_pitcheval.credentials import redact
 from pytest_pitcheval.errors import CompileFailed, MarkerError, MetricFailed, PitchevalError
 from pytest_pitcheval.evaluation.running_test import RUNNING, RunningTest
+from pytest_pitcheval.lm.failures import is_lm_error
 from pytest_pitcheval.ownership import uses_lm
 from pytest_pitcheval.reports import junit, repeating
 from pytest_pitcheval.results.plain import plain
 from pytest_pitcheval.results.records import Record
-from pytest_pitcheval.rollouts.program_and_metric import is_lm_error
 
 RECORD = "pitcheval_record"
 """The attribute of a teardown report that carries the record to the controller."""
@@ -43,7 +43,7 @@ def finish(
     if report.failed and error is not None:
         _set_outcome(report, error, running)
         _set_text(report, error)
-    running.note(report, error)
+    running.ended(report, error)
     if report.failed and report.when != "teardown":
         command = repeating.command(item.nodeid, repeating.how_to_repeat(item.config))
         report.sections.append(("pitcheval", explain(running.record(), command)))
@@ -63,7 +63,7 @@ def _set_outcome(report: pytest.TestReport, error: BaseException, running: Runni
     """
     setattr(report, _PHASE, report.when)
     if report.when == "setup" and (
-        any(error is run.program_raised for run in running.runs) or isinstance(error, MarkerError)
+        any(error is rollout.program_raised for rollout in running.rollouts) or isinstance(error, MarkerError)
     ):
         report.when = "call"
     elif report.when == "call" and (is_lm_error(error) or isinstance(error, PitchevalError)):

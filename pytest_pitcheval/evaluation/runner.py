@@ -6,33 +6,31 @@ import contextlib
 import functools
 import os
 import sys
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_pitcheval.collection.parametrization import optimization_of
 from pytest_pitcheval.concurrency.flight_log import FlightLog, write_flying
 from pytest_pitcheval.concurrency.pool import Pool
 from pytest_pitcheval.concurrency.process import Process
 from pytest_pitcheval.concurrency.slots import LocalSlots, Slots
 from pytest_pitcheval.concurrency.upcoming import Upcoming, plan_path
 from pytest_pitcheval.evaluation import timeouts
+from pytest_pitcheval.evaluation.coming_tests import ComingTests
 from pytest_pitcheval.evaluation.in_turn import InTurn
-from pytest_pitcheval.evaluation.lanes import lane_key
+from pytest_pitcheval.evaluation.lanes import is_harmless
 from pytest_pitcheval.evaluation.lookahead import LookAhead
-from pytest_pitcheval.evaluation.running_test import RUNNING, RunningTest, answers_of, may_run_ahead
+from pytest_pitcheval.evaluation.running_test import RUNNING, RunningTest
 from pytest_pitcheval.ownership import is_ours, uses_lm
 from pytest_pitcheval.reports.progress import Progress
-from pytest_pitcheval.rollouts.scopes import Answers
 
 if TYPE_CHECKING:
     from pytest_pitcheval.programs.compilation import Compiler
     from pytest_pitcheval.programs.identities import Identities
     from pytest_pitcheval.programs.trainsets import Trainsets
-    from pytest_pitcheval.rollouts.cache import Rollouts
+    from pytest_pitcheval.rollouts.rollouts import Rollouts
 
 _AHEAD = 4
 """Tests prepared ahead for each rollout that may be in flight: a slow one holds up the others only after so many."""
@@ -53,8 +51,6 @@ class Runner:
         self._worker = worker = process.worker
         self._items = items
         self._update = update
-        self._attempts: Counter[str] = Counter()
-        self._ahead: dict[str, RunningTest] = {}
         self._evaluator: InTurn | None = None
         self._rollouts: Rollouts | None = None
         self._log: FlightLog | None = None
@@ -62,8 +58,10 @@ class Runner:
             self._log = FlightLog(process.make_runtime_dir(), worker.name)
         self._told = (0, 0)
         self.running: RunningTest | None = None
+        self._alone: RunningTest | None = None
         plan = plan_path(process.runtime_dir, worker.name) if worker and worker.planned else None
         self.upcoming = Upcoming(items, plan, in_order=worker is None)
+        self._coming = ComingTests(self.upcoming, self._settings, process.timestamp, self._log)
         self.pool = Pool(self._slots(), process.stop_path.exists if worker else lambda: False)
 
     # What tests use
@@ -74,7 +72,7 @@ class Runner:
         if self._rollouts is None:
             os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "true")  # else LiteLLM fetches a price list
             from pytest_pitcheval.concurrency.limiter import Limiter
-            from pytest_pitcheval.rollouts.cache import Rollouts
+            from pytest_pitcheval.rollouts.rollouts import Rollouts
 
             folder = self.process.make_runtime_dir() if self._worker else None
             limiter = Limiter(self._settings.rate_limits, folder, lambda: self.pool.closed)
@@ -109,7 +107,7 @@ class Runner:
     @property
     def lm_keys(self) -> set[str]:
         """The credentials of all LMs that were called in this process."""
-        return self._rollouts.callback.keys if self._rollouts else set()
+        return self._rollouts.calls.keys if self._rollouts else set()
 
     @property
     def is_stopping(self) -> bool:
@@ -119,7 +117,7 @@ class Runner:
     @property
     def flying(self) -> tuple[int, int]:
         """How many rollouts are in flight here, and how many LM calls wait for the rate limit."""
-        return self.pool.in_flight, self._rollouts.calls_waiting if self._rollouts else 0
+        return self.pool.in_flight, self._rollouts.scopes.calls_waiting if self._rollouts else 0
 
     def tick(self) -> None:
         """Time passes while a test waits: say so, or tell the controller."""
@@ -128,6 +126,19 @@ class Runner:
         elif self.flying != self._told:
             self._told = self.flying
             write_flying(self.process.runtime_dir, self._worker.name, *self._told)
+
+    def say(self, text: str) -> None:
+        """Tell the user a line, while tests run."""
+        Progress(self._config).say(text)
+
+    def note(self, what: str, nodeid: str) -> None:
+        """Write down that a flight of ``nodeid`` has ``begun`` or ``landed``, in case that this worker crashes."""
+        if self._log is not None:
+            self._log.add(what, nodeid)
+
+    def is_alone(self, test: RunningTest) -> bool:
+        """Whether nothing else may be in flight, because a worker crashed that may have done so over this test."""
+        return test is self._alone
 
     @property
     def concurrency(self) -> int:
@@ -152,17 +163,7 @@ class Runner:
                 self._evaluator = InTurn(rollouts, self.pool)
             else:
                 window = self.concurrency * (1 if self._config.getoption("maxfail", 0) else _AHEAD)
-                self._evaluator = LookAhead(
-                    rollouts,
-                    self.pool,
-                    self.upcoming,
-                    lambda item: lane_key(item, optimization_of(item, self._settings)),
-                    self._prepare,
-                    window,
-                    say=Progress(self._config).say,
-                    tick=self.tick,
-                    note=self._log.add if self._log else lambda what, nodeid: None,
-                )
+                self._evaluator = LookAhead(rollouts, self.pool, self._coming, self, window)
         return self._evaluator
 
     # One test after the other
@@ -173,8 +174,7 @@ class Runner:
         ours = is_ours(item)
         if not ours and not uses_lm(item):
             return
-        self._attempts[item.nodeid] += 1
-        self.running = self._ahead.pop(item.nodeid, None) or self._new(item, self._attempts[item.nodeid])
+        self.running = self._coming.start(item)
         if ours:
             item.stash[RUNNING] = self.running
         if self._log is not None and self._log.is_suspect(item.nodeid):
@@ -186,42 +186,21 @@ class Runner:
             self.pool.hold(self._settings.timeout)
         assert self._log is not None
         self._log.add("alone", test.item.nodeid)
-        test.alone = True
-
-    def _new(self, item: pytest.Item, attempt: int) -> RunningTest:
-        answers = answers_of(self._settings)
-        if self._log is not None and self._log.was_begun(item.nodeid) and answers is Answers.FRESH:
-            answers = Answers.RESUMED  # what a worker that crashed has paid for is not asked again
-        place = self.upcoming.place(item)
-        return RunningTest(item, self._settings, self.process.timestamp, answers, attempt=attempt, place=place)
-
-    def _prepare(self, item: pytest.Item) -> RunningTest | None:
-        """The first attempt at a test that is still to come, unless it cannot be begun."""
-        if self._attempts[item.nodeid] or item.nodeid in self._ahead or not is_ours(item) or not may_run_ahead(item):
-            return None
-        if self._log is not None and self._log.is_suspect(item.nodeid):
-            return None
-        test = self._new(item, 1)
-        try:
-            test.make_example()
-        except Exception:
-            return None  # it is the coming test's own error, and raised again when that runs
-        self._ahead[item.nodeid] = test
-        return test
+        self._alone = test
 
     @contextlib.contextmanager
     def fixture_scope(self, fixturedef: pytest.FixtureDef[object]) -> Iterator[None]:
         """LM calls of a function-scoped fixture are the test's; those of wider ones belong to no rollout."""
         running = self.running
-        if running is not None and fixturedef.scope == "function":
-            running.function_fixtures.append(fixturedef.argname)
+        if running is not None and fixturedef.scope == "function" and not is_harmless(fixturedef):
+            running.set_up(fixturedef.argname)
         if running is None or "dspy" not in sys.modules:
             yield
         elif fixturedef.scope == "function":
-            self.rollouts.begin(running.scope)
+            self.rollouts.begin(running.first)
             yield
         else:
-            with self.rollouts.outside():
+            with self.rollouts.scopes.outside():
                 yield
 
     @contextlib.contextmanager
@@ -231,19 +210,20 @@ class Runner:
         if running is None or "dspy" not in sys.modules:
             yield
             return
-        self.rollouts.begin(running.scope)
+        self.rollouts.begin(running.first)
         try:
             yield
         finally:
-            self.rollouts.check_installed(running.scope)
-            for run in running.runs:
-                run.scope.check()
+            self.rollouts.check_installed(running.first)
+            for rollout in running.rollouts:
+                rollout.check()
 
     def end(self) -> None:
         """The running test is over, and nothing of it is kept."""
         if self.running is not None and RUNNING in self.running.item.stash:
             del self.running.item.stash[RUNNING]
-        if self.running is not None and self.running.alone:
+        if self._alone is not None:
+            self._alone = None
             self.pool.go_on()
         self.running = None
         if "dspy" in sys.modules:

@@ -15,9 +15,8 @@ from pytest_pitcheval.evaluation.running_test import RunningTest
 from pytest_pitcheval.lm.language_models import cannot_vary
 from pytest_pitcheval.names import GENERATOR, JUDGE, METRIC, PROGRAM
 from pytest_pitcheval.results.score import Score
-from pytest_pitcheval.rollouts import program_and_metric
-from pytest_pitcheval.rollouts.program_and_metric import Verdict
-from pytest_pitcheval.rollouts.rollout import Generator, Judge
+from pytest_pitcheval.rollouts.program_and_metric import Generator, Judge
+from pytest_pitcheval.rollouts.verdicts import Verdict, as_number
 
 
 def predict_example(
@@ -26,12 +25,12 @@ def predict_example(
     """The program's answer to the example, in the test's first rollout."""
     __tracebackhide__ = True
     lm = request.getfixturevalue("generator_lm")
-    running.fingerprints[PROGRAM] = runner.identities.program(program)
-    running.fingerprints[GENERATOR] = runner.identities.generator(lm)
-    running.has_own_fixtures = program is running.program and example is running.example
-    running.generator, running.example = Generator(program, lm), example
-    running.prediction = runner.evaluator.predict(running, running.generator)
-    return running.prediction
+    generator, identities = Generator(program, lm), runner.identities
+    marks = {PROGRAM: identities.program(program), GENERATOR: identities.generator(lm)}
+    running.predicted_with(generator, example, marks)
+    prediction = runner.evaluator.predict(running, generator)
+    running.predicted(prediction)
+    return prediction
 
 
 def score_example(
@@ -45,23 +44,22 @@ def score_example(
 ) -> Score:
     """The score of all rollouts: the given prediction is the first, the program makes the others."""
     __tracebackhide__ = True
-    running.fingerprints[METRIC] = runner.identities.metric(metric)
-    running.fingerprints[JUDGE] = runner.identities.judge(metric, evaluator_lm)
-    running.example = example
+    identities = runner.identities
+    running.judged_with({METRIC: identities.metric(metric), JUDGE: identities.judge(metric, evaluator_lm)})
     if running.rollout_count > 1 and cannot_vary(request.getfixturevalue("generator_lm")):
         warnings.warn(
             PitchevalWarning("generator_lm samples at temperature 0: rollouts are asked afresh, but cannot differ"),
             stacklevel=1,
         )
-    verdicts = runner.evaluator.judge(running, Judge(metric, evaluator_lm), prediction, running.rollout_count)
-    running.prediction = prediction
-    running.score = make_score(verdicts, _threshold(runner, running), prediction)
-    return running.score
+    verdicts = runner.evaluator.judge(running, Judge(metric, evaluator_lm), example, prediction)
+    score = make_score(verdicts, _threshold(runner, running), prediction)
+    running.scored(score, example, prediction)
+    return score
 
 
 def _threshold(runner: Runner, running: RunningTest, given: float | None = None) -> float | None:
     if given is not None:
-        running.own_threshold = given
+        running.asserts(given)
     return runner.process.settings.threshold.chosen(running.own_threshold)
 
 
@@ -92,15 +90,12 @@ def score_recorder(runner: Runner, running: RunningTest) -> Callable[..., Score]
         Raises:
             PitchevalError: ``value`` is not a finite number or bool.
         """
-        number = program_and_metric.as_number(value)
+        number = as_number(value)
         if number is None:
             raise PitchevalError(f"record_score: {value!r}: expected a finite number or a bool")
         own_threshold = threshold if name else _threshold(runner, running, threshold)
         recorded = Score(number, threshold=own_threshold, feedback=feedback)
-        if name is None:
-            running.score = recorded
-        else:
-            running.named_scores[name] = number
+        running.recorded(recorded, name)
         return recorded
 
     return record_score

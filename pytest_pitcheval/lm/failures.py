@@ -1,25 +1,40 @@
-"""Which failures of an LM call are worth another one, and when. Knows nothing of DSPy."""
+"""What the failure of an LM call is, and whether it is worth another call, and when. Knows nothing of DSPy."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
 
+from pytest_pitcheval.errors import LMCallFailed
+
 _TRANSIENT = frozenset({409, 425, 500, 502, 503, 504, 520, 522, 524, 529})
 _CONNECTION = ("APIConnectionError", "LMTransportError", "ConnectError", "RemoteProtocolError", "ReadError")
+_CLIENT_LIBRARIES = {"litellm", "openai", "anthropic", "httpx", "httpcore", "requests", "urllib3", "aiohttp"}
 _LONGEST_DELAY = 60.0
+
+
+def is_lm_error(error: BaseException | None) -> bool:
+    """Whether ``error``, or what it was raised from, is a failure of the LM's transport or provider."""
+    return any(
+        isinstance(link, (ConnectionError, TimeoutError, LMCallFailed))
+        or any(
+            kind.__module__.partition(".")[0] in _CLIENT_LIBRARIES or kind.__name__ == "LMError"
+            for kind in type(link).__mro__
+        )
+        for link in origins(error)
+    )
 
 
 def is_rate_limited(error: BaseException | None) -> bool:
     """Whether a provider refused a request because there were too many of them."""
-    return any(_status(one) == 429 or type(one).__name__.endswith("RateLimitError") for one in _chain(error))
+    return any(_status(one) == 429 or type(one).__name__.endswith("RateLimitError") for one in origins(error))
 
 
 def is_transient(error: BaseException | None) -> bool:
     """Whether the same request may well be answered a little later; a timeout is not among these."""
     return any(
         _status(one) in _TRANSIENT or isinstance(one, ConnectionError) or type(one).__name__ in _CONNECTION
-        for one in _chain(error)
+        for one in origins(error)
     )
 
 
@@ -29,12 +44,12 @@ def is_race(error: BaseException | None) -> bool:
     pytest sets and deletes ``PYTEST_CURRENT_TEST`` for each test. Who goes through ``os.environ`` just then, as HTTP
     clients do for proxies, finds a name without a value. No request has been sent.
     """
-    return any(isinstance(one, KeyError) and one.args == ("PYTEST_CURRENT_TEST",) for one in _chain(error))
+    return any(isinstance(one, KeyError) and one.args == ("PYTEST_CURRENT_TEST",) for one in origins(error))
 
 
 def retry_after(error: BaseException | None) -> float | None:
     """The seconds that a provider asked to wait, None if it did not say."""
-    for one in _chain(error):
+    for one in origins(error):
         headers = getattr(getattr(one, "response", None), "headers", None) or {}
         for said in (getattr(one, "retry_after", None), headers.get("retry-after"), headers.get("Retry-After")):
             try:
@@ -55,7 +70,11 @@ def _status(error: BaseException) -> object:
     return getattr(error, "status", None) or getattr(error, "status_code", None)
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
+def origins(error: BaseException | None) -> Iterator[BaseException]:
+    """``error``, what it was raised from, and the members of exception groups among these."""
     while error is not None:
         yield error
+        for member in getattr(error, "exceptions", None) or ():
+            if isinstance(member, BaseException):
+                yield from origins(member)
         error = error.__cause__

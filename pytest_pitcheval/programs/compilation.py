@@ -25,7 +25,7 @@ from pytest_pitcheval.rollouts.scopes import Scope
 from pytest_pitcheval.settings.methods import Optimization
 
 if TYPE_CHECKING:
-    from pytest_pitcheval.rollouts.cache import Rollouts
+    from pytest_pitcheval.rollouts.rollouts import Rollouts
 
 _TICK = 10.0
 """Seconds between lines of progress."""
@@ -121,8 +121,9 @@ class Compiler:
             self._process.make_runtime_dir()
             files.write_json(self._failure_path(mark), {"nodeid": nodeid, "error": one_line(error)})
             reason = str(error) if isinstance(error, PitchevalError) else one_line(error)
-            if scope.failure is not None and one_line(scope.failure) not in reason:
-                reason += f" (its last LM call failed with {one_line(scope.failure)})"
+            failure = scope.failure(forgiving=True)
+            if failure is not None and one_line(failure) not in reason:
+                reason += f" (its last LM call failed with {one_line(failure)})"
             raise CompileFailed(f"compiling {name} failed: {reason}") from error
         seconds = time.monotonic() - start
         say(f"compiled {name} in {seconds:.0f} s, {_calls(scope)}")
@@ -166,7 +167,7 @@ def _check_calls(scope: Scope) -> None:
     """Optimizers go on when calls fail; a program that no call has shaped is not an optimized one."""
     usage = scope.total
     if usage.failed and usage.failed == usage.fresh + usage.cached:
-        raise PitchevalError(f"each of its {usage.failed} LM calls failed, the last with {one_line(scope.failure)}")
+        raise PitchevalError(f"each of its {usage.failed} LM calls failed, the last with {one_line(scope.failure())}")
 
 
 @contextlib.contextmanager

@@ -14,9 +14,9 @@ import dspy
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.lm.language_models import dspy_settings
 from pytest_pitcheval.names import GENERATOR, JUDGE
-from pytest_pitcheval.rollouts.cache import Rollouts
-from pytest_pitcheval.rollouts.program_and_metric import read_verdict
+from pytest_pitcheval.rollouts.rollouts import Rollouts
 from pytest_pitcheval.rollouts.scopes import Scope
+from pytest_pitcheval.rollouts.verdicts import read_verdict
 from pytest_pitcheval.settings.methods import Optimization
 
 _HASH_SIZE = 512

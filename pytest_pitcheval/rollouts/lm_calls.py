@@ -15,9 +15,11 @@ from pytest_pitcheval.lm.failures import backoff, is_race, is_rate_limited, retr
 from pytest_pitcheval.lm.patient_lm import attempt, goes_on
 from pytest_pitcheval.names import GENERATOR
 from pytest_pitcheval.results.records import Usage
+from pytest_pitcheval.rollouts.strands import Moment
 
 if TYPE_CHECKING:
-    from pytest_pitcheval.rollouts.cache import Rollouts
+    from pytest_pitcheval.concurrency.limiter import Limiter
+    from pytest_pitcheval.rollouts.call_scopes import CallScopes
 
 PART = "pitcheval_part"
 """DSPy's setting, and attribute of LMs, that says who calls: the program or the metric."""
@@ -25,19 +27,30 @@ PART = "pitcheval_part"
 
 @dataclasses.dataclass
 class Call:
-    """An LM call in progress; ``asked`` once the cache was asked for it, ``tokens`` as its prompt is estimated."""
+    """An LM call in progress.
+
+    Attributes:
+        asked: whether the cache was asked for it.
+        tokens: those of its prompt, as they are estimated.
+        begun: when, and in which strand of its program.
+    """
 
     lm: Any
     part: str
     asked: bool = False
     tokens: int = 0
+    begun: Moment = dataclasses.field(default_factory=Moment.now)
 
 
-class LMCallback(BaseCallback):
-    """Sees every LM call begin and end: who made it, whether it failed, whether it went past the cache."""
+class LMCalls(BaseCallback):
+    """DSPy's callback: sees each LM call begin and end, who made it, whether it failed or went past the cache.
 
-    def __init__(self, rollouts: Rollouts) -> None:
-        self._rollouts = rollouts
+    ``scopes`` say whose a call is; ``limiter`` says when it may be sent.
+    """
+
+    def __init__(self, scopes: CallScopes, limiter: Limiter) -> None:
+        self._scopes = scopes
+        self._limiter = limiter
         self._calls: dict[str, Call] = {}
         self.keys: set[str] = set()
         """The credentials of all LMs that were called, to be kept out of reports."""
@@ -53,10 +66,10 @@ class LMCallback(BaseCallback):
         call = self._calls.pop(call_id, None)
         if is_rate_limited(exception):
             asked_for = retry_after(exception)
-            self._rollouts.limiter.pause(backoff(attempt()) if asked_for is None else asked_for)
+            self._limiter.pause(backoff(attempt()) if asked_for is None else asked_for)
         if call is None or isinstance(exception, Ambiguous):  # the latter has been told to whom it may concern
             return
-        scope = self._rollouts.current()
+        scope = self._scopes.current()
         if scope is None:
             return
         if is_race(exception):
@@ -66,7 +79,7 @@ class LMCallback(BaseCallback):
         if not call.asked:
             scope.bypassed_cache(call.part, Usage(fresh=1) + history_usage(call.lm, outputs))
         if not goes_on(exception):
-            scope.ended(call.part, exception)
+            scope.ended(call.part, exception, call.begun)
 
     def asks_cache(self) -> Call:
         """Note that the calling thread's LM call asks the cache; returns it."""
@@ -79,16 +92,16 @@ class LMCallback(BaseCallback):
     def keep_to_limits(self, call: Call, request: Mapping[str, Any]) -> None:
         """Wait until the request of ``call`` may be sent; the time is none of its rollout's."""
         model = str(getattr(call.lm, "model", None) or request.get("model") or "")
-        if self._rollouts.limiter.holds_for(model):
+        if self._limiter.holds_for(model):
             prompt = str(request.get("messages") or request.get("prompt") or "")
-            with self._rollouts.waiting():
-                call.tokens = self._rollouts.limiter.wait(model, prompt)
+            with self._scopes.waiting():
+                call.tokens = self._limiter.wait(model, prompt)
 
     def settle(self, call: Call, usage: Usage) -> None:
         """The request of ``call`` was answered."""
         tokens = usage.prompt_tokens + usage.completion_tokens
         model = str(getattr(call.lm, "model", ""))
-        self._rollouts.limiter.settle(model, call.tokens, tokens, usage.completion_tokens)
+        self._limiter.settle(model, call.tokens, tokens, usage.completion_tokens)
 
 
 def answer_usage(answer: Any) -> Usage:

@@ -3,44 +3,90 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import inspect
-import math
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from pytest_pitcheval.errors import LMCallFailed, MetricFailed, one_line
-from pytest_pitcheval.rollouts.scopes import RolloutScope, Scope
+from pytest_pitcheval.errors import LMCallFailed, MetricFailed, PitchevalError, one_line
+from pytest_pitcheval.lm.failures import is_lm_error, is_race, origins
+from pytest_pitcheval.lm.language_models import dspy_settings
+from pytest_pitcheval.names import GENERATOR, JUDGE
+from pytest_pitcheval.rollouts.rollout import Rollout
+from pytest_pitcheval.rollouts.scopes import Scope
+from pytest_pitcheval.rollouts.verdicts import Verdict, read_verdict
 
-_CLIENT_LIBRARIES = {"litellm", "openai", "anthropic", "httpx", "httpcore", "requests", "urllib3", "aiohttp"}
+if TYPE_CHECKING:
+    from pytest_pitcheval.rollouts.rollouts import Rollouts
 
+T = TypeVar("T")
 
-@dataclasses.dataclass(frozen=True)
-class Verdict:
-    """What the metric said of one prediction; ``score`` in the metric's own unit (0 to 1)."""
-
-    score: float
-    feedback: str | None = None
-    metrics: Mapping[str, float] = dataclasses.field(default_factory=dict)
-
-
-def is_lm_error(error: BaseException | None) -> bool:
-    """Whether ``error``, or what it was raised from, is a failure of the LM's transport or provider."""
-    while error is not None:
-        if isinstance(error, (ConnectionError, TimeoutError, LMCallFailed)) or any(
-            kind.__module__.partition(".")[0] in _CLIENT_LIBRARIES or kind.__name__ == "LMError"
-            for kind in type(error).__mro__
-        ):
-            return True
-        error = error.__cause__
-    return False
+_RACES = 10
+"""How often a race is run again: a second one in the same rollout is most unlikely."""
 
 
-def predict(program: Callable[..., Any], inputs: Mapping[str, Any], scope: Scope) -> Any:
+class Generator(NamedTuple):
+    """What makes predictions: the compiled program, and the LM that it runs with."""
+
+    program: Any
+    lm: Any
+
+    def is_same(self, other: Generator) -> bool:
+        """Whether it is made of the very same objects."""
+        return self.program is other.program and self.lm is other.lm
+
+
+class Judge(NamedTuple):
+    """What scores predictions: the metric, and the LM that it runs with."""
+
+    metric: Any
+    lm: Any
+
+    def is_same(self, other: Judge) -> bool:
+        """Whether it is made of the very same objects."""
+        return self.metric is other.metric and self.lm is other.lm
+
+
+def predict(rollouts: Rollouts, rollout: Rollout, generator: Generator, example: Any) -> Any:
+    """The generator's answer to the example. Raises as `run_program`."""
+    __tracebackhide__ = True
+    inputs = dict(example.inputs().items(include_dspy=True))  # toDict would make dicts of pydantic models
+    with rollout.timed(), rollouts.entered(rollout, GENERATOR, **dspy_settings(generator.lm)):
+        try:
+            return _past_races(run_program, generator.program, inputs, rollout)
+        except PitchevalError:
+            raise
+        except Exception as error:
+            rollout.program_raised = error
+            raise
+
+
+def judge(rollouts: Rollouts, rollout: Rollout, judge: Judge, example: Any, prediction: Any) -> Verdict:
+    """The judge's verdict on the prediction. Raises as `ask_metric`."""
+    __tracebackhide__ = True
+    with rollout.timed(), rollouts.entered(rollout, JUDGE, **dspy_settings(judge.lm)):
+        return _past_races(ask_metric, judge.metric, example, prediction, rollout)
+
+
+def _past_races(make: Callable[..., T], *args: Any) -> T:
+    """What ``make`` returns for ``args``; it is called again where an LM call failed only because of `is_race`.
+
+    What it had asked before answers from the cache.
+    """
+    __tracebackhide__ = True
+    for _ in range(_RACES):
+        try:
+            return make(*args)
+        except Exception as error:
+            if not is_race(error):
+                raise
+    return make(*args)
+
+
+def run_program(program: Callable[..., Any], inputs: Mapping[str, Any], scope: Scope) -> Any:
     """``program(**inputs)``, for an async-only program too.
 
     Raises:
-        LMCallFailed: the program ended because of an LM call that failed, or hid that its last one did.
+        LMCallFailed: the program ended because of an LM call that failed, or went on without an answer to it.
         Exception: whatever else the program raised.
     """
     __tracebackhide__ = True
@@ -48,15 +94,22 @@ def predict(program: Callable[..., Any], inputs: Mapping[str, Any], scope: Scope
         prediction = _call(program, inputs)
     except Exception as error:
         _check(scope)
-        if is_lm_error(error) or is_lm_error(scope.failure):
+        if _is_of_lm(error, scope, GENERATOR) or scope.failure(GENERATOR, forgiving=True) is not None:
             raise LMCallFailed(f"an LM call of the program failed: {one_line(error)}{_of(scope)}") from error
         raise
     _check(scope)
-    if is_lm_error(scope.failure):
+    failure = scope.failure(GENERATOR, forgiving=True)
+    if failure is not None:
         raise LMCallFailed(
-            f"the program went on after its LM call had failed: {one_line(scope.failure)}{_of(scope)}"
-        ) from scope.failure
+            f"the program went on after its LM call had failed: {one_line(failure)}{_of(scope)}"
+        ) from failure
     return prediction
+
+
+def _is_of_lm(error: BaseException, scope: Scope, part: str) -> bool:
+    """Whether ``error`` is, or comes from, what an LM call of ``part`` has raised, or looks like a provider's."""
+    failures = scope.failures(part)
+    return is_lm_error(error) or any(link is failure for link in origins(error) for failure in failures)
 
 
 def _call(program: Callable[..., Any], inputs: Mapping[str, Any]) -> Any:
@@ -67,69 +120,34 @@ def _call(program: Callable[..., Any], inputs: Mapping[str, Any]) -> Any:
     return asyncio.run(result) if inspect.iscoroutine(result) else result  # as dspy.asyncify's programs give
 
 
-def judge(metric: Callable[..., Any], example: Any, prediction: Any, scope: Scope) -> Verdict:
+def ask_metric(metric: Callable[..., Any], example: Any, prediction: Any, scope: Scope) -> Verdict:
     """``metric(example, prediction)`` as a `Verdict`.
 
     Raises:
-        LMCallFailed: the judge's LM call failed, even where the metric turned that into a score.
+        LMCallFailed: an LM call of the judge failed, even where the metric made a score of that.
         MetricFailed: the metric raised something else, or returned no finite number.
     """
     try:
         result = metric(example, prediction)
     except Exception as error:
         _check(scope)
-        if is_lm_error(error) or is_lm_error(scope.failure):
+        if _is_of_lm(error, scope, JUDGE) or scope.failure(JUDGE) is not None:
             raise LMCallFailed(f"an LM call of the metric failed: {one_line(error)}{_of(scope)}") from error
         raise MetricFailed(f"the metric raised {one_line(error)}{_of(scope)}") from error
     _check(scope)
-    if is_lm_error(scope.failure):
+    failure = scope.failure(JUDGE)
+    if failure is not None:
         raise LMCallFailed(
-            f"the metric returned {result!r} after its LM call had failed: {one_line(scope.failure)}{_of(scope)}"
-        ) from scope.failure
+            f"the metric returned {one_line(repr(result))} after its LM call had failed: "
+            f"{one_line(failure)}{_of(scope)}"
+        ) from failure
     return read_verdict(result)
 
 
 def _check(scope: Scope) -> None:
-    if isinstance(scope, RolloutScope):
+    if isinstance(scope, Rollout):
         scope.check()
 
 
 def _of(scope: Scope) -> str:
-    return f" (rollout {scope.rollout_id})" if isinstance(scope, RolloutScope) else ""
-
-
-def read_verdict(result: Any) -> Verdict:
-    """What a metric returned: a bool, a number, or a ``dspy.Prediction`` with ``score`` and perhaps ``feedback``.
-
-    Its further fields that are numbers become `Verdict.metrics`. Raises MetricFailed for anything else.
-    """
-    number = as_number(result)
-    if number is not None and not callable(getattr(result, "keys", None)):
-        return Verdict(number)
-    fields = dict(_fields(result))
-    number = as_number(fields.pop("score", None))
-    if number is None:
-        raise MetricFailed(
-            f"the metric returned {one_line(repr(result))}; "
-            "expected a finite number, a bool or a dspy.Prediction with score"
-        )
-    feedback = fields.pop("feedback", None)
-    numbers = {name: as_number(value) for name, value in fields.items()}
-    metrics = {name: value for name, value in numbers.items() if value is not None}
-    return Verdict(number, None if feedback is None else str(feedback), metrics)
-
-
-def as_number(value: Any) -> float | None:
-    """``value`` as a finite float if it is a number or bool (numpy's too), else None."""
-    if value is None or isinstance(value, (str, bytes)):
-        return None
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _fields(result: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(result, Mapping) or callable(getattr(result, "keys", None)):
-        yield from result.items()
+    return f" (rollout {scope.rollout_id})" if isinstance(scope, Rollout) else ""

@@ -1,136 +1,92 @@
-"""One rollout of one example: the program, then the metric, in whichever thread."""
+"""One rollout of one example: where its answers may come from, and what it took. Knows nothing of DSPy."""
 
 from __future__ import annotations
 
 import contextlib
-import threading
+import enum
 import time
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from pytest_pitcheval.errors import PitchevalError
-from pytest_pitcheval.lm.failures import is_race
-from pytest_pitcheval.lm.language_models import dspy_settings
-from pytest_pitcheval.names import GENERATOR, JUDGE
-from pytest_pitcheval.rollouts import program_and_metric
-from pytest_pitcheval.rollouts.program_and_metric import Verdict
-
-if TYPE_CHECKING:
-    from pytest_pitcheval.rollouts.cache import Rollouts
-    from pytest_pitcheval.rollouts.scopes import RolloutScope
-
-T = TypeVar("T")
-
-_RACES = 10
-"""How often a race is run again: a second one in the same rollout is most unlikely."""
+from pytest_pitcheval.errors import PitchevalError, ReplayMiss, StaleAnswer
+from pytest_pitcheval.results.records import Usage
+from pytest_pitcheval.rollouts.rollout_id import RolloutId
+from pytest_pitcheval.rollouts.scopes import Scope
 
 
-class Generator(NamedTuple):
-    """What makes predictions: the compiled program, and the LM that it runs with."""
+class Answers(enum.Enum):
+    """Where the answers to a rollout's LM calls may come from."""
 
-    program: Any
-    lm: Any
-
-    def is_same(self, other: Generator) -> bool:
-        """Whether it is made of the very same objects."""
-        return self.program is other.program and self.lm is other.lm
+    FRESH = "the provider, never what another rollout left in the cache"
+    REPLAYED = "the cache, never the provider"
+    RESUMED = "the cache, else the provider"
 
 
-class Judge(NamedTuple):
-    """What scores predictions: the metric, and the LM that it runs with."""
-
-    metric: Any
-    lm: Any
-
-    def is_same(self, other: Judge) -> bool:
-        """Whether it is made of the very same objects."""
-        return self.metric is other.metric and self.lm is other.lm
-
-
-class Result(Generic[T]):
-    """What one thread leaves for another: a value, or the exception there was instead."""
-
-    def __init__(self) -> None:
-        self._done = threading.Event()
-        self._value: T | None = None
-        self._error: BaseException | None = None
-
-    @property
-    def done(self) -> bool:
-        """Whether it is there."""
-        return self._done.is_set()
-
-    def compute(self, make: Callable[[], T]) -> bool:
-        """Leave what ``make`` returns or raises (``pytest.skip`` as well); whether it returned."""
-        __tracebackhide__ = True
-        try:
-            self._value = make()
-        except BaseException as error:
-            self._error = error
-        self._done.set()
-        return self._error is None
-
-    def wait(self, seconds: float) -> bool:
-        """Whether it is there within ``seconds``."""
-        return self._done.wait(seconds)
-
-    def get(self) -> T:
-        """The value; raises the exception, with the traceback that it has."""
-        __tracebackhide__ = True
-        if self._error is not None:
-            raise self._error
-        return self._value  # type: ignore[return-value]
-
-
-class RolloutRun:
-    """The work of one rollout, and what came of it.
+class Rollout(Scope):
+    """One rollout: its LM calls, with a rule for where their answers come from, and what it took.
 
     Attributes:
         seconds: what program and metric took; waiting for the rate limit is not in it.
         program_raised: what the program raised that was its own fault.
     """
 
-    def __init__(self, scope: RolloutScope) -> None:
-        self.scope = scope
+    def __init__(self, rollout_id: RolloutId, answers: Answers = Answers.FRESH) -> None:
+        super().__init__()
+        self.rollout_id = rollout_id
+        self._answers = answers
+        self._own_keys: set[str] = set()
+        self._problem: PitchevalError | None = None
         self.seconds = 0.0
         self.program_raised: BaseException | None = None
 
-    def predict(self, rollouts: Rollouts, generator: Generator, example: Any) -> Any:
-        """The program's answer to the example. Raises as `program_and_metric.predict`."""
-        __tracebackhide__ = True
-        settings = dspy_settings(generator.lm)
-        inputs = dict(example.inputs().items(include_dspy=True))  # toDict would make dicts of pydantic models
-        with self._timed(), rollouts.entered(self.scope, GENERATOR, **settings):
-            try:
-                return _past_races(lambda: program_and_metric.predict(generator.program, inputs, self.scope))
-            except PitchevalError:
-                raise
-            except Exception as error:
-                self.program_raised = error
-                raise
+    def keyed(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        kept = {name: value for name, value in request.items() if name != "timeout"}  # that decides no answer
+        return {**kept, "rollout_id": self.rollout_id.key(request.get("rollout_id"))}
 
-    def judge(self, rollouts: Rollouts, judge: Judge, example: Any, prediction: Any) -> Verdict:
-        """The metric's verdict on the prediction. Raises as `program_and_metric.judge`."""
-        __tracebackhide__ = True
-        with self._timed(), rollouts.entered(self.scope, JUDGE, **dspy_settings(judge.lm)):
-            return _past_races(lambda: program_and_metric.judge(judge.metric, example, prediction, self.scope))
+    def asks_first(self, key: str | None) -> bool:
+        return self._answers is Answers.FRESH and key is not None and key not in self._own_keys
+
+    def answered_from_cache(self, key: str | None, part: str) -> None:
+        super().answered_from_cache(key, part)
+        if self._answers is Answers.FRESH and key not in self._own_keys:
+            self.report(
+                StaleAnswer(f"rollout {self.rollout_id}: an LM call was answered from the cache of another rollout")
+            )
+
+    def asks_provider(self, part: str) -> None:
+        if self._answers is Answers.REPLAYED:
+            miss = ReplayMiss(
+                f"rollout {self.rollout_id}: an LM call of this replay is not in DSPy's cache; "
+                "expected the options of the first run"
+            )
+            self.report(miss)
+            raise miss
+        super().asks_provider(part)
+
+    def stored(self, key: str | None, part: str, usage: Usage) -> None:
+        super().stored(key, part, usage)
+        if key is not None:
+            self._own_keys.add(key)
+
+    def bypassed_cache(self, part: str, usage: Usage) -> None:
+        super().bypassed_cache(part, usage)
+        if self._answers is Answers.REPLAYED:
+            self.report(ReplayMiss(f"rollout {self.rollout_id}: an LM with cache=False cannot be replayed"))
+
+    def report(self, problem: PitchevalError) -> None:
+        """Remember the first problem: a program may swallow the exception, the test must not."""
+        self._problem = self._problem or problem
+
+    def check(self) -> None:
+        """Raise the problem of this rollout, if it has one."""
+        if self._problem is not None:
+            raise self._problem
 
     @contextlib.contextmanager
-    def _timed(self) -> Iterator[None]:
-        start, waited = time.perf_counter(), self.scope.waited
+    def timed(self) -> Iterator[None]:
+        """Time within it is the rollout's own, but for what it waits for permission."""
+        start, waited = time.perf_counter(), self.waited
         try:
             yield
         finally:
-            self.seconds += time.perf_counter() - start - (self.scope.waited - waited)
-
-
-def _past_races(make: Callable[[], T]) -> T:
-    """``make``, again where an LM call failed only because of `is_race`; what it had asked answers from the cache."""
-    __tracebackhide__ = True
-    for _ in range(_RACES):
-        try:
-            return make()
-        except Exception as error:
-            if not is_race(error):
-                raise
-    return make()
+            self.seconds += time.perf_counter() - start - (self.waited - waited)

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import enum
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-from pytest_pitcheval.errors import PitchevalError, ReplayMiss, StaleAnswer
 from pytest_pitcheval.results.records import PARTS, Usage, total
-from pytest_pitcheval.rollouts.rollout_id import RolloutId
+from pytest_pitcheval.rollouts.strands import Moment
+
+_KEPT = 100
+"""Failures of one scope that are kept: a compilation may have thousands, each with all that its frames hold."""
+
+
+class Failure(NamedTuple):
+    """An LM call that failed; ``is_answered`` says whether its maker has got an answer to a later one."""
+
+    part: str
+    error: BaseException
+    begun: Moment
+    ended: Moment
+    is_answered: bool = False
+
+    def after_answer(self, part: str, begun: Moment) -> Failure:
+        """The same once a call of ``part`` that was ``begun`` then is answered."""
+        return self._replace(is_answered=self.is_answered or (part == self.part and begun.may_follow(self.ended)))
 
 
 class Scope:
@@ -26,8 +43,8 @@ class Scope:
         self._waits = 0
         self._waiting_since = 0.0
         self._waited = 0.0
-        self.failure: BaseException | None = None
-        """The error of the last LM call, or None if a later call went well."""
+        self._failures: deque[Failure] = deque(maxlen=_KEPT)
+        self._answered: dict[str, Moment] = {}
 
     @contextlib.contextmanager
     def waiting(self) -> Iterator[None]:
@@ -76,14 +93,46 @@ class Scope:
 
     def not_sent(self, part: str) -> None:
         """The call that was just counted as one to the provider has not got there, and is made again."""
-        self.failure = None
         self.count(part, Usage(fresh=-1))
 
-    def ended(self, part: str, error: BaseException | None) -> None:
-        """An LM call ended, with its error after DSPy's retries or None."""
-        self.failure = error
+    def ended(
+        self, part: str, error: BaseException | None, begun: Moment | None = None, now: Moment | None = None
+    ) -> None:
+        """An LM call that was ``begun`` then has ended ``now``, with its error after all retries or None."""
+        now = now or Moment.now()
+        begun = begun or now
         if error is not None:
             self.count(part, Usage(failed=1))
+        with self._lock:
+            if error is not None:
+                self._failures.append(Failure(part, error, begun, now))
+            else:
+                self._answered[part] = now
+                kept = [failure.after_answer(part, begun) for failure in self._failures]
+                self._failures = deque(kept, maxlen=_KEPT)
+
+    def failures(self, part: str | None = None) -> list[BaseException]:
+        """The errors of all LM calls of ``part``, None: of all, that have failed."""
+        with self._lock:
+            return [failure.error for failure in self._failures if part in (None, failure.part)]
+
+    def failure(self, part: str | None = None, forgiving: bool = False) -> BaseException | None:
+        """The error of the last LM call of ``part``, None: of any, that failed; None if no call counts as failed.
+
+        With ``forgiving`` a call does not count whose maker went on to make another one that was answered. A call
+        that was cancelled does not count anyway where another one was answered meanwhile or later, as it is when the
+        fastest of several wins.
+        """
+        with self._lock:
+            failures = [failure for failure in self._failures if part in (None, failure.part)]
+            open_ = [one for one in failures if not self._is_made_up_for(one, forgiving)]
+        return open_[-1].error if open_ else None
+
+    def _is_made_up_for(self, failure: Failure, forgiving: bool) -> bool:
+        if isinstance(failure.error, asyncio.CancelledError):
+            answered = self._answered.get(failure.part)
+            return answered is not None and answered.tick > failure.begun.tick
+        return forgiving and failure.is_answered
 
     def count(self, part: str, usage: Usage) -> None:
         with self._lock:
@@ -97,65 +146,3 @@ class Scope:
     @property
     def total(self) -> Usage:
         return total(self.usage(part) for part in PARTS)
-
-
-class Answers(enum.Enum):
-    """Where the answers to a rollout's LM calls may come from."""
-
-    FRESH = "the provider, never what another rollout left in the cache"
-    REPLAYED = "the cache, never the provider"
-    RESUMED = "the cache, else the provider"
-
-
-class RolloutScope(Scope):
-    """The LM calls of one rollout, with a rule for where their answers come from."""
-
-    def __init__(self, rollout_id: RolloutId, answers: Answers = Answers.FRESH) -> None:
-        super().__init__()
-        self.rollout_id = rollout_id
-        self._answers = answers
-        self._own_keys: set[str] = set()
-        self._problem: PitchevalError | None = None
-
-    def keyed(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        kept = {name: value for name, value in request.items() if name != "timeout"}  # that decides no answer
-        return {**kept, "rollout_id": self.rollout_id.key(request.get("rollout_id"))}
-
-    def asks_first(self, key: str | None) -> bool:
-        return self._answers is Answers.FRESH and key is not None and key not in self._own_keys
-
-    def answered_from_cache(self, key: str | None, part: str) -> None:
-        super().answered_from_cache(key, part)
-        if self._answers is Answers.FRESH and key not in self._own_keys:
-            self.report(
-                StaleAnswer(f"rollout {self.rollout_id}: an LM call was answered from the cache of another rollout")
-            )
-
-    def asks_provider(self, part: str) -> None:
-        if self._answers is Answers.REPLAYED:
-            miss = ReplayMiss(
-                f"rollout {self.rollout_id}: an LM call of this replay is not in DSPy's cache; "
-                "expected the options of the first run"
-            )
-            self.report(miss)
-            raise miss
-        super().asks_provider(part)
-
-    def stored(self, key: str | None, part: str, usage: Usage) -> None:
-        super().stored(key, part, usage)
-        if key is not None:
-            self._own_keys.add(key)
-
-    def bypassed_cache(self, part: str, usage: Usage) -> None:
-        super().bypassed_cache(part, usage)
-        if self._answers is Answers.REPLAYED:
-            self.report(ReplayMiss(f"rollout {self.rollout_id}: an LM with cache=False cannot be replayed"))
-
-    def report(self, problem: PitchevalError) -> None:
-        """Remember the first problem: a program may swallow the exception, the test must not."""
-        self._problem = self._problem or problem
-
-    def check(self) -> None:
-        """Raise the problem of this rollout, if it has one."""
-        if self._problem is not None:
-            raise self._problem

@@ -73,8 +73,8 @@ class Session:
             self._collect(ours)
 
     def _collect(self, items: Sequence[pytest.Item]) -> None:
+        from pytest_pitcheval.collection.collected import collected
         from pytest_pitcheval.evaluation import timeouts
-        from pytest_pitcheval.evaluation.running_test import collected
 
         for item in items:
             timeouts.add_default(item, self.process.settings.timeout)

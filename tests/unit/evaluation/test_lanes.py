@@ -1,23 +1,34 @@
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
 import pytest
 
-from pytest_pitcheval.evaluation.lanes import obstacle
+import pytest_pitcheval
+from pytest_pitcheval.evaluation.lanes import OURS, obstacle
 
-OURS = ["_pitcheval_test", "_dspy_settings", "example", "optimization", "compiled_program", "prediction"]
+USUAL = ["_pitcheval_test", "_dspy_settings", "example", "optimization", "compiled_program", "prediction"]
 
 
 @pytest.mark.parametrize(
     ("fixtures", "found"),
     [
         ([], None),
-        (OURS, None),
-        (["tmp_path", "monkeypatch", *OURS], None),
-        (["database", *OURS], "database"),
-        ([*OURS, "cleaned"], "cleaned"),
-        ([*OURS, "metric"], "metric"),
-        ([*OURS, "prediction"], "prediction"),
+        (USUAL, None),
+        (["database", *USUAL], "database"),
+        ([*USUAL, "cleaned"], "cleaned"),
+        ([*USUAL, "metric"], "metric"),
+        ([*USUAL, "prediction"], "prediction"),
     ],
 )
 def test_obstacle(fixtures: list[str], found: str | None) -> None:
     assert obstacle(fixtures) == found
+
+
+def test_all_function_fixtures_of_the_plugin_are_known() -> None:
+    """One that is missing among these would end looking ahead wherever it is used."""
+    source = Path(pytest_pitcheval.__file__).with_name("fixtures.py").read_text(encoding="utf-8")
+    functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
+    marks = {node.name: [ast.unparse(mark) for mark in node.decorator_list] for node in functions}
+    assert {name for name, decorators in marks.items() if "pytest.fixture" in decorators} == OURS

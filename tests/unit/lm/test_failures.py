@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_pitcheval.lm.failures import backoff, is_race, is_rate_limited, is_transient, retry_after
+from pytest_pitcheval.errors import LMCallFailed
+from pytest_pitcheval.lm.failures import backoff, is_lm_error, is_race, is_rate_limited, is_transient, retry_after
 
 
 class Said(Exception):
@@ -72,3 +73,33 @@ def test_a_race_for_pytests_variable_is_known_by_its_cause() -> None:
     assert is_race(caused(KeyError("PYTEST_CURRENT_TEST")))
     assert not is_race(caused(KeyError("HOME")))
     assert not is_race(None)
+
+
+def raised_from(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+class LMError(Exception):
+    """Named like DSPy's own."""
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (ConnectionResetError(), True),
+        (TimeoutError(), True),
+        (LMError(), True),
+        (LMCallFailed(), True),
+        (raised_from(ValueError(), ConnectionError()), True),
+        (raised_from(KeyError(), raised_from(ValueError(), LMError())), True),
+        (type("APIError", (Exception,), {"__module__": "litellm.exceptions"})(), True),
+        (type("Mine", (type("APIError", (Exception,), {"__module__": "openai"}),), {})(), True),
+        (type("Error", (Exception,), {"__module__": "openaiish"})(), False),
+        (ValueError(), False),
+        (FileNotFoundError(), False),
+        (None, False),
+    ],
+)
+def test_is_lm_error(error: Exception | None, expected: bool) -> None:
+    assert is_lm_error(error) is expected

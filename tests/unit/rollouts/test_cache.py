@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import dspy
 import pytest
 from dspy.clients.cache import Cache
 
 from pytest_pitcheval.concurrency.limiter import Limiter
-from pytest_pitcheval.rollouts.cache import RolloutCache, Rollouts
+from pytest_pitcheval.rollouts.cache import RolloutCache
+from pytest_pitcheval.rollouts.cache_thread import CacheThread
+from pytest_pitcheval.rollouts.call_scopes import CallScopes
+from pytest_pitcheval.rollouts.lm_calls import LMCalls
+from pytest_pitcheval.rollouts.rollout import Rollout
 from pytest_pitcheval.rollouts.rollout_id import RolloutId
-from pytest_pitcheval.rollouts.scopes import RolloutScope
 
 
 class NewerCache(Cache):
@@ -35,53 +37,59 @@ class OtherCache(Cache):
 
 
 @pytest.fixture
-def scope() -> RolloutScope:
-    return RolloutScope(RolloutId("20261126T000000.000000Z", "test_qa.py::test_qa[e0]"))
+def rollout() -> Rollout:
+    return Rollout(RolloutId("20261126T000000.000000Z", "test_qa.py::test_qa[e0]"))
 
 
 @pytest.fixture
-def rollouts(scope: RolloutScope, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rollouts]:
-    monkeypatch.setattr(dspy, "cache", dspy.cache)
-    made = Rollouts(Limiter((), None, lambda: False), contextlib.nullcontext)
-    made.begin(scope)
-    yield made
-    made.uninstall()
+def scopes(rollout: Rollout) -> CallScopes:
+    """Whatever is called is the rollout's."""
+    scopes = CallScopes(contextlib.nullcontext)
+    scopes.begin(rollout)
+    return scopes
 
 
-def cache(kind: type[Cache], rollouts: Rollouts, folder: Path) -> RolloutCache:
-    inner = kind(
-        enable_disk_cache=False,
-        enable_memory_cache=True,
-        disk_cache_dir=str(folder),
-        disk_size_limit_bytes=0,
-        memory_max_entries=100,
-    )
-    return RolloutCache(inner, rollouts)
+Front = Callable[..., RolloutCache]
+
+
+@pytest.fixture
+def front(scopes: CallScopes, tmp_path: Path) -> Iterator[Front]:
+    """Makes our cache in front of one of a kind, which is in memory unless it is to be on ``disk``."""
+    thread = CacheThread()
+
+    def make(kind: type[Cache] = Cache, disk: bool = False) -> RolloutCache:
+        inner = kind(
+            enable_disk_cache=disk,
+            enable_memory_cache=not disk,
+            disk_cache_dir=str(tmp_path),
+            disk_size_limit_bytes=10**7,
+            memory_max_entries=100,
+        )
+        return RolloutCache(inner, scopes, LMCalls(scopes, Limiter((), None, lambda: False)), thread)
+
+    yield make
+    thread.close()
 
 
 @pytest.mark.parametrize("kind", [Cache, NewerCache])
-def test_a_call_that_is_repeated_gets_its_own_first_answer(
-    kind: type[Cache], rollouts: Rollouts, scope: RolloutScope, tmp_path: Path
-) -> None:
-    ours, ignored = cache(kind, rollouts, tmp_path), ["api_key"]
+def test_a_call_that_is_repeated_gets_its_own_first_answer(kind: type[Cache], front: Front, rollout: Rollout) -> None:
+    ours, ignored = front(kind), ["api_key"]
     keywords = {"namespace": "n"} if kind is NewerCache else {}
     assert ours.get({"prompt": "p", "api_key": "a"}, ignored, **keywords) is None
     ours.put({"prompt": "p", "api_key": "a"}, {"text": "answer"}, ignored, True, **keywords)
     assert ours.get({"prompt": "p", "api_key": "b"}, ignored_args_for_cache_key=ignored) == {"text": "answer"}
-    scope.check()
-    assert (scope.total.fresh, scope.total.cached) == (1, 1)
+    rollout.check()
+    assert (rollout.total.fresh, rollout.total.cached) == (1, 1)
 
 
-def test_a_request_that_cannot_be_serialized_has_no_key(
-    rollouts: Rollouts, scope: RolloutScope, tmp_path: Path
-) -> None:
-    ours = cache(Cache, rollouts, tmp_path)
+def test_a_request_that_cannot_be_serialized_has_no_key(front: Front, rollout: Rollout) -> None:
+    ours = front()
     assert ours.get({"prompt": "p", "tool": object()}) is None
     ours.put({"prompt": "p", "tool": object()}, {"text": "answer"})
-    scope.check()
-    assert scope.total.fresh == 1
+    rollout.check()
+    assert rollout.total.fresh == 1
 
 
-def test_a_cache_whose_key_takes_other_arguments_is_an_error(rollouts: Rollouts, tmp_path: Path) -> None:
+def test_a_cache_whose_key_takes_other_arguments_is_an_error(front: Front) -> None:
     with pytest.raises(TypeError, match="namespace"):
-        cache(OtherCache, rollouts, tmp_path).get({"prompt": "p"})
+        front(OtherCache).get({"prompt": "p"})

@@ -1,0 +1,79 @@
+"""The tests of a process that have not run yet, and the attempts at them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_pitcheval.collection.collected import asked_by, may_run_ahead
+from pytest_pitcheval.evaluation.lanes import Key, lane_key
+from pytest_pitcheval.evaluation.running_test import RunningTest, answers_of
+from pytest_pitcheval.ownership import is_ours
+from pytest_pitcheval.rollouts.rollout import Answers
+
+if TYPE_CHECKING:
+    from pytest_pitcheval.concurrency.flight_log import FlightLog
+    from pytest_pitcheval.concurrency.upcoming import Upcoming
+    from pytest_pitcheval.settings.settings import Settings
+
+
+class ComingTests:
+    """Makes the `RunningTest` of each attempt at a test: when it starts, or before that.
+
+    ``timestamp`` is that of the rollouts; ``log`` knows the flights of workers that have crashed, None without workers.
+    """
+
+    def __init__(self, upcoming: Upcoming, settings: Settings, timestamp: str, log: FlightLog | None) -> None:
+        self._upcoming = upcoming
+        self._settings = settings
+        self._timestamp = timestamp
+        self._log = log
+        self._attempts: Counter[str] = Counter()
+        self._prepared: dict[str, RunningTest] = {}
+
+    @property
+    def expects_more(self) -> bool:
+        """Whether it is not known yet which tests come after the next one."""
+        return self._upcoming.expects_more
+
+    def look(self) -> None:
+        """Learn which tests come, if there is news."""
+        self._upcoming.look()
+
+    def after(self, item: pytest.Item, start: int) -> Iterator[tuple[int, pytest.Item]]:
+        """The tests that come after ``item``, with their places in the order, from the place ``start`` on."""
+        return self._upcoming.after(item, start)
+
+    def lane_key(self, item: pytest.Item) -> Key:
+        """The same for tests that may share what their rollouts need."""
+        return lane_key(item, asked_by(item, self._settings).optimization)
+
+    def start(self, item: pytest.Item) -> RunningTest:
+        """The next attempt at ``item``: a test that is run again gets new rollouts."""
+        self._attempts[item.nodeid] += 1
+        return self._prepared.pop(item.nodeid, None) or self._new(item, self._attempts[item.nodeid])
+
+    def prepare(self, item: pytest.Item) -> RunningTest | None:
+        """The first attempt at a test that is still to come, None where it cannot be begun."""
+        begun = self._attempts[item.nodeid] or item.nodeid in self._prepared
+        if begun or not is_ours(item) or not may_run_ahead(item):
+            return None
+        if self._log is not None and self._log.is_suspect(item.nodeid):
+            return None
+        test = self._new(item, 1)
+        try:
+            test.make_example()
+        except Exception:
+            return None  # it is the coming test's own error, and raised again when that runs
+        self._prepared[item.nodeid] = test
+        return test
+
+    def _new(self, item: pytest.Item, attempt: int) -> RunningTest:
+        answers = answers_of(self._settings)
+        if self._log is not None and self._log.was_begun(item.nodeid) and answers is Answers.FRESH:
+            answers = Answers.RESUMED  # what a worker that crashed has paid for is not asked again
+        place = self._upcoming.place(item)
+        return RunningTest(item, self._settings, self._timestamp, answers, attempt=attempt, place=place)

@@ -1,0 +1,96 @@
+"""Puts the plugin's cache and callback in place around whatever makes LM calls for a test."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+import dspy
+
+from pytest_pitcheval.errors import StaleAnswer
+from pytest_pitcheval.rollouts import thread_scopes
+from pytest_pitcheval.rollouts.cache import RolloutCache
+from pytest_pitcheval.rollouts.cache_thread import CacheThread
+from pytest_pitcheval.rollouts.call_scopes import SCOPE, CallScopes
+from pytest_pitcheval.rollouts.lm_calls import PART, LMCalls
+from pytest_pitcheval.rollouts.rollout import Rollout
+
+if TYPE_CHECKING:
+    from pytest_pitcheval.concurrency.limiter import Limiter
+    from pytest_pitcheval.rollouts.scopes import Scope
+
+
+class Rollouts:
+    """What this process needs for rollouts: ``scopes``, and ``calls`` as DSPy's callback.
+
+    ``limiter`` is asked before each LM request; ``clock`` gives what stops the running test's timeout meanwhile.
+    """
+
+    def __init__(self, limiter: Limiter, clock: Callable[[], AbstractContextManager[object]]) -> None:
+        self.scopes = CallScopes(clock)
+        self.calls = LMCalls(self.scopes, limiter)
+        self._limiter = limiter
+        self._cache_thread = CacheThread()
+        self._threads: contextlib.ExitStack | None = None
+        self._closed = False
+
+    def begin(self, scope: Scope | None) -> None:
+        """From now on ``scope`` is that of the running test, None: no test has one."""
+        self.scopes.begin(scope)
+        if scope is not None:
+            self.install()
+
+    @contextlib.contextmanager
+    def entered(self, scope: Scope, part: str | None = None, **settings: Any) -> Iterator[None]:
+        """Within it, LM calls belong to ``scope``, in all threads that DSPy starts.
+
+        ``part`` says who makes them; None: its mark ``pitcheval_part`` does. ``settings`` are DSPy's. Raises
+        StaleAnswer if something took our cache away meanwhile.
+        """
+        self.install(scope)
+        others = [callback for callback in dspy.settings.get("callbacks") or [] if callback is not self.calls]
+        mine = {SCOPE: scope, PART: part, "callbacks": [*others, self.calls], "track_usage": True}
+        try:
+            with dspy.context(**mine, **settings):
+                yield
+        except BaseException:
+            self.install(scope)  # what raised says enough
+            raise
+        self.check_installed(scope)
+
+    def install(self, entering: Scope | None = None) -> None:
+        """Stand in front of DSPy's cache; again if the user has configured another one. Threads inherit scopes.
+
+        That makes stale what is in flight, but for the scope that is just ``entering``.
+        """
+        if isinstance(dspy.cache, RolloutCache) or self._closed:
+            return
+        if self._threads is None:
+            self._threads = contextlib.ExitStack()
+            self._threads.enter_context(thread_scopes.handed_on(self.scopes.own))
+        dspy.cache = RolloutCache(dspy.cache, self.scopes, self.calls, self._cache_thread)
+        for rollout in self.scopes.in_flight:
+            if rollout is not entering:
+                rollout.report(_replaced(rollout))
+
+    def check_installed(self, scope: Scope) -> None:
+        """Raise StaleAnswer if the cache was replaced during ``scope``: its answers may be old ones."""
+        if isinstance(scope, Rollout) and not isinstance(dspy.cache, RolloutCache) and not self._closed:
+            self.install()  # so that it is said once
+            raise _replaced(scope)
+
+    def uninstall(self) -> None:
+        """Give DSPy's cache back, for good: rollouts that are still in flight do not take it again."""
+        self._closed = True
+        if self._threads is not None:
+            self._threads.close()
+        self._limiter.close()
+        self._cache_thread.close()
+        if isinstance(dspy.cache, RolloutCache):
+            dspy.cache = dspy.cache.inner
+
+
+def _replaced(rollout: Rollout) -> StaleAnswer:
+    return StaleAnswer(f"rollout {rollout.rollout_id}: dspy.cache was replaced meanwhile; do that in conftest.py")

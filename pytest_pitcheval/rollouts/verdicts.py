@@ -1,0 +1,56 @@
+"""What a metric may return, as a verdict."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pytest_pitcheval.errors import MetricFailed, one_line
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """What the metric said of one prediction; ``score`` in the metric's own unit (0 to 1)."""
+
+    score: float
+    feedback: str | None = None
+    metrics: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+
+def read_verdict(result: Any) -> Verdict:
+    """What a metric returned: a bool, a number, or a ``dspy.Prediction`` with ``score`` and perhaps ``feedback``.
+
+    Its further fields that are numbers become `Verdict.metrics`. Raises MetricFailed for anything else.
+    """
+    number = as_number(result)
+    if number is not None and not callable(getattr(result, "keys", None)):
+        return Verdict(number)
+    fields = dict(_fields(result))
+    number = as_number(fields.pop("score", None))
+    if number is None:
+        raise MetricFailed(
+            f"the metric returned {one_line(repr(result))}; "
+            "expected a finite number, a bool or a dspy.Prediction with score"
+        )
+    feedback = fields.pop("feedback", None)
+    numbers = {name: as_number(value) for name, value in fields.items()}
+    metrics = {name: value for name, value in numbers.items() if value is not None}
+    return Verdict(number, None if feedback is None else str(feedback), metrics)
+
+
+def as_number(value: Any) -> float | None:
+    """``value`` as a finite float if it is a number or bool (numpy's too), else None."""
+    if value is None or isinstance(value, (str, bytes)):
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _fields(result: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(result, Mapping) or callable(getattr(result, "keys", None)):
+        yield from result.items()
