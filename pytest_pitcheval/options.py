@@ -13,7 +13,6 @@ from pytest_pitcheval.names import ALLOWED, METHOD_NAMES
 PREFIX = "pitcheval_"
 """Of every ``dest`` of ours: a second plugin with the same one would stop every pytest start."""
 
-
 DEFAULT_BASELINE = "pitcheval-baseline.json"
 """The baseline file that is used where it is there; beside pytest's ini file."""
 
@@ -83,20 +82,8 @@ OPTIONS = (
         repeats=True,
     ),
     Option("evaluator_model", "MODEL", "model", "model of evaluator_lm; default: the generator's", repeats=True),
-    Option(
-        "train_size",
-        "N",
-        "examples",
-        "give optimizers a seeded sample of N examples of the trainset; default: all",
-        repeats=True,
-    ),
-    Option(
-        "test_size",
-        "N",
-        "examples",
-        "evaluate a seeded sample of N examples of each dataset; default: all",
-        repeats=True,
-    ),
+    Option("train_size", "N", "examples", "seeded sample of the trainset; default: all of it", repeats=True),
+    Option("test_size", "N", "examples", "seeded sample of each dataset; default: all of it", repeats=True),
     Option("save_program", "PATH", "text", "write the compiled program to PATH as DSPy JSON; default: not written"),
     Option(
         "eval_rollouts",
@@ -243,13 +230,7 @@ OPTIONS = (
         "text",
         "write a summary of the run to PATH, for a comment on a pull request; default: not written",
     ),
-    Option(
-        "eval_timeout",
-        "SECONDS",
-        "seconds",
-        "timeout of an evaluation test that has none of its own; default: 300",
-        300.0,
-    ),
+    Option("eval_timeout", "SECONDS", "seconds", "timeout of an evaluation test without one; default: 300", 300.0),
     Option(
         "eval_dir",
         "PATH",

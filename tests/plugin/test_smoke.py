@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from support.openai_server import Failure, Request
 from support.suite import Suite
+
+PACKAGE = Path(__file__).parents[2] / "pytest_pitcheval"
+"""The source; what is tested may be a wheel that was built of it."""
+
+IMPORT_ALL = """
+import importlib, sys
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+print(importlib.import_module("pytest_pitcheval").__file__)
+"""
 
 BEST_OF_N = """
 class Best(dspy.Module):
@@ -65,3 +79,34 @@ def test_wrong_option_is_one_line(suite: Suite) -> None:
     run = suite.run("--optimization=nonsense")
     assert run.result.ret == pytest.ExitCode.USAGE_ERROR
     run.result.stderr.fnmatch_lines(["ERROR: --optimization: 'nonsense': expected one of none, labeled, *"])
+
+
+def test_every_module_is_installed() -> None:
+    """``-I``: not from the working directory. A folder that a wheel lacks would be missed by its users only."""
+    paths = [path.relative_to(PACKAGE.parent).with_suffix("") for path in PACKAGE.rglob("*.py")]
+    names = [".".join(path.parts).removesuffix(".__init__") for path in paths]
+    done = subprocess.run([sys.executable, "-I", "-c", IMPORT_ALL, *names], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    installed = Path(done.stdout.strip()).parent
+    templates = Path("reports", "html", "templates")
+    assert {path.name for path in (installed / templates).iterdir()} == {
+        path.name for path in (PACKAGE / templates).iterdir()
+    }
+    assert (installed / "py.typed").exists()
+
+
+def test_the_command_says_what_it_can_do() -> None:
+    command = Path(sys.executable).with_name("pitcheval")
+    done = subprocess.run([command, "--help"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "usage: pitcheval" in done.stdout
+    for name in ("init", "runs", "show", "compare", "decide", "report", "merge", "sync"):
+        assert f"    {name} " in done.stdout
+
+
+def test_a_run_is_told_as_a_page_and_as_markdown(suite: Suite) -> None:
+    suite.run("--eval-html=page.html", "--eval-markdown=summary.md").result.assert_outcomes(passed=3)
+    page = (suite.path / "page.html").read_text(encoding="utf-8")
+    assert "test_qa.py::test_qa" in page
+    assert page.count("<script") >= 2
+    assert "test_qa.py::test_qa" in (suite.path / "summary.md").read_text(encoding="utf-8")

@@ -1,0 +1,210 @@
+"""What we take for granted of others although they do not document it; CONTRIBUTING says where each is used.
+
+A new release of pytest, xdist, pytest-timeout, DSPy or LiteLLM that ends one of these fails the test of that name.
+"""
+
+from __future__ import annotations
+
+import inspect
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import dspy
+import pytest
+import pytest_timeout
+from dspy.clients.cache import Cache
+from support.openai_server import OpenAIServer, chat_format
+
+from pytest_pitcheval.lm import failures
+
+
+class Recorder(Cache):
+    """A cache in memory that keeps the requests that it is asked for, and what is put into it."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(
+            enable_disk_cache=False,
+            enable_memory_cache=True,
+            disk_cache_dir=str(folder),
+            disk_size_limit_bytes=0,
+            memory_max_entries=100,
+        )
+        self.requests: list[dict[str, Any]] = []
+        self.values: list[Any] = []
+
+    def get(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        self.requests.append(request)
+        return super().get(request, *args, **kwargs)
+
+    def put(self, request: Any, value: Any, *args: Any, **kwargs: Any) -> None:
+        self.values.append(value)
+        super().put(request, value, *args, **kwargs)
+
+
+@pytest.fixture
+def recorder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    made = Recorder(tmp_path)
+    monkeypatch.setattr(dspy, "cache", made)
+    return made
+
+
+@pytest.fixture
+def lm(server: OpenAIServer) -> Any:
+    server.answer = lambda request: chat_format(answer="Lima")
+    return dspy.LM("openai/generator", api_base=server.url, api_key="k", max_tokens=50)
+
+
+class TestPytest:
+    @pytest.mark.parametrize("number", [7])
+    def test_an_item_has_its_parameters_in_callspec(self, request: pytest.FixtureRequest, number: int) -> None:
+        assert request.node.callspec.params == {"number": number}
+
+    def test_an_item_names_all_its_fixtures_those_of_fixtures_too(
+        self, request: pytest.FixtureRequest, lm: Any
+    ) -> None:
+        assert {"lm", "server", "request"} <= set(request.node.fixturenames)
+
+    def test_the_capture_manager_can_let_something_through(self, pytestconfig: pytest.Config) -> None:
+        capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+        assert isinstance(capture.global_and_fixture_disabled(), AbstractContextManager)
+
+    @pytest.mark.parametrize(("when", "category"), [("setup", "error"), ("call", "failed")])
+    def test_the_phase_of_a_report_makes_it_an_error_or_a_failure(
+        self, pytestconfig: pytest.Config, when: Any, category: str
+    ) -> None:
+        report = pytest.TestReport("a.py::t", ("a.py", 1, "t"), {}, "failed", "why", "teardown")
+        report.when = when
+        assert pytestconfig.hook.pytest_report_teststatus(report=report, config=pytestconfig)[0] == category
+
+    def test_what_is_set_on_a_report_goes_to_the_controller_with_it(self, pytestconfig: pytest.Config) -> None:
+        report = pytest.TestReport("a.py::t", ("a.py", 1, "t"), {}, "passed", None, "teardown")
+        report.pitcheval_record = {"score": 0.5}  # type: ignore[attr-defined]
+        hook = pytestconfig.hook
+        data = hook.pytest_report_to_serializable(config=pytestconfig, report=report)
+        again = hook.pytest_report_from_serializable(config=pytestconfig, data=data)
+        assert vars(again)["pitcheval_record"] == {"score": 0.5}
+
+    @pytest.mark.parametrize("name", ["usepdb", "trace", "maxfail", "--junit-xml"])
+    def test_an_option_of_its_own_has_this_name(self, pytestconfig: pytest.Config, name: str) -> None:
+        assert pytestconfig.getoption(name, "missing") != "missing"
+
+
+class TestXdist:
+    """Of its scheduler we extend one method and use what stands here."""
+
+    def test_a_scheduler_says_which_tests_are_left_and_who_has_which(self, pytestconfig: pytest.Config) -> None:
+        scheduling = pytest.importorskip("xdist.scheduler").LoadScheduling
+        names = inspect.getsource(scheduling.__init__)
+        for attribute in ("self.pending", "self.collection", "self.node2pending"):
+            assert attribute in names
+        for method in ("schedule", "check_schedule", "mark_test_pending", "nodes"):
+            assert hasattr(scheduling, method)
+        assert list(inspect.signature(scheduling.check_schedule).parameters) == ["self", "node", "duration"]
+
+    def test_a_worker_can_be_sent_tests_until_it_shuts_down(self) -> None:
+        controller = pytest.importorskip("xdist.workermanage").WorkerController
+        assert isinstance(inspect.getattr_static(controller, "shutting_down"), property)
+        assert list(inspect.signature(controller.send_runtest_some).parameters) == ["self", "indices"]
+
+    @pytest.mark.parametrize("name", ["dist", "tx", "numprocesses"])
+    def test_an_option_of_its_own_has_this_name(self, pytestconfig: pytest.Config, name: str) -> None:
+        assert pytestconfig.getoption(name, "missing") != "missing"
+
+
+class TestTimeout:
+    def test_the_settings_of_a_test_tell_its_seconds(self) -> None:
+        assert "timeout" in pytest_timeout.Settings._fields
+
+    @pytest.mark.parametrize("name", ["timeout", "session_timeout"])
+    def test_an_option_of_its_own_has_this_name(self, pytestconfig: pytest.Config, name: str) -> None:
+        assert pytestconfig.getoption(name, "missing") != "missing"
+        assert pytestconfig.getini(name) is not None
+
+
+class TestDSPy:
+    def test_every_call_of_an_lm_passes_the_cache(self, lm: Any, recorder: Recorder) -> None:
+        for _ in range(2):
+            lm("What is the capital of Peru?")
+        assert len(recorder.requests) == 2
+        assert len(recorder.values) == 1
+
+    def test_a_rollout_in_the_request_makes_another_key(self, recorder: Recorder) -> None:
+        keys = {recorder.cache_key({"model": "m", "rollout_id": rollout}, None) for rollout in (None, 1, 2)}
+        assert len(keys) == 3
+
+    def test_a_cache_knows_whether_it_is_on_disk(self, recorder: Recorder) -> None:
+        assert recorder.enable_disk_cache is False
+
+    def test_embeddings_say_that_they_are_some(self, server: OpenAIServer, recorder: Recorder) -> None:
+        """Otherwise each rollout would ask for the same vectors again."""
+        embedder = dspy.Embedder("openai/embedder", api_base=server.url, api_key="k")
+        assert len(embedder(["Lima"])) == 1
+        [request] = recorder.requests
+        assert request["_fn_identifier"].startswith("dspy.clients.embedding")
+
+    def test_an_answer_that_is_stored_has_its_tokens(self, lm: Any, recorder: Recorder) -> None:
+        lm("What is the capital of Peru?")
+        [answer] = recorder.values
+        usage: Any = answer.get("usage") if isinstance(answer, dict) else answer.usage
+        assert usage["prompt_tokens"] > 0
+        assert usage["completion_tokens"] > 0
+
+    def test_the_history_of_an_lm_has_outputs_usage_and_cost(self, lm: Any, recorder: Recorder) -> None:
+        outputs = lm("What is the capital of Peru?")
+        entry = lm.history[-1]
+        assert entry["outputs"] is outputs
+        assert {"usage", "cost"} <= set(entry)
+
+    def test_a_callback_is_told_which_call_it_is_within(self) -> None:
+        from dspy.utils.callback import ACTIVE_CALL_ID
+
+        assert ACTIVE_CALL_ID.get() is None
+
+    def test_the_state_of_an_lm_names_its_class_if_at_all_in_this_way(self, lm: Any) -> None:
+        assert lm.dump_state().get("_dspy_lm_class", "dspy.clients.lm.LM") == "dspy.clients.lm.LM"
+
+    def test_a_program_that_is_marked_as_compiled_keeps_its_state(self) -> None:
+        class Outer(dspy.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                self.inner = dspy.ChainOfThought("question -> answer")
+
+        program = Outer()
+        assert program.named_parameters()
+        program.inner._compiled = True
+        assert not program.named_parameters()
+
+    def test_an_adapter_lists_the_types_that_lms_return_themselves(self) -> None:
+        assert isinstance(dspy.ChatAdapter().native_response_types, list)
+
+    @pytest.mark.parametrize(
+        ("optimizer", "parameters"),
+        [
+            ("BootstrapFewShot", {"metric"}),
+            ("KNNFewShot", {"k", "trainset", "vectorizer"}),
+            ("SIMBA", {"metric", "bsize"}),
+            ("GEPA", {"metric", "auto", "reflection_lm"}),
+        ],
+    )
+    def test_an_optimizer_takes_by_name(self, optimizer: str, parameters: set[str]) -> None:
+        assert parameters <= set(inspect.signature(getattr(dspy, optimizer)).parameters)
+
+
+class TestLiteLLM:
+    """DSPy asks through it; its exceptions are told by the names of their classes and modules."""
+
+    @pytest.mark.parametrize(
+        ("name", "question"),
+        [
+            ("APIConnectionError", failures.is_transient),
+            ("RateLimitError", failures.is_rate_limited),
+            ("ServiceUnavailableError", failures.is_transient),
+        ],
+    )
+    def test_an_exception_is_known_for_what_it_is(self, name: str, question: Any) -> None:
+        litellm = pytest.importorskip("litellm")
+        kind = getattr(litellm, name)
+        parameters = inspect.signature(kind.__init__).parameters
+        known = {"message": "m", "llm_provider": "openai", "model": "m"}
+        assert question(kind(**{key: value for key, value in known.items() if key in parameters}))
