@@ -231,7 +231,7 @@ VALUE = "\0"
 def templates() -> list[str]:
     """All texts of the package's source, with `VALUE` where one is put in."""
     found = []
-    for path in (ROOT / "pytest_pitcheval").glob("*.py"):
+    for path in (ROOT / "pytest_pitcheval").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 found.append(node.value)
