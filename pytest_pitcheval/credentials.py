@@ -1,4 +1,4 @@
-"""What is secret: credentials by their names, in the environment, in a tracker's URI; and texts without them."""
+"""What is secret: credentials by their names, in LMs' arguments, in the environment, in addresses."""
 
 from __future__ import annotations
 
@@ -10,47 +10,105 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-_SECRET_NAME = re.compile(r"(api_?key|access_?key|token|secret|password)s?$", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    r"(api|access|secret|private|signing|encryption|subscription|account|auth|master)[_-]?keys?$"
+    r"|(?<!key)tokens?$|secrets?$|passwords?$|passwd$|passphrase$|[_-](pass|pwd)$"
+    r"|credentials?$|authorization$|cookie$|bearer$|(sas|connection)[_-]?(token|string|url)$",
+    re.IGNORECASE,
+)
+_COUNTED = re.compile(r"(^|[_-])tokens$", re.IGNORECASE)
+_OF_TEXTS = re.compile(
+    r"(^|[_-])(bos|eos|eot|pad|sep|cls|unk|unknown|mask|stop|start|end|first|last|next|special|max|min|num|n|image"
+    r"|audio|tool|think|thinking|prompt|completion|input|output|total|per|count|budget|cost)[_-]token$",
+    re.IGNORECASE,
+)
+_SECRET_TOKENS = re.compile(r"(api|access|auth|bearer|secret|refresh|session)[_-]?tokens$", re.IGNORECASE)
+_QUERY = {"key", "sig", "signature", "code", "auth", "pass", "pwd"}
+"""Parameters of an address that hold credentials, besides those whose names say so."""
+
 _SHORTEST_SECRET = 8
+_WORD = re.compile(r"[A-Za-z]{1,16}|\d{1,10}")
+"""What may stand in any text: a password that is a word is hidden with its user alone."""
 
 
 @functools.cache
 def is_secret_name(name: str) -> bool:
-    """Whether a setting or environment variable of this name holds a credential."""
-    return bool(_SECRET_NAME.search(name))
+    """Whether a setting, header or environment variable of this name holds a credential.
+
+    ``max_tokens``, ``eos_token`` and their like count or name tokens of a text.
+    """
+    if _COUNTED.search(name):
+        return bool(_SECRET_TOKENS.search(name))
+    return bool(_SECRET_NAME.search(name)) and not _OF_TEXTS.search(name)
 
 
 def secret_values(values: Mapping[str, Any]) -> set[str]:
-    """Those of ``values`` that are credentials by their name."""
-    return {str(values[name]) for name in values if is_secret_name(name) and values[name]}
+    """The credentials in an LM's arguments or a process's environment.
+
+    Those that are credentials by their name (of a header, at any depth), and those in addresses.
+    """
+    found: set[str] = set()
+    for name, value in values.items():
+        found |= _secrets_in(value, is_secret_name(str(name)))
+    return found
+
+
+def _secrets_in(value: Any, named: bool) -> set[str]:
+    if isinstance(value, Mapping):
+        return {one for name, item in value.items() for one in _secrets_in(item, named or is_secret_name(str(name)))}
+    if isinstance(value, (list, tuple)):
+        return {one for item in value for one in _secrets_in(item, named)}
+    if not isinstance(value, str):  # no number is a credential
+        return set()
+    if named:
+        return {value, *_scheme_less(value)} - {""} if not value.startswith(("/", "~", "./")) else set()
+    return in_uri(value) if "://" in value else set()
+
+
+def _scheme_less(value: str) -> list[str]:
+    """``Bearer abc`` is shown as ``abc`` too."""
+    scheme, space, rest = value.partition(" ")
+    return [rest.strip()] if space and scheme.lower() in ("bearer", "basic", "token", "apikey", "api-key") else []
 
 
 def secrets(arguments: Iterable[Mapping[str, Any]], seen: Iterable[str]) -> tuple[str, ...]:
-    """The credentials of the environment, of the ``arguments`` of LMs, and those ``seen`` in use, longest first."""
+    """The credentials of the environment, of the ``arguments`` of LMs, and those ``seen`` in use, longest first.
+
+    Short ones and words are none: they stand in texts that have nothing to do with them.
+    """
     known = {*seen, *secret_values(os.environ)}.union(*map(secret_values, arguments))
-    hidden = (value for value in known if len(value) >= _SHORTEST_SECRET or ":" in value)  # user:password is no word
-    return tuple(sorted(hidden, key=len, reverse=True))
+    return tuple(longest_first(filter(_is_hidden, known)))
 
 
-def redact(value: Any, secrets: Iterable[str]) -> Any:
-    """``value`` (plain types) with every secret in its strings replaced by ``***``."""
-    if isinstance(value, str):
-        for secret in secrets:
-            value = value.replace(secret, "***")
-        return value
-    if isinstance(value, dict):
-        return {redact(key, secrets): redact(item, secrets) for key, item in value.items()}
-    if isinstance(value, list):
-        return [redact(item, secrets) for item in value]
-    return value
+def argument_secrets(arguments: Iterable[str]) -> list[str]:
+    """The credentials in addresses among a command line's ``arguments``, longest first."""
+    texts = (str(argument) for argument in arguments)
+    return longest_first(
+        {secret for text in texts for part in {text, text.partition("=")[2]} for secret in in_uri(part)}
+    )
+
+
+def longest_first(values: Iterable[str]) -> list[str]:
+    """So that none is replaced within another one."""
+    return sorted(values, key=len, reverse=True)
+
+
+def _is_hidden(value: str) -> bool:
+    if ":" in value:  # user:password is no word
+        return len(value) > 2
+    return len(value) >= _SHORTEST_SECRET and not _WORD.fullmatch(value)
 
 
 def in_uri(uri: str | None) -> set[str]:
     """User and password of a URI, and passwords in its query; with what a server gets to see of them."""
-    parts = urlsplit(uri or "")
-    userinfo = parts.netloc.rpartition("@")[0]
+    try:
+        parts = urlsplit(uri or "")
+        userinfo, password = parts.netloc.rpartition("@")[0], parts.password or ""
+    except ValueError:  # no address
+        return set()
     query = (one.partition("=") for one in parts.query.split("&"))
-    written = {userinfo, parts.password or "", *(value for name, _, value in query if is_secret_name(name))}
+    secret = (value for name, _, value in query if is_secret_name(name) or name.lower() in _QUERY)
+    written = {userinfo, password, *secret}
     return _known({*written, *map(unquote, written), _basic(unquote(userinfo))})
 
 
@@ -59,13 +117,6 @@ def in_environment() -> set[str]:
     names = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN")
     user, password, token = (os.environ.get(name, "") for name in names)
     return _known({password, token, _basic(f"{user}:{password}")})
-
-
-def hide(text: str, uri: str | None) -> str:
-    """``text`` without what is secret: a server may repeat what it was sent."""
-    for secret in sorted(in_uri(uri) | in_environment(), key=len, reverse=True):
-        text = text.replace(secret, "***")
-    return text
 
 
 def without_credentials(uri: str) -> str:

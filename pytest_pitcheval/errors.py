@@ -26,6 +26,10 @@ class LMCallFailed(PitchevalError):
     """An LM call of the rollout failed for good: the example has no score, and the test is an error."""
 
 
+class ProgramStopped(PitchevalError):
+    """The program called ``sys.exit()``, say, or was cancelled: that ends its own test, not the session."""
+
+
 class MetricFailed(PitchevalError):
     """The metric could not score a prediction: the example has no score, and the test is an error."""
 
@@ -48,7 +52,15 @@ class ReplayMiss(PitchevalError):
 
 def one_line(error: object) -> str:
     """An exception as ``Type: message`` (ours: the message), or a text, on one line of at most 300 characters."""
-    ours = isinstance(error, (str, PitchevalError))
-    text = str(error) if ours else f"{type(error).__name__}: {error}"
-    line = " ".join(text.split())
+    line = " ".join(_text(error).split())
     return line if len(line) <= 300 else line[:299] + "…"
+
+
+def _text(error: object) -> str:
+    if isinstance(error, str):
+        return error
+    try:
+        text = str(error)
+    except Exception as another:  # an exception's own code may be wrong too
+        text = f"(its str() raised {type(another).__name__})"
+    return text if isinstance(error, PitchevalError) else f"{type(error).__name__}: {text}"

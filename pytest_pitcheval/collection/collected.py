@@ -13,7 +13,7 @@ from pytest_pitcheval.collection.markers import Evaluation, parse_evaluation
 from pytest_pitcheval.collection.parametrization import optimization_of
 from pytest_pitcheval.collection.rows import Row
 from pytest_pitcheval.errors import MarkerError
-from pytest_pitcheval.results.plain import plain
+from pytest_pitcheval.results.plain import plain, text_of
 from pytest_pitcheval.results.records import Collected, function_of
 from pytest_pitcheval.settings.methods import Optimization
 from pytest_pitcheval.settings.settings import Settings
@@ -60,7 +60,7 @@ def _read(item: pytest.Item, settings: Settings) -> Asked:
     about = Collected(
         nodeid=item.nodeid,
         test=_test_name(item, params),
-        example_id=getattr(row, "id", None),
+        example_id=plain(getattr(row, "id", None)),
         optimization=str(optimization),
         gates=evaluation.gates if evaluation else {},
         settings=plain(optimization.settings),
@@ -109,7 +109,7 @@ def _test_name(item: pytest.Item, params: Mapping[str, Any]) -> str:
 def _as_text(parameter: Any) -> str:
     """The same in every worker and every run: no addresses."""
     if parameter is None or isinstance(parameter, (str, int, float)):
-        return str(parameter)
+        return text_of(parameter)
     if isinstance(parameter, (list, tuple, Mapping)):
         return json.dumps(plain(parameter))
     return str(getattr(parameter, "__name__", type(parameter).__name__))

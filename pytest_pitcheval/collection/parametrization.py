@@ -7,6 +7,7 @@ import pytest
 from pytest_pitcheval.collection.markers import choose_optimizations, parse_evaluation, parse_optimization
 from pytest_pitcheval.collection.rows import Row, load_rows, sample
 from pytest_pitcheval.errors import MarkerError
+from pytest_pitcheval.results.plain import plain
 from pytest_pitcheval.settings.methods import Optimization
 from pytest_pitcheval.settings.settings import Settings
 
@@ -32,7 +33,7 @@ def parametrize(metafunc: pytest.Metafunc, settings: Settings) -> list[str]:
     if rows:
         chosen = sample(rows, settings.test_size, settings.seed)
         metafunc.parametrize("example", chosen, ids=[row.id for row in chosen], indirect=True)
-    return [row.id for row in rows]
+    return [plain(row.id) for row in rows]
 
 
 def _rows(metafunc: pytest.Metafunc) -> list[Row]:

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from pytest_pitcheval.credentials import redact
-from pytest_pitcheval.errors import CompileFailed, MarkerError, MetricFailed, PitchevalError
+from pytest_pitcheval.errors import CompileFailed, MarkerError, MetricFailed, PitchevalError, ProgramStopped
 from pytest_pitcheval.evaluation.running_test import RUNNING, RunningTest
 from pytest_pitcheval.lm.failures import is_lm_error
 from pytest_pitcheval.ownership import uses_lm
+from pytest_pitcheval.redaction import redact, redact_content
 from pytest_pitcheval.reports import junit, repeating
-from pytest_pitcheval.results.plain import plain
+from pytest_pitcheval.results.plain import WHOLE, plain, text_of
+from pytest_pitcheval.results.printable import COLOURS, printable
 from pytest_pitcheval.results.records import Record
 
 RECORD = "pitcheval_record"
@@ -37,7 +38,7 @@ def finish(
     running = item.stash.get(RUNNING, None)
     if running is None:
         if uses_lm(item):
-            _redact(report, hidden())
+            _clean(report, hidden(), _has_colours(item.config))
         return
     error = call.excinfo.value if call.excinfo else None
     if report.failed and error is not None:
@@ -46,13 +47,13 @@ def finish(
     running.ended(report, error)
     if report.failed and report.when != "teardown":
         command = repeating.command(item.nodeid, repeating.how_to_repeat(item.config))
-        report.sections.append(("pitcheval", explain(running.record(), command)))
-    if report.longrepr or report.sections:
-        _redact(report, hidden())
+        shown = Record.from_dict(_as_sent(running.record(), hidden()))
+        report.sections.append(("pitcheval", explain(shown, command)))
+    _clean(report, hidden(), _has_colours(item.config))
     if call.when == "teardown":
-        record, secrets = running.record(), hidden()
-        setattr(report, RECORD, redact(plain(record.to_dict()), secrets))
-        report.user_properties.extend((name, redact(plain(text), secrets)) for name, text in junit.properties(record))
+        record = running.record()
+        setattr(report, RECORD, _as_sent(record, hidden()))
+        report.user_properties.extend(plain(junit.properties(record)))
 
 
 def _set_outcome(report: pytest.TestReport, error: BaseException, running: RunningTest) -> None:
@@ -79,10 +80,10 @@ def finish_again(report: pytest.TestReport, hidden: Callable[[], Sequence[str]])
     if phase and not report.failed:
         report.when = phase
     if phase and report.longrepr:
-        _redact(report, hidden())
+        _clean(report, hidden(), colours=True)
 
 
-_FROM_USERS = (MarkerError, MetricFailed, CompileFailed)
+_FROM_USERS = (MarkerError, MetricFailed, ProgramStopped, CompileFailed)
 """What is raised from an exception of the user's own code."""
 
 
@@ -101,11 +102,32 @@ def _is_ours(filename: str) -> bool:
     return _PACKAGE in Path(filename).resolve().parents
 
 
-def _redact(report: pytest.TestReport, hidden: Sequence[str]) -> None:
-    shown = str(report.longrepr) if report.longrepr else ""
-    if any(secret in shown for secret in hidden):
-        report.longrepr = redact(shown, hidden)
-    report.sections = [(title, redact(text, hidden)) for title, text in report.sections]
+def _as_sent(record: Record, hidden: Sequence[str]) -> dict[str, Any]:
+    """The record as plain values without credentials, as it leaves this process."""
+    data: dict[str, Any] = plain(record.to_dict(), WHOLE)
+    return redact_content(data, hidden)
+
+
+def _clean(report: pytest.TestReport, hidden: Sequence[str], colours: bool) -> None:
+    """Take credentials out of ``report``, what a terminal or CI would obey, and what xdist cannot send."""
+
+    def cleaned(text: Any) -> str:
+        return printable(redact(text_of(text), hidden))
+
+    if isinstance(report.longrepr, tuple):  # where and why it was skipped
+        path, line, reason = report.longrepr
+        report.longrepr = (path, line, cleaned(reason))
+    elif report.longrepr:
+        shown = str(report.longrepr)
+        if cleaned(text := COLOURS.sub("", shown) if colours else shown) != text:
+            report.longrepr = cleaned(text)
+    report.sections = [(cleaned(title), cleaned(text)) for title, text in report.sections]
+    report.user_properties = [(text_of(name), redact(plain(value), hidden)) for name, value in report.user_properties]
+
+
+def _has_colours(config: pytest.Config) -> bool:
+    """Whether pytest writes colours into its own texts."""
+    return bool(getattr(config.pluginmanager.get_plugin("terminalreporter"), "hasmarkup", False))
 
 
 def explain(record: Record, command: str) -> str:

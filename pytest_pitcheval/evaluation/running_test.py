@@ -11,7 +11,7 @@ from pytest_pitcheval.collection.collected import asked_by
 from pytest_pitcheval.errors import one_line
 from pytest_pitcheval.names import EXAMPLE, GENERATOR, JUDGE
 from pytest_pitcheval.programs.identities import example_identity
-from pytest_pitcheval.results.plain import plain
+from pytest_pitcheval.results.plain import plain, text_of
 from pytest_pitcheval.results.records import Record, Status, Usage, total
 from pytest_pitcheval.results.score import Score
 from pytest_pitcheval.rollouts.program_and_metric import Generator
@@ -154,7 +154,7 @@ class RunningTest:
         if name is None:
             self.score = score
         else:
-            self._named_scores[name] = float(score)
+            self._named_scores[text_of(name)] = float(score)
 
     def restart(self) -> None:
         """Forget what was begun with other fixtures than the test has; what was paid for answers from the cache."""
@@ -203,11 +203,21 @@ class RunningTest:
             judge=self.usage(JUDGE),
             seconds=sum(rollout.seconds for rollout in self.rollouts),
             fingerprints=self._known_fingerprints(),
-            inputs=plain(self.example.inputs().toDict()) if self.example is not None else {},
+            inputs=plain_inputs(self.example),
             prediction=plain_prediction(self.prediction),
             program_file=self._program_file,
             later_rollouts=tuple(self._later_rollouts),
         )
+
+
+def plain_inputs(example: Any) -> dict[str, Any]:
+    """An example's inputs as plain values; nothing of what has none, as an ``example`` fixture of the user's own."""
+    try:
+        inputs = example.inputs()
+    except Exception:
+        return {}
+    fields = plain(inputs)
+    return fields if isinstance(fields, dict) else {}
 
 
 def plain_prediction(prediction: Any) -> dict[str, Any] | None:

@@ -14,6 +14,7 @@ from pytest_pitcheval.evaluation.runner import Runner
 from pytest_pitcheval.evaluation.running_test import RunningTest
 from pytest_pitcheval.lm.language_models import cannot_vary
 from pytest_pitcheval.names import GENERATOR, JUDGE, METRIC, PROGRAM
+from pytest_pitcheval.results.plain import text_of
 from pytest_pitcheval.results.score import Score
 from pytest_pitcheval.rollouts.program_and_metric import Generator, Judge
 from pytest_pitcheval.rollouts.verdicts import Verdict, as_number
@@ -66,7 +67,7 @@ def _threshold(runner: Runner, running: RunningTest, given: float | None = None)
 def make_score(verdicts: Sequence[Verdict], threshold: float | None, prediction: Any = None) -> Score:
     """The mean of the rollouts' verdicts; metrics are averaged over the rollouts that have them."""
     names = dict.fromkeys(name for verdict in verdicts for name in verdict.metrics)
-    metrics = {n: statistics.fmean(v.metrics[n] for v in verdicts if n in v.metrics) for n in names}
+    metrics = {n: statistics.mean(v.metrics[n] for v in verdicts if n in v.metrics) for n in names}
     return Score(
         statistics.mean(verdict.score for verdict in verdicts),  # rounded once: equal scores have that mean
         threshold=threshold,
@@ -92,7 +93,11 @@ def score_recorder(runner: Runner, running: RunningTest) -> Callable[..., Score]
         """
         number = as_number(value)
         if number is None:
-            raise PitchevalError(f"record_score: {value!r}: expected a finite number or a bool")
+            raise PitchevalError(f"record_score: {text_of(value)!r}: expected a finite number or a bool")
+        if threshold is not None and as_number(threshold) is None:
+            raise PitchevalError(f"record_score: threshold={text_of(threshold)!r}: expected a finite number")
+        threshold = as_number(threshold)
+        feedback = None if feedback is None else text_of(feedback)
         own_threshold = threshold if name else _threshold(runner, running, threshold)
         recorded = Score(number, threshold=own_threshold, feedback=feedback)
         running.recorded(recorded, name)

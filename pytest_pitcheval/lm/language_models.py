@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pytest_pitcheval.credentials import is_secret_name
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.lm import local_lm
 from pytest_pitcheval.names import GENERATOR, JUDGE
+from pytest_pitcheval.redaction import without_secrets
 from pytest_pitcheval.settings.settings import ModelSettings
 
 
@@ -69,5 +69,5 @@ def cannot_vary(lm: Any) -> bool:
 def describe_lm(lm: Any) -> dict[str, Any]:
     """Model and arguments of ``lm`` that decide its answers, without keys and addresses."""
     kwargs = getattr(lm, "kwargs", None) or {}
-    kept = {k: v for k, v in kwargs.items() if not is_secret_name(k) and k not in ("api_base", "base_url", "timeout")}
-    return {"model": str(getattr(lm, "model", type(lm).__name__)), **kept}
+    kept = {name: value for name, value in kwargs.items() if name not in ("api_base", "base_url", "timeout")}
+    return {"model": str(getattr(lm, "model", type(lm).__name__)), **without_secrets(kept)}

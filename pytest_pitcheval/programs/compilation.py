@@ -134,7 +134,8 @@ class Compiler:
             warnings.warn(PitchevalWarning(text), stacklevel=1)
         if not is_storable(program, ingredients.program):
             return program
-        state = program_state(program, self._provenance(mark, optimization, ingredients, scope, seconds))
+        provenance = self._provenance(mark, optimization, ingredients, scope, seconds)
+        state = program_state(program, provenance, (ingredients.generator_lm, ingredients.evaluator_lm))
         files.write_json(self._path(mark), state)
         # As every other process gets it: optimizers drop the LMs that predictors have of their own.
         return load_program(ingredients.program, state)

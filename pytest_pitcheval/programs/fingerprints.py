@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pytest_pitcheval.results.plain import plain
+from pytest_pitcheval.results.plain import WHOLE, plain
 
 _DEPTH = 4
 _OWN = __name__.partition(".")[0]
@@ -119,7 +119,7 @@ class Describer:
         kinds = {type(module) for _, module in program.named_sub_modules()}
         sources = {self._digest(kind) for kind in kinds if not _is_library(kind)}
         lms = {name: self.describe(predictor.lm) for name, predictor in program.named_predictors()}
-        state = plain(program.dump_state())
+        state = plain(program.dump_state(), WHOLE)
         for part in (state, *state.values()):  # the state has the LM's address too; of one predictor, at the top
             if isinstance(part, dict):
                 part.pop("lm", None)

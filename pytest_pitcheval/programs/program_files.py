@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from pytest_pitcheval import files
+from pytest_pitcheval.credentials import secrets
 from pytest_pitcheval.errors import PitchevalError
-from pytest_pitcheval.results.plain import plain
+from pytest_pitcheval.redaction import redact, without_secrets
+from pytest_pitcheval.results.plain import WHOLE, plain
 from pytest_pitcheval.settings.methods import UNOPTIMIZED, Optimization
 
 
@@ -33,9 +36,17 @@ def is_storable(compiled: Any, student: Any) -> bool:
     return type(compiled) is type(student) and "forward" not in vars(compiled) and names[0] == names[1]
 
 
-def program_state(program: Any, provenance: dict[str, Any]) -> dict[str, Any]:
-    """What ``dspy.Module.load`` reads: the state of every predictor, and metadata with our provenance in it."""
-    state: dict[str, Any] = plain(program.dump_state())
+def program_state(program: Any, provenance: dict[str, Any], lms: Iterable[Any] = ()) -> dict[str, Any]:
+    """What ``dspy.Module.load`` reads: the state of every predictor, and metadata with our provenance in it.
+
+    The file is cached by CI and logged to trackers: it has no credentials of its predictors' LMs, nor of ``lms``.
+    """
+    arguments = [getattr(lm, "kwargs", None) or {} for lm in (*lms, *(one.lm for _, one in program.named_predictors()))]
+    state: dict[str, Any] = plain(program.dump_state(), WHOLE)
+    for part in (state, *state.values()):
+        if isinstance(part, dict) and "lm" in part:
+            part["lm"] = without_secrets(part["lm"])
+    state = redact(state, secrets(arguments, ()), names=False)
     versions = {name: version(name) for name in ("dspy", "cloudpickle")}
     python = ".".join(map(str, sys.version_info[:2]))
     state["metadata"] = {"dependency_versions": {"python": python, **versions}, "pitcheval": provenance}

@@ -39,7 +39,7 @@ class Pair:
     @property
     def change(self) -> float:
         """The mean of its samples now, minus that of those before."""
-        return Measurement(self.after).score - Measurement(self.before).score
+        return significance.difference_of_means(self.after, self.before)
 
     @property
     def drop(self) -> float:

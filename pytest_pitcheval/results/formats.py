@@ -9,13 +9,16 @@ from pytest_pitcheval.results.records import Usage
 
 WIDTH = 80
 
+_LONG = 1e6
+"""Numbers beyond are written with an exponent."""
+
 SHOWN = 10
 """How many of a list are named; the others are counted."""
 
 
 def number(value: float | None) -> str:
     """A score with three digits; ``-`` for none."""
-    return "-" if value is None else f"{value:.3f}"
+    return "-" if value is None else _digits(value)
 
 
 def interval(bounds: tuple[float, float] | None, signed: bool = False) -> str:
@@ -23,7 +26,11 @@ def interval(bounds: tuple[float, float] | None, signed: bool = False) -> str:
     if bounds is None:
         return "-"
     low, high = bounds
-    return f"{low:+.3f} to {high:+.3f}" if signed else f"{low:.3f}-{high:.3f}"
+    return f"{_digits(low, '+')} to {_digits(high, '+')}" if signed else f"{_digits(low)}-{_digits(high)}"
+
+
+def _digits(value: float, sign: str = "") -> str:
+    return f"{value:{sign}.3f}" if abs(value) < _LONG else f"{value:{sign}.3g}"
 
 
 def percent(share: float | None) -> str:

@@ -1,36 +1,173 @@
-"""Values as plain ones, that survive JSON, xdist and JUnit."""
+"""Any value as a plain one, that survives JSON, xdist and JUnit: bounded, and whatever its own methods do.
+
+What programs, metrics and tests hand over may be deep, cyclic, enormous, or raise from any of its methods. No value
+raises here, and a note stands where one was cut.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 
-def plain(value: Any) -> Any:
+class Bounds(NamedTuple):
+    """How much of a value is kept: levels of containers, items in all of them, characters in all texts."""
+
+    depth: int
+    items: int
+    characters: int
+
+
+VALUE = Bounds(depth=50, items=100_000, characters=4_000_000)
+"""Of what a user's code handed over. Readers of JSON take 200 levels, and a record stands some levels deep itself."""
+
+WHOLE = Bounds(depth=150, items=1 << 62, characters=1 << 62)
+"""Of what must not be cut, such as a program's state."""
+
+_LARGEST_BITS = 1023
+"""Larger whole numbers are beyond all floats, and those of 4,300 digits beyond what Python writes."""
+
+_RAISED = (Exception, SystemExit)
+"""What a value's own method may raise; an interrupt and what pytest raises are none of them."""
+
+
+def plain(value: Any, bounds: Bounds = VALUE) -> Any:
     """``value`` as JSON types only; what has no such form becomes its ``str()``, and NaN and infinities None."""
     kind = type(value)
-    if kind is str and value.isascii():  # as most there is
-        return value
-    if kind is dict:
-        return {plain(str(key)): plain(item) for key, item in value.items()}
-    if value is None or kind is bool or kind is int:
-        return value
-    if isinstance(value, str):
-        return str.__str__(value).encode("utf-8", "replace").decode("utf-8")  # of an enum its value
-    if isinstance(value, int):
-        return int(value)
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {plain(str(key)): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [plain(item) for item in value]
-    return _plain_object(value)
+    if value is None or kind is bool or (kind is str and len(value) <= bounds.characters and value.isascii()):
+        return value  # as most there is
+    return _Plain(bounds).of(value, bounds.depth)
 
 
-def _plain_object(value: Any) -> Any:
-    for method in ("model_dump", "toDict", "tolist"):  # pydantic, dspy.Example, numpy
-        if callable(convert := getattr(value, method, None)) and not isinstance(value, type):
-            return plain(convert())
-    return plain(str(value))
+def text_of(value: Any) -> str:
+    """``str(value)`` as far as it goes, and as UTF-8 can hold it; a note where it raises."""
+    return value if type(value) is str and value.isascii() else _Plain(VALUE).described(value)
+
+
+class _Plain:
+    """The way through one value: what room is left, and the containers that it is in."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self._items = bounds.items
+        self._characters = bounds.characters
+        self._within: set[int] = set()
+
+    def of(self, value: Any, depth: int) -> Any:
+        if value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, int):
+            return self._integer(int.__int__(value))
+        if isinstance(value, float):
+            return number if math.isfinite(number := float.__float__(value)) else None
+        if id(value) in self._within:
+            return f"[a {type(value).__name__} that contains itself]"
+        if depth == 0:
+            return f"[a {type(value).__name__}: nested too deeply]"
+        self._within.add(id(value))
+        try:
+            return self._container(value, depth - 1)
+        except _RAISED:  # of its items or its conversion: what it says of itself may still do
+            return self.described(value)
+        finally:
+            self._within.discard(id(value))
+
+    def _container(self, value: Any, depth: int) -> Any:
+        if isinstance(value, (list, tuple)):
+            return self._list(value, depth)
+        if isinstance(value, (set, frozenset)):
+            items = self._list(value, depth)
+            return sorted(items, key=lambda item: json.dumps(item, sort_keys=True))  # the same in every process
+        if isinstance(value, (bytes, bytearray)):
+            return self.text(repr(value[: self._characters // 4]))
+        if isinstance(value, Mapping):
+            return self._dict(value.items(), depth)
+        if _has(type(value), "tolist") and value.size > self._items:
+            return self._list(value, depth)
+        converted = _converted(value)
+        if isinstance(converted, _Pairs):
+            return self._dict(converted.pairs, depth)
+        return self.described(value) if converted is value else self.of(converted, depth)
+
+    def _list(self, values: Iterable[Any], depth: int) -> list[Any]:
+        return [self.of(item, depth) for item in self._bounded(values, lambda: "[... further items ...]")]
+
+    def _dict(self, pairs: Iterable[tuple[Any, Any]], depth: int) -> dict[str, Any]:
+        found = {}
+        for key, item in self._bounded(pairs, lambda: ("[...]", "further items")):
+            name = self.text(key) if isinstance(key, str) else self.described(key)
+            found[name] = self.of(item, depth)
+        return found
+
+    def _bounded(self, values: Iterable[Any], note: Callable[[], Any]) -> Iterator[Any]:
+        iterator = iter(values)
+        for value in iterator:
+            if self._items <= 0:
+                yield note()
+                return
+            self._items -= 1
+            yield value
+
+    def text(self, value: str) -> str:
+        """As UTF-8 can hold it: halves of surrogate pairs are written as escapes, so that texts stay different."""
+        length = str.__len__(value)
+        kept = str.__getitem__(value, slice(0, max(self._characters, 0)))
+        if not kept.isascii():
+            kept = kept.encode("utf-8", "backslashreplace").decode("utf-8")
+        if length <= self._characters:
+            self._characters -= length
+            return kept
+        cut, self._characters = length - max(self._characters, 0), 0
+        return f"{kept}[... {cut:,} characters more ...]"
+
+    def _integer(self, value: int) -> Any:
+        if value.bit_length() <= _LARGEST_BITS:
+            return value
+        return str(value) if value.bit_length() < 10_000 else f"[a whole number of {value.bit_length():,} bits]"
+
+    def described(self, value: Any) -> str:
+        """What it says of itself."""
+        try:
+            return self.text(str.__str__(str(value)))
+        except _RAISED as error:
+            return f"[a {type(value).__name__}, whose str() raised {type(error).__name__}]"
+
+
+def _converted(value: Any) -> Any:
+    """What a value is made of, as a container or a plain value; ``value`` itself if that cannot be told.
+
+    Methods are looked up in its class: a mock has each that it is asked for, and a field may be named as one.
+    """
+    kind = type(value)
+    if isinstance(value, type):
+        return value
+    if _has(kind, "keys") and _has(kind, "items") and not _has(kind, "tolist"):
+        return _Pairs(value.items())
+    for method, expected in _CONVERSIONS.items():
+        if _has(kind, method) and isinstance(converted := getattr(value, method)(), expected):
+            return converted
+    if dataclasses.is_dataclass(kind):
+        return _Pairs((field.name, getattr(value, field.name)) for field in dataclasses.fields(value))
+    return value
+
+
+def _has(kind: type, method: str) -> bool:
+    return callable(getattr(kind, method, None))
+
+
+class _Pairs:
+    """Names and values, that need not be a mapping: those of a ``dspy.Example``, a DataFrame or a dataclass."""
+
+    def __init__(self, pairs: Iterable[tuple[Any, Any]]) -> None:
+        self.pairs = pairs
+
+
+_CONVERSIONS: dict[str, tuple[type, ...]] = {
+    "model_dump": (Mapping,),  # pydantic
+    "toDict": (Mapping,),  # as DSPy calls it
+    "tolist": (list, str, int, float, type(None)),  # numpy, pandas
+}

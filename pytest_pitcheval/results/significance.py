@@ -7,6 +7,7 @@ import functools
 import math
 import random
 import statistics
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,9 @@ MOST_PERMUTED = 100
 
 _RESAMPLES = 9_999
 
+_LARGEST = 1e150
+"""Numbers below have squares, and sums of thousands, that are floats too."""
+
 _ROUNDING = 1e-9
 """Numbers closer than this are equal: the means of 3 and of 5 rollouts that all scored 0.1 differ in the last bit."""
 
@@ -40,6 +44,16 @@ def mean(values: Sequence[float]) -> float | None:
     return statistics.mean(map(float, values)) if values else None
 
 
+def _finite(value: float) -> float:
+    """``value``, or the float next to it where the difference of two floats has gone beyond all."""
+    return min(max(value, -sys.float_info.max), sys.float_info.max)
+
+
+def difference_of_means(new: Sequence[float], old: Sequence[float]) -> float:
+    """The mean of ``new`` minus that of ``old``, a finite number."""
+    return _finite(statistics.mean(map(float, new)) - statistics.mean(map(float, old)))
+
+
 def rounded(difference: float) -> float:
     """To 12 digits after the point: what is left of 0.4 - 0.3 - 0.1 is no difference, and 0.4 - 0.3 not above 0.1."""
     return round(difference, 12) + 0.0  # no -0.0
@@ -51,7 +65,7 @@ def interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, 
     Student's t with n - 1 degrees of freedom (Student, "The probable error of a mean", Biometrika 6, 1908),
     cut to 0-1 where all values lie there. Rollouts of one example are not independent: pass their mean, so that
     the example is the unit (clustered errors: Miller, "Adding error bars to evals", arXiv:2411.00640, 2024). None
-    for fewer than two values.
+    for fewer than two values, and where its ends are beyond all floats.
     """
     found = _t_interval(values, confidence)
     if found is not None and min(values) >= 0 and max(values) <= 1:
@@ -64,8 +78,24 @@ def _t_interval(values: Sequence[float], confidence: float) -> tuple[float, floa
     if n < 2:
         return None
     centre = statistics.mean(map(float, values))
-    half = _t_quantile(n - 1, (1 + confidence) / 2) * _spread(values) / math.sqrt(n)
-    return centre - half, centre + half
+    half = _t_quantile(n - 1, (1 + confidence) / 2) * (_spread(values) / math.sqrt(n))
+    ends = centre - half, centre + half
+    return ends if all(map(math.isfinite, ends)) else None
+
+
+def _if_finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _in_range(*groups: Sequence[Sequence[float]]) -> Sequence[Sequence[Sequence[float]]]:
+    """The same groups of numbers, all divided by one number where sums or squares would leave the range of floats.
+
+    No p-value depends on the unit.
+    """
+    largest = max((abs(value) for group in groups for values in group for value in values), default=0.0)
+    if largest < _LARGEST:
+        return groups
+    return [[[value / largest for value in values] for values in group] for group in groups]
 
 
 def _t_quantile(degrees: int, probability: float) -> float:
@@ -109,7 +139,7 @@ def paired_difference(differences: Sequence[float]) -> PairedDifference | None:
     """
     if not differences:
         return None
-    differences = [value if abs(value) > _ROUNDING else 0.0 for value in differences]
+    differences = [_finite(value) if abs(value) > _ROUNDING else 0.0 for value in differences]
     below, above = _tails(differences)
     return PairedDifference(
         examples=len(differences),
@@ -129,10 +159,10 @@ def paired_samples(before: Sequence[Sequence[float]], after: Sequence[Sequence[f
     theirs and that of samples exchanged within each example.
     """
     pairs = list(zip(before, after, strict=True))
-    found = paired_difference([statistics.fmean(new) - statistics.fmean(old) for old, new in pairs])
+    found = paired_difference([difference_of_means(new, old) for old, new in pairs])
     if found is None or all(len(old) == len(new) for old, new in pairs):
         return found
-    below, above = _exchanged_tails(before, after)
+    below, above = _exchanged_tails(*_in_range(before, after))
     return dataclasses.replace(
         found, p_drop=max(found.p_drop, below), p_value=max(found.p_value, _two_sided(below, above))
     )
@@ -161,6 +191,7 @@ def _tails(differences: Sequence[float]) -> tuple[float, float]:
     To change the signs of some differences lowers the sum of all by twice the sum of these. So a permutation is as
     low as what was observed where that is 0 or more.
     """
+    [[differences]] = _in_range([differences])
     moved = [float(value) for value in differences if abs(value) > _ROUNDING]
     if len(moved) > MOST_PERMUTED:
         return _t_tails(differences)
@@ -212,7 +243,7 @@ def _exchanged_tails(before: Sequence[Sequence[float]], after: Sequence[Sequence
 def _rotated_differences(samples: Sequence[float], first: int) -> list[float]:
     """The mean of all but the ``first`` samples minus that of these, in each rotation."""
     rotations = ([*samples[start:], *samples[:start]] for start in range(len(samples)))
-    return [statistics.fmean(one[first:]) - statistics.fmean(one[:first]) for one in rotations]
+    return [difference_of_means(one[first:], one[:first]) for one in rotations]
 
 
 def _t_tails(differences: Sequence[float]) -> tuple[float, float]:
@@ -236,7 +267,7 @@ def smallest_drop(differences: Sequence[float]) -> float | None:
     if len(differences) < FEWEST:
         return None
     spread = _spread(differences)
-    return _detectable(len(differences), spread) if spread > _ROUNDING else None
+    return _if_finite(_detectable(len(differences), spread)) if spread > _ROUNDING else None
 
 
 def _detectable(n: int, spread: float) -> float:
@@ -256,8 +287,8 @@ def smallest_drop_with_rollouts(
     samples by example, in the same order.
     """
     pairs = list(zip(before, after, strict=True))
-    differences = [statistics.fmean(new) - statistics.fmean(old) for old, new in pairs]
-    if smallest_drop(differences) is None:
+    differences = [difference_of_means(new, old) for old, new in pairs]
+    if smallest_drop(differences) is None or _spread(differences) > _LARGEST:
         return None
     total = _spread(differences) ** 2
     shares = statistics.fmean(1 / len(old) + 1 / len(new) for old, new in pairs)
@@ -272,5 +303,6 @@ def sample_variance(samples: Sequence[Sequence[float]]) -> float | None:
     degrees = sum(len(values) - 1 for values in samples)
     if not degrees:
         return None
-    centred = (value - centre for values in samples for centre in [statistics.fmean(values)] for value in values)
-    return math.fsum(one * one for one in centred) / degrees
+    centres = [statistics.mean(map(float, values)) for values in samples]
+    centred = [value - centre for values, centre in zip(samples, centres, strict=True) for value in values]
+    return math.hypot(*centred) ** 2 / degrees if max(map(abs, centred)) < _LARGEST else math.inf

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from pytest_pitcheval.errors import LMCallFailed, MetricFailed, PitchevalError, one_line
+import pytest
+
+from pytest_pitcheval.errors import LMCallFailed, MetricFailed, PitchevalError, ProgramStopped, one_line
 from pytest_pitcheval.lm.failures import is_lm_error, is_race, origins
 from pytest_pitcheval.lm.language_models import dspy_settings
 from pytest_pitcheval.names import GENERATOR, JUDGE
 from pytest_pitcheval.rollouts.rollout import Rollout
 from pytest_pitcheval.rollouts.scopes import Scope
-from pytest_pitcheval.rollouts.verdicts import Verdict, read_verdict
+from pytest_pitcheval.rollouts.verdicts import Verdict, read_verdict, shown
 
 if TYPE_CHECKING:
     from pytest_pitcheval.rollouts.rollouts import Rollouts
 
 T = TypeVar("T")
 
+_OF_PYTEST = (pytest.skip.Exception, pytest.fail.Exception, pytest.exit.Exception)
 _RACES = 10
 """How often a race is run again: a second one in the same rollout is most unlikely."""
 
@@ -97,6 +101,10 @@ def run_program(program: Callable[..., Any], inputs: Mapping[str, Any], scope: S
         if _is_of_lm(error, scope, GENERATOR) or scope.failure(GENERATOR, forgiving=True) is not None:
             raise LMCallFailed(f"an LM call of the program failed: {one_line(error)}{_of(scope)}") from error
         raise
+    except BaseException as error:
+        if not _would_stop_all(error):
+            raise
+        raise ProgramStopped(f"the program raised {one_line(error)}{_of(scope)}") from error
     _check(scope)
     failure = scope.failure(GENERATOR, forgiving=True)
     if failure is not None:
@@ -134,14 +142,27 @@ def ask_metric(metric: Callable[..., Any], example: Any, prediction: Any, scope:
         if _is_of_lm(error, scope, JUDGE) or scope.failure(JUDGE) is not None:
             raise LMCallFailed(f"an LM call of the metric failed: {one_line(error)}{_of(scope)}") from error
         raise MetricFailed(f"the metric raised {one_line(error)}{_of(scope)}") from error
+    except BaseException as error:
+        if not _would_stop_all(error):
+            raise
+        raise MetricFailed(f"the metric raised {one_line(error)}{_of(scope)}") from error
     _check(scope)
     failure = scope.failure(JUDGE)
     if failure is not None:
         raise LMCallFailed(
-            f"the metric returned {one_line(repr(result))} after its LM call had failed: "
-            f"{one_line(failure)}{_of(scope)}"
+            f"the metric returned {shown(result)} after its LM call had failed: {one_line(failure)}{_of(scope)}"
         ) from failure
     return read_verdict(result)
+
+
+def _would_stop_all(error: BaseException) -> bool:
+    """Whether a program or metric raised what is meant for the whole process.
+
+    What pytest raises (``pytest.skip()``, a timeout) is not that, nor is an interrupt from the keyboard, which only
+    the main thread gets.
+    """
+    by_hand = isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread()
+    return not by_hand and not isinstance(error, _OF_PYTEST)
 
 
 def _check(scope: Scope) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pytest_pitcheval.errors import MetricFailed, one_line
+from pytest_pitcheval.results.plain import text_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,19 +26,18 @@ def read_verdict(result: Any) -> Verdict:
     Its further fields that are numbers become `Verdict.metrics`. Raises MetricFailed for anything else.
     """
     number = as_number(result)
-    if number is not None and not callable(getattr(result, "keys", None)):
+    if number is not None and not callable(getattr(type(result), "keys", None)):
         return Verdict(number)
-    fields = dict(_fields(result))
+    fields = _fields(result)
     number = as_number(fields.pop("score", None))
     if number is None:
         raise MetricFailed(
-            f"the metric returned {one_line(repr(result))}; "
-            "expected a finite number, a bool or a dspy.Prediction with score"
+            f"the metric returned {shown(result)}; expected a finite number, a bool or a dspy.Prediction with score"
         )
     feedback = fields.pop("feedback", None)
-    numbers = {name: as_number(value) for name, value in fields.items()}
+    numbers = {text_of(name): as_number(value) for name, value in fields.items()}
     metrics = {name: value for name, value in numbers.items() if value is not None}
-    return Verdict(number, None if feedback is None else str(feedback), metrics)
+    return Verdict(number, None if feedback is None else text_of(feedback), metrics)
 
 
 def as_number(value: Any) -> float | None:
@@ -46,11 +46,22 @@ def as_number(value: Any) -> float | None:
         return None
     try:
         number = float(value)
-    except (TypeError, ValueError, OverflowError):
+    except Exception:  # of a value's own conversion
         return None
     return number if math.isfinite(number) else None
 
 
-def _fields(result: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(result, Mapping) or callable(getattr(result, "keys", None)):
-        yield from result.items()
+def _fields(result: Any) -> dict[str, Any]:
+    """Those of a mapping or a ``dspy.Prediction``; nothing of what cannot be read as one."""
+    try:
+        return dict(result.items()) if callable(getattr(type(result), "keys", None)) else {}
+    except Exception:
+        return {}
+
+
+def shown(value: Any) -> str:
+    """``repr(value)``, on one line."""
+    try:
+        return one_line(repr(value))
+    except Exception as error:
+        return f"a {type(value).__name__} whose repr() raised {type(error).__name__}"

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from pytest_pitcheval import files
-from pytest_pitcheval.credentials import redact
+from pytest_pitcheval.credentials import argument_secrets
 from pytest_pitcheval.errors import PitchevalError
+from pytest_pitcheval.redaction import redact, redact_content
 from pytest_pitcheval.reports.repeating import how_to_repeat
 from pytest_pitcheval.reports.results import Results
 from pytest_pitcheval.reports.run_reports import RunReport
@@ -87,7 +88,10 @@ def _hidden(controller: Controller, secrets: Sequence[str]) -> Mapping[str, Reco
     late = [secret for secret in secrets if secret not in known]
     if not late:
         return controller.records
-    return {nodeid: Record.from_dict(redact(record.to_dict(), late)) for nodeid, record in controller.records.items()}
+    return {
+        nodeid: Record.from_dict(redact_content(record.to_dict(), late))
+        for nodeid, record in controller.records.items()
+    }
 
 
 def _write(controller: Controller, results: Results, document: Mapping[str, Any]) -> None:
@@ -132,6 +136,7 @@ def _describe_run(controller: Controller, secrets: Sequence[str]) -> RunInfo:
     """What was run, with what, and on which commit; without credentials."""
     process, settings, config = controller.process, controller.process.settings, controller.config
     repeat = how_to_repeat(config)
+    secrets = [*argument_secrets(config.invocation_params.args), *secrets]
     return RunInfo(
         id=process.run_id,
         timestamp=process.timestamp,

@@ -15,7 +15,7 @@ from pytest_pitcheval.results.baselines import Key
 from pytest_pitcheval.results.comparison import Comparison
 from pytest_pitcheval.results.decisions import Decision, Outcome
 from pytest_pitcheval.results.gates import GateResult
-from pytest_pitcheval.results.plain import plain
+from pytest_pitcheval.results.plain import WHOLE, plain
 from pytest_pitcheval.results.records import FINITE, PARTS, Collected, Record
 from pytest_pitcheval.results.summaries import Missing
 from pytest_pitcheval.storage.run_info import RunInfo
@@ -148,7 +148,8 @@ def to_document(run: RunInfo, outcome: Outcome, decision: Decision) -> dict[str,
             "missing": [
                 _describe_missing(one, outcome.missing) for one in outcome.collected if one.nodeid in outcome.missing
             ],
-        }
+        },
+        WHOLE,
     )
     return document
 

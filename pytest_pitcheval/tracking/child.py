@@ -17,8 +17,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from pytest_pitcheval.credentials import hide
 from pytest_pitcheval.errors import one_line
+from pytest_pitcheval.redaction import hide
 from pytest_pitcheval.tracking.mlflow_client import Target
 
 PREPARE: Mapping[str, Any] = {"prepare": True}

@@ -10,6 +10,7 @@ from pytest_pitcheval.reports import run_reports
 from pytest_pitcheval.reports.html import plots
 from pytest_pitcheval.reports.html.plots import Differences, Distribution, Scale
 from pytest_pitcheval.reports.run_reports import RunReport
+from pytest_pitcheval.results.baselines import Measurement
 from pytest_pitcheval.results.comparison import Comparison
 from pytest_pitcheval.results.significance import ALPHA
 from pytest_pitcheval.results.summaries import Summary
@@ -108,7 +109,7 @@ def _distribution(report: RunReport, summary: Summary, compared: Comparison | No
     scores = [one.score for one in records if one.score is not None]
     if len(scores) < _FEWEST_DRAWN:
         return None
-    before = [sum(pair.before) / len(pair.before) for pair in compared.pairs] if compared else []
+    before = [Measurement(pair.before).score for pair in compared.pairs] if compared else []
     thresholds = {one.threshold for one in records if one.score is not None}
     threshold = thresholds.pop() if len(thresholds) == 1 else None
     return plots.distribution(scores, before, summary.mean, summary.ci95, threshold)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import statistics
 from collections.abc import Iterable, Sequence
 
 WIDTH = 360
@@ -12,6 +13,8 @@ LEFT, RIGHT = 8, 352
 
 _BINS = 20
 _TALL = 56
+_LONG = 1e6
+"""Numbers beyond are written with an exponent."""
 _BARS = 180
 """More bars than this would be narrower than a line."""
 
@@ -45,8 +48,16 @@ class Scale:
     start: float
     end: float
 
+    def share(self, value: float) -> float:
+        """How far ``value`` is from ``low`` to ``high``, 0 to 1; halves, as two floats may be too far apart."""
+        return (value / 2 - self.low / 2) / (self.high / 2 - self.low / 2)
+
+    def at(self, share: float) -> float:
+        """The value so far from ``low`` to ``high``."""
+        return self.low * (1 - share) + self.high * share
+
     def __call__(self, value: float) -> float:
-        share = (value - self.low) / (self.high - self.low)
+        share = self.share(value)
         return round(self.start + share * (self.end - self.start), 2)
 
 
@@ -103,27 +114,29 @@ def distribution(
 def _counts(scores: Iterable[float], scale: Scale) -> list[int]:
     counts = [0] * _BINS
     for score in scores:
-        share = (score - scale.low) / (scale.high - scale.low)
-        counts[min(int(share * _BINS + 1e-9), _BINS - 1)] += 1
+        counts[min(int(scale.share(score) * _BINS + 1e-9), _BINS - 1)] += 1
     return counts
 
 
 def _bars(counts: Sequence[int], most: int, axis: float, scale: Scale, kind: str) -> list[Bar]:
-    step = (scale.high - scale.low) / _BINS
     bars = []
     for position, count in enumerate(counts):
         if count:
-            low = scale.low + position * step
+            low, high = scale.at(position / _BINS), scale.at((position + 1) / _BINS)
             tall = round(max(_TALL * count / most, 1.5), 2)
-            title = f"{low:.2f} to {low + step:.2f}: {count} {'now' if kind == 'now' else 'in the baseline'}"
+            title = f"{_short(low)} to {_short(high)}: {count} {'now' if kind == 'now' else 'in the baseline'}"
             top = axis - tall if kind == "now" else axis + 1
-            width = scale(low + step) - scale(low) - 2
+            width = scale(high) - scale(low) - 2
             bars.append(Bar(scale(low) + 1, round(top, 2), round(width, 2), tall, kind, title))
     return bars
 
 
 def _steps(scale: Scale) -> list[float]:
-    return [scale.low + share * (scale.high - scale.low) for share in (0, 0.25, 0.5, 0.75, 1)]
+    return [scale.at(share) for share in (0, 0.25, 0.5, 0.75, 1)]
+
+
+def _short(value: float) -> str:
+    return f"{value:.2f}" if abs(value) < _LONG else f"{value:.2g}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,12 +180,16 @@ def differences(
         bars,
         154.0,
         scale(0),
-        _apart([Mark(scale(0), "0"), *(Mark(scale(value), f"{value:+.2f}") for value in (low, high) if value)]),
+        _apart([Mark(scale(0), "0"), *(Mark(scale(value), _signed(value)) for value in (low, high) if value)]),
         None if mean is None else scale(mean),
         (scale(interval[1]), scale(interval[0])) if interval else None,
         None if drop is None else scale(-drop),
         size,
     )
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.2f}" if abs(value) < _LONG else f"{value:+.2g}"
 
 
 def _apart(marks: Sequence[Mark]) -> list[Mark]:
@@ -185,7 +202,7 @@ def _apart(marks: Sequence[Mark]) -> list[Mark]:
 
 
 def _difference(bundle: Sequence[tuple[str, float]], x: float, wide: float, scale: Scale) -> Bar:
-    change = sum(value for _, value in bundle) / len(bundle)
+    change = statistics.mean(value for _, value in bundle)
     ends = sorted((scale(change), scale(0)))
     kind = "fell" if change < 0 else "rose" if change > 0 else "same"
     names = bundle[0][0] if len(bundle) == 1 else f"{len(bundle)} examples"
