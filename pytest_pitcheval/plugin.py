@@ -148,11 +148,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         return
     results = session.results
     from pytest_pitcheval.reports import github, terminal
+    from pytest_pitcheval.results.printable import printable_line
 
     if config.get_verbosity() >= -1:
         terminalreporter.section("pitcheval")
         for line, bad in terminal.lines(results, config.invocation_params.dir):
-            terminalreporter.write_line(line, red=bad)
+            terminalreporter.write_line(printable_line(line), red=bad)
     if github.is_running():
         for line in github.error_lines(results.report.decision.gates):
             terminalreporter.write_line(line)

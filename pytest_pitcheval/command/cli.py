@@ -12,6 +12,7 @@ import pytest
 
 from pytest_pitcheval import options
 from pytest_pitcheval.errors import PitchevalError
+from pytest_pitcheval.results.printable import printable, printable_line
 from pytest_pitcheval.settings import settings
 
 if TYPE_CHECKING:
@@ -103,10 +104,16 @@ class _InsteadOfTests:
         try:
             lines, good = self._run(settings.read_settings(config), config.rootpath)
         except PitchevalError as error:
-            raise pytest.UsageError(str(error)) from None
+            raise pytest.UsageError(printable_line(str(error))) from None
         for line, _ in lines:
-            print(line)
+            print(_encodable(printable(line)))
         return pytest.ExitCode.OK if good else pytest.ExitCode.TESTS_FAILED
+
+
+def _encodable(text: str) -> str:
+    """``text`` as standard output can take it, which need not be UTF-8."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _chosen(arguments: argparse.Namespace) -> Callable[[Settings, Path], Done]:

@@ -11,8 +11,8 @@ from pytest_pitcheval.results.gates import GateResult
 SUMMARY_LIMIT = 1024 * 1024
 """Bytes of a step's summary; GitHub shows nothing of a longer one."""
 
-_TITLE: dict[str, str | int | None] = {"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ",": "%2C"}
-_MESSAGE: dict[str, str | int | None] = {"%": "%25", "\r": "%0D", "\n": "%0A"}
+_TITLE: dict[str, str | int | None] = {"%": "%25", "\r": "%0D", "\n": "%0A", ":": "%3A", ",": "%2C", "\x1b": "\\x1b"}
+_MESSAGE: dict[str, str | int | None] = {"%": "%25", "\r": "%0D", "\n": "%0A", "\x1b": "\\x1b"}
 
 
 def is_running(environment: Mapping[str, str] = os.environ) -> bool:

@@ -10,6 +10,8 @@ from typing import TextIO
 
 import pytest
 
+from pytest_pitcheval.results.printable import printable_line
+
 _ROOM_BELOW = "\x1bD\x1bM"
 """One line down, which scrolls if it must, and back up in the same column."""
 _SAVE, _RESTORE, _NEXT_LINE, _CLEAR = "\x1b7", "\x1b8", "\x1b[1B\r", "\x1b[K"
@@ -31,6 +33,7 @@ class Progress:
 
     def say(self, text: str) -> None:
         """One line, from any process: xdist's workers share standard error with the controller."""
+        text = printable_line(text)
         if self._config.get_verbosity() >= -1:
             self._write(f"\npitcheval: {text}\n" if self.is_terminal else f"pitcheval: {text}\n")
 

@@ -14,11 +14,15 @@ from typing import Any, NamedTuple
 
 
 class Bounds(NamedTuple):
-    """How much of a value is kept: levels of containers, items in all of them, characters in all texts."""
+    """How much of a value is kept: levels of containers, items in all of them, characters in all texts.
+
+    ``note`` says at each cut where the rest is, after a comma.
+    """
 
     depth: int
     items: int
     characters: int
+    note: str = " ..."
 
 
 VALUE = Bounds(depth=50, items=100_000, characters=4_000_000)
@@ -44,13 +48,15 @@ def plain(value: Any, bounds: Bounds = VALUE) -> Any:
 
 def text_of(value: Any) -> str:
     """``str(value)`` as far as it goes, and as UTF-8 can hold it; a note where it raises."""
-    return value if type(value) is str and value.isascii() else _Plain(VALUE).described(value)
+    short = type(value) is str and len(value) <= VALUE.characters and value.isascii()
+    return value if short else _Plain(VALUE).described(value)
 
 
 class _Plain:
     """The way through one value: what room is left, and the containers that it is in."""
 
     def __init__(self, bounds: Bounds) -> None:
+        self._note = bounds.note
         self._items = bounds.items
         self._characters = bounds.characters
         self._within: set[int] = set()
@@ -94,11 +100,11 @@ class _Plain:
         return self.described(value) if converted is value else self.of(converted, depth)
 
     def _list(self, values: Iterable[Any], depth: int) -> list[Any]:
-        return [self.of(item, depth) for item in self._bounded(values, lambda: "[... further items ...]")]
+        return [self.of(item, depth) for item in self._bounded(values, lambda: f"[... further items{self._note}]")]
 
     def _dict(self, pairs: Iterable[tuple[Any, Any]], depth: int) -> dict[str, Any]:
         found = {}
-        for key, item in self._bounded(pairs, lambda: ("[...]", "further items")):
+        for key, item in self._bounded(pairs, lambda: ("[...]", f"further items{self._note}")):
             name = self.text(key) if isinstance(key, str) else self.described(key)
             found[name] = self.of(item, depth)
         return found
@@ -122,7 +128,7 @@ class _Plain:
             self._characters -= length
             return kept
         cut, self._characters = length - max(self._characters, 0), 0
-        return f"{kept}[... {cut:,} characters more ...]"
+        return f"{kept}[... {cut:,} characters more{self._note}]"
 
     def _integer(self, value: int) -> Any:
         if value.bit_length() <= _LARGEST_BITS:

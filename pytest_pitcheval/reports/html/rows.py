@@ -9,22 +9,27 @@ from pytest_pitcheval.reports import repeating, run_reports
 from pytest_pitcheval.reports.run_reports import RunReport
 from pytest_pitcheval.results.baselines import Measurement
 from pytest_pitcheval.results.comparison import Comparison, Pair
+from pytest_pitcheval.results.plain import Bounds, plain
 from pytest_pitcheval.results.records import Collected, Record, Usage
 from pytest_pitcheval.storage.run_info import RunInfo
 
+_ITEMS, _CHARACTERS = 2_000, 10_000
+"""Of one prediction, or of one example's inputs: a browser is to open thousands of them."""
+
 
 def rows(report: RunReport) -> list[dict[str, Any]]:
-    """A row for each collected test, in its order."""
+    """A row for each collected test, in its order; what is long is cut, and says which run file has it whole."""
     compared = {(one.test, one.optimization): _Compared(one) for one in report.decision.comparisons or ()}
     before = {(one.test, one.optimization, one.example_id or ""): one for one in report.before.values()}
     outcome, found = report.file.outcome, []
+    bounds = Bounds(50, _ITEMS, _CHARACTERS, f", all in {report.file.path.name}")
     for one in outcome.collected:
         against = compared.get((one.test, one.optimization))
         record = outcome.records.get(one.nodeid)
         row = _about(one, report.run)
-        row |= _measured(record, report.run) if record else _missing(outcome.missing[one.nodeid].reason)
+        row |= _measured(record, report.run, bounds) if record else _missing(outcome.missing[one.nodeid].reason)
         if against is not None:
-            row |= against.of(one, before)
+            row |= against.of(one, before, bounds)
         found.append(row)
     return found
 
@@ -42,23 +47,23 @@ class _Compared:
         }
         self._notes = {name: note for note, names in kinds.items() for name in names}
 
-    def of(self, one: Collected, before: Mapping[tuple[str, str, str], Record]) -> dict[str, Any]:
+    def of(self, one: Collected, before: Mapping[tuple[str, str, str], Record], bounds: Bounds) -> dict[str, Any]:
         name = one.example_id or ""
         found: dict[str, Any] = {"note": self._notes.get(name)}
         record = before.get((one.test, self._comparison.against, name))
         if name in self._pairs:
             pair, change = self._pairs[name]
             found |= {"before": Measurement(pair.before).score, "change": change}
-            found["was"] = list(_rollouts_before(pair, record))
+            found["was"] = list(_rollouts_before(pair, record, bounds))
         elif record is not None:  # without a score now, say
-            found["was"] = list(_rollouts(record))
+            found["was"] = list(_rollouts(record, bounds))
         return found
 
 
-def _rollouts_before(pair: Pair, record: Record | None) -> Iterator[dict[str, Any]]:
+def _rollouts_before(pair: Pair, record: Record | None, bounds: Bounds) -> Iterator[dict[str, Any]]:
     """The baseline's rollouts: their scores, and what was predicted where that is known."""
     if record is not None and record.samples == pair.before:
-        yield from _rollouts(record)
+        yield from _rollouts(record, bounds)
     else:
         yield from ({"score": score} for score in pair.before)
 
@@ -77,15 +82,15 @@ def _missing(reason: str) -> dict[str, Any]:
     return {"status": "missing", "score": None, "error": reason, "seconds": None}
 
 
-def _measured(record: Record, run: RunInfo) -> dict[str, Any]:
+def _measured(record: Record, run: RunInfo, bounds: Bounds) -> dict[str, Any]:
     return {
         "status": record.status,
         "score": record.score,
         "threshold": record.threshold,
         "error": record.error,
         "seconds": record.seconds,
-        "inputs": record.inputs,
-        "rollouts": list(_rollouts(record)),
+        "inputs": plain(record.inputs, bounds),
+        "rollouts": list(_rollouts(record, bounds)),
         "metrics": record.metrics,
         "usage": {"program": _usage(record.generator), "metric": _usage(record.judge)},
         "rollout_id": record.rollout_id,
@@ -93,14 +98,14 @@ def _measured(record: Record, run: RunInfo) -> dict[str, Any]:
     }
 
 
-def _rollouts(record: Record) -> Iterator[dict[str, Any]]:
+def _rollouts(record: Record, bounds: Bounds) -> Iterator[dict[str, Any]]:
     """Score, prediction and feedback of each rollout, as far as they are known."""
     first = {"prediction": record.prediction, "feedback": record.feedback}
     known = [first, *record.later_rollouts]
     for number in range(max(len(record.samples), len(known))):
         score = record.samples[number] if number < len(record.samples) else None
         told = known[number] if number < len(known) else {}
-        yield {"score": score, "prediction": told.get("prediction"), "feedback": told.get("feedback")}
+        yield {"score": score, **plain({name: told.get(name) for name in ("prediction", "feedback")}, bounds)}
 
 
 def _usage(usage: Usage) -> list[Any]:
