@@ -27,6 +27,9 @@ def compiled_for(runner: Runner, request: pytest.FixtureRequest, optimization: O
     compiled, stored = program, None
     if optimization.method != UNOPTIMIZED:
         ingredients = _ingredients(runner, request, optimization, program)
+        if ingredients.metric is not None:  # known as it is before compiling calls it
+            runner.identities.metric(ingredients.metric)
+            runner.identities.judge(ingredients.metric, ingredients.evaluator_lm)
         with timeouts.stopped(request.node), runner.rollouts.scopes.outside():
             compiled, stored = runner.compiler.get(
                 optimization, ingredients, request.node.nodeid, Progress(request.config).say

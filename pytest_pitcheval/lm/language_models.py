@@ -8,7 +8,6 @@ from typing import Any
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.lm import local_lm
 from pytest_pitcheval.names import GENERATOR, JUDGE
-from pytest_pitcheval.redaction import without_secrets
 from pytest_pitcheval.settings.settings import ModelSettings
 
 
@@ -64,10 +63,3 @@ def dspy_settings(lm: Any) -> dict[str, Any]:
 def cannot_vary(lm: Any) -> bool:
     """Whether ``lm`` samples at temperature 0, so that its rollouts cannot differ."""
     return (getattr(lm, "kwargs", None) or {}).get("temperature") == 0
-
-
-def describe_lm(lm: Any) -> dict[str, Any]:
-    """Model and arguments of ``lm`` that decide its answers, without keys and addresses."""
-    kwargs = getattr(lm, "kwargs", None) or {}
-    kept = {name: value for name, value in kwargs.items() if name not in ("api_base", "base_url", "timeout")}
-    return {"model": str(getattr(lm, "model", type(lm).__name__)), **without_secrets(kept)}

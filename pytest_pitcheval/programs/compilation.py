@@ -16,7 +16,7 @@ import pytest
 from pytest_pitcheval import files
 from pytest_pitcheval.concurrency.process import Process
 from pytest_pitcheval.errors import CompileFailed, PitchevalError, PitchevalWarning, one_line
-from pytest_pitcheval.lm.language_models import describe_lm
+from pytest_pitcheval.programs.descriptions import describe_lm
 from pytest_pitcheval.programs.fingerprints import fingerprint
 from pytest_pitcheval.programs.optimization import Ingredients, compile_program, import_optimizer
 from pytest_pitcheval.programs.program_files import is_storable, load_program, program_state

@@ -6,27 +6,33 @@ is merely near: an edit of the program in the file that also has the metric is n
 
 from __future__ import annotations
 
-import ast
-import hashlib
 import inspect
-import re
-import sys
-import textwrap
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Mapping
 from typing import Any
 
+from pytest_pitcheval.errors import PitchevalWarning, one_line
 from pytest_pitcheval.names import GENERATOR, JUDGE, METRIC, PROGRAM
-from pytest_pitcheval.programs.fingerprints import Describer, digest_of, source_digest
+from pytest_pitcheval.programs.descriptions import Describer
+from pytest_pitcheval.programs.fingerprints import digest_of
 
 _SHORT = 12
-_CONSTANTS = (str, bytes, int, float, tuple, list, dict, set, frozenset, re.Pattern)
+_KEPT = 64
+"""How many objects are kept with their fingerprints: a function-scoped fixture makes a new one for each test."""
+
+UNKNOWN = "unknown"
+"""The fingerprint of what cannot be described."""
 
 
 class Identities:
-    """The fingerprints of this process's fixtures; an object that is seen again is not described again."""
+    """The fingerprints of this process's fixtures.
+
+    An object is described when it is seen first, before its calls can have changed it, and not again.
+    """
 
     def __init__(self) -> None:
-        self._last: dict[str, tuple[tuple[Any, ...], str]] = {}
+        self._known: dict[tuple[Any, ...], tuple[str, tuple[Any, ...]]] = {}
+        self._told: set[str] = set()
 
     def program(self, program: Any) -> str:
         return self._once(PROGRAM, program)
@@ -43,15 +49,47 @@ class Identities:
         return self._once(JUDGE, metric, evaluator_lm)
 
     def _once(self, role: str, *values: Any) -> str:
-        last = self._last.get(role)
-        if last is None or any(old is not new for old, new in zip(last[0], values, strict=True)):
-            last = self._last[role] = values, identity(role, *values)
-        return last[1]
+        key = (role, *map(_key, values))
+        if key not in self._known:
+            if len(self._known) >= _KEPT:
+                del self._known[next(iter(self._known))]
+            mark, unknown = _identity(role, values)
+            self._known[key] = mark, values  # holding the values keeps their IDs taken
+            if unknown and unknown not in self._told:
+                self._told.add(unknown)
+                _tell(f"{role}: not all of it can be described, so a change is not seen: {one_line(unknown)}")
+        return self._known[key][0]
+
+
+def _tell(text: str) -> None:
+    """A warning, also where warnings are errors: this is no error of a test."""
+    try:
+        warnings.warn(PitchevalWarning(text), stacklevel=1)
+    except PitchevalWarning as warning:
+        warnings.showwarning(warning, PitchevalWarning, __file__, 1)
+
+
+def _key(value: Any) -> Any:
+    """A bound method is a new object each time."""
+    return (id(value.__self__), id(value.__func__)) if inspect.ismethod(value) else id(value)
 
 
 def identity(role: str, *values: Any) -> str:
     """12 hexadecimal digits; of an LM its model's name and 8 digits, as one wants to read those."""
-    describer = Describer(own_source, with_lms=role == PROGRAM)
+    return _identity(role, values)[0]
+
+
+def _identity(role: str, values: tuple[Any, ...]) -> tuple[str, str | None]:
+    """The fingerprint, and what of the values could not be described and why."""
+    describer = Describer(with_lms=role == PROGRAM)
+    try:
+        mark = _mark(role, describer, values)
+    except Exception as error:  # whatever users' objects do when they are looked at is no error of a test
+        return UNKNOWN, one_line(error)
+    return mark, next(iter(describer.unknown), None)
+
+
+def _mark(role: str, describer: Describer, values: tuple[Any, ...]) -> str:
     description = [describer.describe(value) for value in values]
     if role not in (GENERATOR, JUDGE):
         return digest_of(description)[:_SHORT]
@@ -62,50 +100,9 @@ def identity(role: str, *values: Any) -> str:
 
 def example_identity(values: Mapping[str, Any]) -> str:
     """Of all fields of a row, labels too."""
-    return digest_of(Describer(own_source).describe(values))[:_SHORT]
+    return digest_of(Describer().describe(dict(values), exact=True))[:_SHORT]
 
 
 def own_source(code: Any) -> str:
-    """The SHA-256 of a function's or class's source, with what it uses of its own module; else of its whole file."""
-    return _own_source(code, set())
-
-
-def _own_source(code: Any, seen: set[str]) -> str:
-    try:
-        sources = dict(_sources("", _unwrapped(code), seen))
-    except (OSError, TypeError, SyntaxError):  # built in, from a shell, or part of a line
-        return source_digest(code)
-    return hashlib.sha256("\n".join(sources[name] for name in sorted(sources)).encode()).hexdigest()
-
-
-def _sources(name: str, code: Any, seen: set[str]) -> Iterator[tuple[str, str]]:
-    """The source of ``code`` and of the functions, classes and constants of its module that it names, by name."""
-    source, namespace = textwrap.dedent(inspect.getsource(code)), _namespace(code)
-    yield name, source
-    names = {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
-    for other in sorted(names - seen):
-        seen.add(other)
-        value = namespace.get(other)
-        if isinstance(value, _CONSTANTS):
-            describer = Describer(lambda used: _own_source(used, seen))
-            yield other, f"{other} = {digest_of(describer.describe(value))}"
-        elif _is_code_of(used := _unwrapped(value), code.__module__) and used is not code:
-            yield from _sources(other, used, seen)
-
-
-def _unwrapped(code: Any) -> Any:
-    """Without decorators such as ``functools.cache``: those have names in the source."""
-    return inspect.unwrap(code) if inspect.isfunction(getattr(code, "__wrapped__", None)) else code
-
-
-def _namespace(code: Any) -> Mapping[str, Any]:
-    """The names of the module that ``code`` is from; several files may have had the module's own name in turn."""
-    members = [code] if inspect.isfunction(code) else [getattr(one, "__func__", one) for one in vars(code).values()]
-    for member in members:
-        if inspect.isfunction(member) and member.__module__ == code.__module__:
-            return member.__globals__
-    return vars(sys.modules.get(code.__module__, object))
-
-
-def _is_code_of(value: Any, module: str) -> bool:
-    return (inspect.isfunction(value) or isinstance(value, type)) and value.__module__ == module
+    """Digits that change with a function or class, and with what it uses of its own module."""
+    return digest_of(Describer().describe(code))

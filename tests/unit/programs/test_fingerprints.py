@@ -18,7 +18,8 @@ from typing import Any
 
 import pytest
 
-from pytest_pitcheval.programs.fingerprints import Describer, describe, fingerprint
+from pytest_pitcheval.programs import sources
+from pytest_pitcheval.programs.fingerprints import describe, fingerprint
 
 
 class Example:
@@ -179,19 +180,27 @@ class Size(enum.Enum):
     SMALL = "small"
 
 
-def test_of_pythons_own_classes_no_source_is_read() -> None:
-    read: list[object] = []
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The functions and classes whose files are read from now on."""
+    read: list[Any] = []
+    digest = sources.source_digest
 
-    def digest(code: object) -> str:
+    def noting(code: Any) -> str | None:
         read.append(code)
-        return "source"
+        return digest(code)
 
-    first = Describer(digest).describe({"size": Size.SMALL, "founded": datetime.date(2000, 1, 1)})
+    monkeypatch.setattr(sources, "source_digest", noting)
+    return read
+
+
+def test_of_pythons_own_classes_no_source_is_read(read: list[Any]) -> None:
+    first = describe({"size": Size.SMALL, "founded": datetime.date(2000, 1, 1)})
     assert set(read) == {Size}
-    assert first != Describer(digest).describe({"size": Size.SMALL, "founded": datetime.date(2000, 1, 2)})
+    assert first != describe({"size": Size.SMALL, "founded": datetime.date(2000, 1, 2)})
 
 
-def test_no_file_and_no_module_of_the_plugin_is_in_a_fingerprint() -> None:
+def test_no_file_and_no_module_of_the_plugin_is_in_a_fingerprint(read: list[Any]) -> None:
     """Else each edit of ours would make users pay for compiling again."""
     import dspy
 
@@ -201,13 +210,7 @@ def test_no_file_and_no_module_of_the_plugin_is_in_a_fingerprint() -> None:
     lm = PatientLM("openai/generator", api_key="sk-for-tests-only")
     program = dspy.Predict("question -> answer")
     program.set_lm(lm)
-    read: list[Any] = []
-
-    def digest(code: Any) -> str:
-        read.append(code)
-        return str(code)
-
-    description = Describer(digest).describe({"lm": lm, "program": program, "parts": [PlainAdapter(), lm.copy()]})
+    description = describe({"lm": lm, "program": program, "parts": [PlainAdapter(), lm.copy()]})
     assert "pytest_pitcheval" not in str(description)
     assert not read
     assert "openai/generator" in str(description)
