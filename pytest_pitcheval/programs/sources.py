@@ -28,6 +28,8 @@ _MUTATORS = frozenset(
 """Methods that change the list, set, dict or log that they are called on."""
 _SETS_UP = ("__init__", "__new__", "__post_init__", "__set", "_set", "set", "with", "configure", "load", "_load")
 """How functions are named whose assignments make settings, not what changes while scoring."""
+_RACES = 10
+"""How often a file is parsed again where another thread parses too."""
 _SELF = ("self", "cls")
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
@@ -155,10 +157,14 @@ def _changed(target: ast.expr) -> Iterator[tuple[str, str]]:
 
 @functools.lru_cache(maxsize=64)
 def _parsed(text: str) -> SourceFile | None:
-    try:
-        return SourceFile(text)
-    except (SyntaxError, ValueError, RecursionError):
-        return None
+    for _ in range(_RACES):
+        try:
+            return SourceFile(text)
+        except SystemError:  # CPython 3.11, where another thread parses at the same time (python/cpython#106905)
+            continue
+        except (SyntaxError, ValueError, RecursionError):
+            break
+    return None
 
 
 def source_file(path: str, namespace: Mapping[str, Any] | None = None) -> SourceFile | None:
