@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_pitcheval.names import MAX_REGRESSION
-from pytest_pitcheval.results import gates, significance
+from pytest_pitcheval.results import gates
 from pytest_pitcheval.results.baselines import Measurement, Measurements
 from pytest_pitcheval.results.comparison import Comparison, Scope, compare
 from pytest_pitcheval.results.records import Usage
-from pytest_pitcheval.results.significance import ALPHA
+from pytest_pitcheval.results.significance import means, paired
+from pytest_pitcheval.results.significance import power as powers
+from pytest_pitcheval.results.significance.means import ALPHA
 from pytest_pitcheval.results.summaries import Summary
 
 SEED = 20_250_101
@@ -152,9 +154,9 @@ def cell(pairs: Iterator[tuple[Array, Array]], runs: int) -> Cell:
     return Cell(
         Rate(sum(p_drop(one) < ALPHA for one in found), runs),
         Rate(sum(map(fails, found)), runs),
-        Rate(sum(significance.p_value(one) < ALPHA for one in differences), runs),
+        Rate(sum(paired.p_value(one) < ALPHA for one in differences), runs),
         sum(moved) / sum(map(len, differences)),
-        Rate(sum(count > significance.MOST_PERMUTED for count in moved), runs),
+        Rate(sum(count > paired.MOST_PERMUTED for count in moved), runs),
     )
 
 
@@ -205,13 +207,13 @@ def power(examples: int, runs: int) -> tuple[Rate, Rate]:
     "This one" stands for a sample whose standard deviation is known: 0.2, as that of all differences.
     """
     random = np.random.default_rng((SEED, examples))
-    known = significance.smallest_drop(spread_exactly(examples)) or 0.0
+    known = powers.smallest_drop(spread_exactly(examples)) or 0.0
     by_other = by_known = 0
     for _ in range(runs):
         other, differences = random.normal(0, 0.2, (2, examples))
-        drop = significance.smallest_drop(other.tolist()) or 0.0
-        by_other += significance.p_value((differences - drop).tolist()) < ALPHA
-        by_known += significance.p_value((differences - known).tolist()) < ALPHA
+        drop = powers.smallest_drop(other.tolist()) or 0.0
+        by_other += paired.p_value((differences - drop).tolist()) < ALPHA
+        by_known += paired.p_value((differences - known).tolist()) < ALPHA
     return Rate(by_other, runs), Rate(by_known, runs)
 
 
@@ -227,9 +229,9 @@ def coverage(kind: Kind, examples: int, rollouts: int, runs: int) -> tuple[Rate,
     difference = mean = 0
     for _ in range(runs):
         before, after = (scores.mean(axis=0).tolist() for scores in next(pairs))
-        found = significance.paired_difference([new - old for old, new in zip(before, after, strict=True)])
+        found = paired.paired_difference([new - old for old, new in zip(before, after, strict=True)])
         difference += holds(found.ci95 if found else None, 0.0)
-        mean += holds(significance.interval(after), kind.mean)
+        mean += holds(means.interval(after), kind.mean)
     return Rate(difference, runs), Rate(mean, runs)
 
 
@@ -276,7 +278,7 @@ def unequal_lines(runs: int) -> Iterator[str]:
 
 
 def beyond_lines(runs: int) -> Iterator[str]:
-    yield f"\nFalse alarms where more than {significance.MOST_PERMUTED} examples differ: the t-test"
+    yield f"\nFalse alarms where more than {paired.MOST_PERMUTED} examples differ: the t-test"
     yield "scores    examples  rollouts  by t-test  any drop"
     for examples, rollouts in ((200, 1), (200, 3), (200, 5), (400, 1)):
         yield beyond("0/1 even", EVEN, examples, rollouts, runs)

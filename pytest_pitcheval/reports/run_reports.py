@@ -8,12 +8,13 @@ from collections.abc import Collection, Mapping
 from typing import Literal
 
 from pytest_pitcheval.names import MAX_REGRESSION, NEED_BASELINE
-from pytest_pitcheval.results import comparison, gates, significance
+from pytest_pitcheval.results import comparison, gates
 from pytest_pitcheval.results.baselines import Baseline, Key, measure
 from pytest_pitcheval.results.comparison import Comparison, Pair
 from pytest_pitcheval.results.decisions import Decision, Terms, decide
 from pytest_pitcheval.results.gates import DEFAULT_MAX_REGRESSION, GateResult, count
 from pytest_pitcheval.results.records import Record
+from pytest_pitcheval.results.significance.means import rounded
 from pytest_pitcheval.results.summaries import Summary
 from pytest_pitcheval.storage.run_files import RunFile
 from pytest_pitcheval.storage.run_info import RunInfo
@@ -131,7 +132,7 @@ def compared_anew(
 
 def changes(compared: Comparison) -> list[tuple[Pair, float]]:
     """The examples that are compared, each with its change, rounded so that what is no change is 0."""
-    return [(pair, significance.rounded(pair.change)) for pair in compared.pairs]
+    return [(pair, rounded(pair.change)) for pair in compared.pairs]
 
 
 def moved(compared: Comparison) -> tuple[list[Pair], list[Pair]]:

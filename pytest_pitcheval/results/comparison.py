@@ -7,10 +7,11 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from pytest_pitcheval.names import COMPARED_ROLES, EXAMPLE
-from pytest_pitcheval.results import significance
 from pytest_pitcheval.results.baselines import GROUP_ROLES, Baseline, Key, Measurement, Measurements, differing
 from pytest_pitcheval.results.records import FINITE
-from pytest_pitcheval.results.significance import PairedDifference
+from pytest_pitcheval.results.significance.means import difference_of_means, mean, rounded
+from pytest_pitcheval.results.significance.paired import PairedDifference, paired_samples
+from pytest_pitcheval.results.significance.power import smallest_drop_with_rollouts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,12 +40,12 @@ class Pair:
     @property
     def change(self) -> float:
         """The mean of its samples now, minus that of those before."""
-        return significance.difference_of_means(self.after, self.before)
+        return difference_of_means(self.after, self.before)
 
     @property
     def drop(self) -> float:
         """How far the best rollout now is below the worst one then; below 0 where they overlap."""
-        return significance.rounded(min(self.before) - max(self.after))
+        return rounded(min(self.before) - max(self.after))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -177,9 +178,9 @@ def _with_result(comparison: Comparison, pairs: list[Pair]) -> Comparison:
     return dataclasses.replace(
         comparison,
         pairs=tuple(pairs),
-        result=significance.paired_samples(before, after),
-        mean_before=significance.mean([Measurement(samples).score for samples in before]),
-        mean_after=significance.mean([Measurement(samples).score for samples in after]),
+        result=paired_samples(before, after),
+        mean_before=mean([Measurement(samples).score for samples in before]),
+        mean_after=mean([Measurement(samples).score for samples in after]),
         rollouts=rollouts,
-        smallest_with_more=significance.smallest_drop_with_rollouts(before, after, 4 * rollouts),
+        smallest_with_more=smallest_drop_with_rollouts(before, after, 4 * rollouts),
     )

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_pitcheval.names import GATES, MAX_ERROR_RATE, MAX_REGRESSION, MIN_MEAN, MIN_PASS_RATE
 from pytest_pitcheval.results import formats
-from pytest_pitcheval.results.significance import ALPHA, FEWEST
+from pytest_pitcheval.results.significance.means import ALPHA, FEWEST
 
 if TYPE_CHECKING:
     from pytest_pitcheval.results.baselines import Key
     from pytest_pitcheval.results.comparison import Comparison
-    from pytest_pitcheval.results.significance import PairedDifference
+    from pytest_pitcheval.results.significance.paired import PairedDifference
     from pytest_pitcheval.results.summaries import Summary
 
 DEFAULT_MAX_REGRESSION = 0.05

@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pytest_pitcheval.results import significance
 from pytest_pitcheval.results.baselines import Baseline, Key, Measurements
-from pytest_pitcheval.results.significance import ALPHA, PairedDifference
+from pytest_pitcheval.results.significance.means import ALPHA
+from pytest_pitcheval.results.significance.paired import PairedDifference, paired_samples
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,4 +63,4 @@ def difference(before: Measurements, after: Measurements) -> PairedDifference | 
     """The paired difference on the examples that both have; None where there is none."""
     shared = [name for name in before.examples if name in after.examples]
     old, new = ([group.examples[name].samples for name in shared] for group in (before, after))
-    return significance.paired_samples(old, new)
+    return paired_samples(old, new)

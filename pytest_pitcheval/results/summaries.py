@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from pytest_pitcheval.results import significance
 from pytest_pitcheval.results.records import Collected, Record, Usage, total
+from pytest_pitcheval.results.significance import means
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,8 +124,8 @@ def _summary(
         scored=len(scores),
         passed=sum(record.status == "passed" for record in found),
         skipped=sum(record.status == "skipped" for record in found),
-        mean=significance.mean(scores),
-        ci95=significance.interval(scores),
+        mean=means.mean(scores),
+        ci95=means.interval(scores),
         usage=total(record.usage for record in found),
         generator=total(record.generator for record in found),
         judge=total(record.judge for record in found),

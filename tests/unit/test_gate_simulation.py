@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from benchmarks import gate_simulation as simulation
-from pytest_pitcheval.results import significance
+from pytest_pitcheval.results.significance import power
 
 
 @pytest.mark.parametrize("name", simulation.KINDS)
@@ -32,7 +32,7 @@ def test_a_large_drop_is_found() -> None:
 
 def test_power_is_near_what_is_promised() -> None:
     for rate in simulation.power(20, 100):
-        assert rate.share == pytest.approx(significance.POWER, abs=0.15)
+        assert rate.share == pytest.approx(power.POWER, abs=0.15)
 
 
 def test_intervals_cover() -> None:

@@ -12,7 +12,7 @@ from pytest_pitcheval.reports.html.plots import Differences, Distribution, Scale
 from pytest_pitcheval.reports.run_reports import RunReport
 from pytest_pitcheval.results.baselines import Measurement
 from pytest_pitcheval.results.comparison import Comparison
-from pytest_pitcheval.results.significance import ALPHA
+from pytest_pitcheval.results.significance.means import ALPHA
 from pytest_pitcheval.results.summaries import Summary
 
 _FEWEST_DRAWN = 2

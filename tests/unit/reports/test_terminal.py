@@ -17,7 +17,7 @@ from pytest_pitcheval.results.decisions import Decision
 from pytest_pitcheval.results.gates import GateResult
 from pytest_pitcheval.results.records import Usage
 from pytest_pitcheval.results.side_by_side import MethodResult
-from pytest_pitcheval.results.significance import PairedDifference
+from pytest_pitcheval.results.significance.paired import PairedDifference
 from pytest_pitcheval.results.summaries import Missing, Summary
 from pytest_pitcheval.storage.baseline_files import Update
 

@@ -10,7 +10,7 @@ import pytest
 from pytest_pitcheval.results.comparison import Comparison, Pair
 from pytest_pitcheval.results.gates import GateResult, count, decide, describe_change, describe_power
 from pytest_pitcheval.results.records import Collected, Record
-from pytest_pitcheval.results.significance import PairedDifference, paired_difference
+from pytest_pitcheval.results.significance.paired import PairedDifference, paired_difference
 from pytest_pitcheval.results.summaries import Summary, find_missing, summarize
 
 

@@ -12,18 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_pitcheval.results.significance import (
-    MOST_PERMUTED,
-    interval,
-    mean,
-    p_value,
-    paired_difference,
-    paired_samples,
-    rounded,
-    sample_variance,
-    smallest_drop,
-    smallest_drop_with_rollouts,
-)
+from pytest_pitcheval.results.significance.means import interval, mean, rounded
+from pytest_pitcheval.results.significance.paired import MOST_PERMUTED, p_value, paired_difference, paired_samples
+from pytest_pitcheval.results.significance.power import sample_variance, smallest_drop, smallest_drop_with_rollouts
 
 few = settings(max_examples=30, deadline=None, database=None)
 

@@ -1,0 +1,55 @@
+"""One error rate for many decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pytest_pitcheval.results.significance.means import ALPHA
+
+
+class Claim(NamedTuple):
+    """That something got worse: its p-value, and the lowest that it could have had whatever had come out."""
+
+    p: float
+    least: float
+
+
+class Adjusted(NamedTuple):
+    """A claim's p-value among ``among`` claims: below `ALPHA`, it is established."""
+
+    p: float
+    among: int
+
+
+def each_its_own(claims: Sequence[Claim]) -> list[Adjusted]:
+    """Every claim has an error rate of its own."""
+    return [Adjusted(claim.p, 1) for claim in claims]
+
+
+def holm(claims: Sequence[Claim]) -> list[Adjusted]:
+    """All claims together have one: if nothing got worse, the chance that any is established is at most `ALPHA`.
+
+    Holm's procedure ("A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6,
+    1979), which holds whatever depends on what. Claims that could not be established whatever had come out are not
+    counted and never are: samples that are all equal, say (Tarone, "A modified Bonferroni method for discrete data",
+    Biometrics 46, 1990). Which these are does not depend on what came out.
+    """
+    counted = _counted([claim.least for claim in claims])
+    among = max(1, len(counted))
+    adjusted = [Adjusted(1.0, among)] * len(claims)
+    highest = 0.0
+    for place, position in enumerate(sorted(counted, key=lambda position: claims[position].p)):
+        highest = max(highest, min(1.0, (len(counted) - place) * claims[position].p))
+        adjusted[position] = Adjusted(highest, among)
+    return adjusted
+
+
+def _counted(least: Sequence[float]) -> list[int]:
+    """The positions of the claims that could be established among each other."""
+    count = 1
+    while True:
+        positions = [position for position, p in enumerate(least) if p * count < ALPHA]
+        if len(positions) <= count:
+            return positions
+        count += 1
