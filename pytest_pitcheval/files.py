@@ -3,31 +3,69 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import json
 import math
 import os
-from collections.abc import Hashable, Mapping
+import time
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
+from pytest_pitcheval import outputs
 from pytest_pitcheval.errors import PitchevalError
 
+if TYPE_CHECKING:
+    import filelock
+
 T = TypeVar("T")
+Write = Callable[[Path, str], None]
+
+LARGEST = 1 << 30
+"""Bytes of the largest file that is read."""
+_TICK = 10.0
+"""Seconds between two lines about a lock that is waited for."""
+
+_NOT_REPLACEABLE = frozenset({errno.EACCES, errno.EPERM, errno.EBUSY, errno.EROFS})
+"""What the file system says where a file may be written to, and its folder not."""
+
+
+def write_output(path: Path, text: str) -> None:
+    """`write_atomically` for a ``path`` that a user has named: whatever is there stays what it is.
+
+    A link stays one: the file that it leads to is replaced. What is no regular file, such as a pipe or a device, is
+    written to; so is a file that cannot be replaced, such as one that is mounted by itself.
+    """
+    if outputs.is_special(path):
+        outputs.write(path, text)
+        return
+    target = Path(os.path.realpath(path))
+    try:
+        write_atomically(target, text)
+    except OSError as error:
+        if error.errno not in _NOT_REPLACEABLE or not target.is_file():
+            raise
+        target.write_text(text, encoding="utf-8")
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write ``text`` to ``path`` as UTF-8; readers see the old file or the new one, never a part."""
+    """Write ``text`` to ``path`` as UTF-8; readers see the old file or the new one, never a part.
+
+    A link is replaced: what comes with a checkout leads nowhere else.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    name = path.parent / f".{path.name}.{os.getpid()}-{os.urandom(6).hex()}"
+    draft = path.parent / f".{os.getpid()}-{os.urandom(6).hex()}.tmp"
     try:
         # The operating system applies the umask to this mode; tempfile's files are for their owner alone.
-        with open(name, "x", encoding="utf-8", opener=_open_for_all) as file:
+        with open(draft, "x", encoding="utf-8", opener=_open_for_all) as file:
             file.write(text)
-        os.replace(name, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(name)
+        os.replace(draft, path)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            os.unlink(draft)
+        if isinstance(error, OSError):
+            error.filename, error.filename2 = str(path), None  # not the draft's name, which nobody knows
         raise
 
 
@@ -35,15 +73,15 @@ def _open_for_all(name: str, flags: int) -> int:
     return os.open(name, flags, 0o666)
 
 
-def write_json(path: Path, document: Any, *, indent: int | None = 1) -> None:
+def write_json(path: Path, document: Any, *, indent: int | None = 1, write: Write = write_atomically) -> None:
     """Write ``document`` (plain values) to ``path``, atomically."""
-    write_atomically(path, json.dumps(document, indent=indent, ensure_ascii=False, allow_nan=False) + "\n")
+    write(path, json.dumps(document, indent=indent, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def write_rows(path: Path, document: Mapping[str, Any]) -> None:
+def write_rows(path: Path, document: Mapping[str, Any], *, write: Write = write_atomically) -> None:
     """As `write_json`, but what is in the document's lists takes a line each: fast, and good to search in."""
     parts = (f"{json.dumps(name)}: {_rows(value)}" for name, value in document.items())
-    write_atomically(path, "{\n" + ",\n".join(parts) + "\n}\n")
+    write(path, "{\n" + ",\n".join(parts) + "\n}\n")
 
 
 def _rows(value: Any) -> str:
@@ -64,6 +102,10 @@ def read_text(path: Path, whole_lines: bool = False) -> str:
     ``whole_lines`` leaves out what follows the last line break, which may end within a character.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise PitchevalError(f"{path}: not a regular file")
+        if path.exists() and path.stat().st_size > LARGEST:
+            raise PitchevalError(f"{path}: larger than {LARGEST >> 20} MiB")
         data = path.read_bytes()
         return (data[: data.rfind(b"\n") + 1] if whole_lines else data).decode("utf-8")
     except OSError as error:
@@ -140,3 +182,47 @@ def make_directory(directory: Path) -> Path:
     if not ignore.exists():
         write_atomically(ignore, "# made by pytest-pitcheval\n*\n")
     return directory
+
+
+@contextlib.contextmanager
+def locked(
+    path: Path,
+    note: Callable[[str], object],
+    waiting: Callable[[float], object] = lambda seconds: None,
+    patience: float = math.inf,
+) -> Iterator[None]:
+    """Hold the lock of the file ``path``; where the file system gives none, go on without, and tell ``note`` so.
+
+    ``waiting`` is told every ten seconds how long the lock has been waited for.
+
+    Raises:
+        TimeoutError: another process holds it for longer than ``patience`` seconds.
+    """
+    import filelock
+
+    lock, began = filelock.FileLock(path), time.monotonic()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        while not _acquired(lock, min(_TICK, max(0.0, patience - (time.monotonic() - began)))):
+            waited = time.monotonic() - began
+            if waited >= patience:
+                raise filelock.Timeout(str(path))
+            waiting(waited)
+    except filelock.Timeout:
+        raise
+    except OSError as error:
+        note(f"what several processes do at once here may be done twice: no locks in {path.parent}: {error}")
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _acquired(lock: filelock.BaseFileLock, seconds: float) -> bool:
+    import filelock
+
+    try:
+        lock.acquire(timeout=seconds)
+    except filelock.Timeout:
+        return False
+    return True

@@ -96,12 +96,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: object) -> None:
     process = get_session(node.config).process
-    if collected := (getattr(node, "workeroutput", None) or {}).get("pitcheval"):
+    told = getattr(node, "workeroutput", None) or {}
+    if collected := told.get("pitcheval"):
         process.put_collected(collected)
+    process.notes.extend(told.get("pitcheval_notes", ()))
     if error and process.has_collected:
         from pytest_pitcheval.concurrency import flight_log
 
-        flight_log.note_crash(process.runtime_dir, node.gateway.id)
+        with process.noting("tests that were in flight in a crashed worker are lost"):
+            flight_log.note_crash(process.runtime_dir, node.gateway.id)
 
 
 @pytest.hookimpl(optionalhook=True)

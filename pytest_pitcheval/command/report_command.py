@@ -32,7 +32,7 @@ def report_run(settings: Settings, folder: Path, reference: str, output: str | N
     try:
         if not output:
             files.make_directory(settings.directory)
-        files.write_atomically(path, text)
+        files.write_output(path, text)
     except OSError as error:
         raise PitchevalError(f"the report could not be written: {error}") from None
     return [(f"report: {os.path.relpath(path)}", False)], True

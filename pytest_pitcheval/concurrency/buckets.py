@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -22,35 +23,70 @@ _LONGEST_MARGIN = 0.25
 """A window is longer by this share of it, but not by more seconds: requests do not all take as long to arrive."""
 _SMOOTHED = 10
 """A limit a second is one a tenth of a second as well, so that no burst arrives when the last one does."""
+_UNSHARED = (OSError, sqlite3.Error)
+"""What there is where processes cannot share a bucket."""
+_TICK = 0.5
+"""Seconds after which one that waits looks whether there is still something to wait for."""
 _FIRST_ANSWER = 100
 """Tokens of an answer before one has been seen."""
 
 
 class Bucket:
-    """One limit; ``tokens`` is how many of them make a unit, None where requests are counted."""
+    """One limit, which the processes with the same ``folder`` share, ``processes`` in all.
 
-    def __init__(self, limit: RateLimit, number: int, folder: Path | None) -> None:
+    Where they cannot (a file system without locks, a full disk), each keeps to its part, and ``note`` is told why.
+    """
+
+    def __init__(
+        self,
+        limit: RateLimit,
+        number: int,
+        folder: Path | None,
+        processes: int = 1,
+        note: Callable[[str], object] = lambda text: None,
+    ) -> None:
         self.limit = limit
+        self._processes, self._note = processes, note
         self._unit = max(1, limit.amount // _UNITS) if limit.of_tokens else 1
         self._most = limit.amount // self._unit
         self._mutex = threading.Lock()
         self._owed = 0.0
         self._answer = float(_FIRST_ANSWER)
-        self._bucket = _make_bucket(_rates(self._most, limit), number, folder)
+        try:
+            self._bucket = _make_bucket(_rates(self._most, limit), number, folder)
+        except _UNSHARED as error:
+            self._keep_to_part(error)
+
+    def _keep_to_part(self, error: Exception) -> None:
+        part = self.limit.part(self._processes)
+        self._most = max(1, part.amount // self._unit)
+        self._bucket = InMemoryBucket(_rates(self._most, part))
+        self._note(f"the workers share no rate limit, each keeps to its part of the rate limit: {error}")
 
     def take(self, prompt_tokens: int, stopped: Callable[[], bool]) -> None:
         """Wait until one more request is within the limit: first come, first served within a process."""
         with self._mutex:
             weight = self._weight(prompt_tokens)
             while not stopped():
-                with self._bucket.limiter_lock() or contextlib.nullcontext():  # type: ignore[attr-defined]
-                    # Within the lock: a request is let through at this time, not when it began to wait for others.
-                    item = RateItem("request", time.monotonic_ns() // 1_000_000, weight)
-                    if self._bucket.put(item):
-                        self._bucket.leak(item.timestamp)
-                        return
-                    wait = self._bucket.waiting(item)
-                time.sleep(max(1, wait if isinstance(wait, int) else 1) / 1000)
+                try:
+                    wait = self._try(weight)
+                except _UNSHARED as error:
+                    self._keep_to_part(error)
+                    weight, wait = min(weight, self._most), 0.0
+                if wait is None:
+                    return
+                time.sleep(min(_TICK, max(0.001, wait)))
+
+    def _try(self, weight: int) -> float | None:
+        """Let a request through, or the seconds after which to try again."""
+        with self._bucket.limiter_lock() or contextlib.nullcontext():  # type: ignore[attr-defined]
+            # Within the lock: a request is let through at this time, not when it began to wait for others.
+            item = RateItem("request", time.monotonic_ns() // 1_000_000, weight)
+            if self._bucket.put(item):
+                self._bucket.leak(item.timestamp)
+                return None
+            wait = self._bucket.waiting(item)
+        return wait / 1000 if isinstance(wait, int) else 0.0
 
     def _weight(self, prompt_tokens: int) -> int:
         if not self.limit.of_tokens:

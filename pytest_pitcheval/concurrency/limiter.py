@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,19 +23,30 @@ _CHARACTERS = 4
 class Limiter:
     """Lets LM requests through one by one.
 
-    ``folder`` is what the processes of the session share, None where there is one only.
+    ``folder`` is what the processes of the session share, None where there is one only. ``patience`` is the longest
+    pause in seconds: whoever is to wait longer has failed, and nobody else waits for it. ``processes`` and ``note`` are
+    as `Bucket` has them.
     """
 
-    def __init__(self, limits: Sequence[RateLimit], folder: Path | None, stopped: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        limits: Sequence[RateLimit],
+        folder: Path | None,
+        stopped: Callable[[], bool],
+        patience: float = math.inf,
+        processes: int = 1,
+        note: Callable[[str], object] = lambda text: None,
+    ) -> None:
         self._buckets: list[Bucket] = []
         if limits:
             from pytest_pitcheval.concurrency.buckets import Bucket
 
-            self._buckets = [Bucket(limit, number, folder) for number, limit in enumerate(limits)]
+            self._buckets = [Bucket(limit, number, folder, processes, note) for number, limit in enumerate(limits)]
         self._pause_file = folder / "pause.json" if folder else None
         self._paused_until = 0.0
         self._pause_seen = 0
         self._stopped = stopped
+        self._patience = patience
 
     def holds_for(self, model: str) -> bool:
         """Whether a request to ``model`` may have to wait."""
@@ -57,20 +69,23 @@ class Limiter:
                 bucket.settle(expected_prompt, tokens, answer)
 
     def pause(self, seconds: float) -> None:
-        """Send nothing for ``seconds``, in no process: a provider has asked for that."""
+        """Send nothing for ``seconds``, in no process: a provider has asked for that. Nothing if it asks too much."""
+        if seconds > self._patience:
+            return
         until = max(time.monotonic() + seconds, self._until())
         self._paused_until = until
         if self._pause_file is not None:
-            files.write_json(self._pause_file, until, indent=None)
+            with contextlib.suppress(OSError):  # a full disk: the others hear it from the provider
+                files.write_json(self._pause_file, until, indent=None)
 
     def _until(self) -> float:
         """The end of the pause, on the clock that all processes of a machine share."""
         if self._pause_file is not None:
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError, ValueError, TypeError):
                 changed = self._pause_file.stat().st_mtime_ns
                 if changed != self._pause_seen:
-                    found = json.loads(self._pause_file.read_text(encoding="utf-8"))
-                    self._pause_seen, self._paused_until = changed, max(self._paused_until, found)
+                    until = float(json.loads(self._pause_file.read_text(encoding="utf-8")))
+                    self._pause_seen, self._paused_until = changed, max(self._paused_until, until)
         return self._paused_until
 
     def close(self) -> None:

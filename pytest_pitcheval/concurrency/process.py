@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import pytest
 
 from pytest_pitcheval import credentials, files
+from pytest_pitcheval.notes import Notes
 from pytest_pitcheval.settings.settings import Settings
 
 KEY = "pitcheval"
@@ -46,6 +48,7 @@ class Process:
         owner_pid: the process whose end is that of the LM servers: the controller, or a worker that is apart.
         runtime_dir: what the processes share; made by whichever needs it first.
         worker: None in the controller, and where there is no xdist.
+        notes: what has been given up, here and in workers that have ended.
     """
 
     settings: Settings
@@ -54,6 +57,8 @@ class Process:
     owner_pid: int
     runtime_dir: Path
     worker: Worker | None = None
+    notes: Notes = dataclasses.field(default_factory=Notes)
+    _told: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def first(cls, settings: Settings, run_id: str, timestamp: str) -> Process:
@@ -99,14 +104,23 @@ class Process:
         return self.owner_pid == os.getpid()
 
     def make_runtime_dir(self) -> Path:
-        """The shared folder, for this user only."""
-        self.runtime_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        """The shared folder, for this user only; it may not be there where the disk is full."""
+        with self.noting("the workers tell each other nothing"):
+            self.runtime_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         return self.runtime_dir
 
     def secrets(self, seen: Iterable[str]) -> tuple[str, ...]:
         """The credentials of the environment, of the settings, and those ``seen`` in use, longest first."""
         models = (self.settings.generator.arguments, self.settings.evaluator.arguments)
         return credentials.secrets(models, {*seen, *credentials.in_uri(self.settings.mlflow.uri)})
+
+    @contextlib.contextmanager
+    def noting(self, missing: str) -> Iterator[None]:
+        """Within it, what cannot be written is given up, and noted as ``missing``."""
+        try:
+            yield
+        except OSError as error:
+            self.notes.add(f"{missing}: {error}")
 
     @property
     def stop_path(self) -> Path:
@@ -116,17 +130,27 @@ class Process:
     @property
     def has_collected(self) -> bool:
         """Whether a worker has put down the evaluation tests that it has collected."""
-        return self._collected_path.exists()
+        return bool(self._told) or self._collected_path.exists()
 
-    def put_collected(self, tests: Mapping[str, Any]) -> None:
-        """Put down what a worker has collected, for the controller: ``tests`` (a list) and ``datasets``."""
-        self.make_runtime_dir()
-        files.write_json(self._collected_path, tests, indent=None)
+    def put_collected(self, tests: Mapping[str, Any]) -> bool:
+        """Put down what a worker has collected, for the controller: ``tests`` (a list) and ``datasets``.
+
+        Returns:
+            Whether other processes find it; this one does in any case.
+        """
+        with self.noting("the workers look no further ahead than one test"):
+            self.make_runtime_dir()
+            files.write_json(self._collected_path, tests, indent=None)
+            return True
+        self._told.update(tests)
+        return False
 
     def read_collected(self) -> dict[str, Any]:
         """What `put_collected` was given; nothing where it was not called."""
         collected: dict[str, Any] = {"tests": [], "datasets": {}}
-        return files.read_json(self._collected_path) if self.has_collected else collected
+        if self._told or not self.has_collected:
+            return {**collected, **self._told}
+        return cast(dict[str, Any], files.read_json(self._collected_path))
 
     @property
     def _collected_path(self) -> Path:

@@ -55,7 +55,8 @@ class AtOnceScheduling(LoadScheduling):
         """Tell ``node`` which tests it has been given; the order of those before stays."""
         plan = self._plans.setdefault(node, {})
         plan.update(dict.fromkeys(self.node2pending[node]))
-        files.write_json(plan_path(self._process.runtime_dir, node.gateway.id), list(plan), indent=None)
+        with self._process.noting("the workers look no further ahead than one test"):
+            files.write_json(plan_path(self._process.runtime_dir, node.gateway.id), list(plan), indent=None)
 
 
 def examine_crash(folder: Path, nodeid: str, report: pytest.TestReport, scheduler: Any) -> None:

@@ -55,7 +55,7 @@ class Runner:
         self._rollouts: Rollouts | None = None
         self._log: FlightLog | None = None
         if worker is not None:
-            self._log = FlightLog(process.make_runtime_dir(), worker.name)
+            self._log = FlightLog(process.make_runtime_dir(), worker.name, process.notes.add)
         self._told = (0, 0)
         self.running: RunningTest | None = None
         self._alone: RunningTest | None = None
@@ -75,8 +75,16 @@ class Runner:
             from pytest_pitcheval.rollouts.rollouts import Rollouts
 
             folder = self.process.make_runtime_dir() if self._worker else None
-            limiter = Limiter(self._settings.rate_limits, folder, lambda: self.pool.closed)
-            self._rollouts = Rollouts(limiter, self._clock_stopped)
+            limiter = Limiter(
+                self._settings.rate_limits,
+                folder,
+                lambda: self.pool.closed,
+                patience=self._settings.timeout,
+                processes=self._worker.total if self._worker else 1,
+                note=self.process.notes.add,
+            )
+            bounded = not self._config.pluginmanager.hasplugin("timeout")
+            self._rollouts = Rollouts(limiter, self._clock_stopped, bounded)
         return self._rollouts
 
     def _clock_stopped(self) -> AbstractContextManager[object]:
@@ -152,7 +160,8 @@ class Runner:
         from pytest_pitcheval.concurrency.shared_slots import SharedSlots
 
         folder = self.process.make_runtime_dir() / "slots"
-        return SharedSlots(self.concurrency, folder, self._worker.number, self._worker.total)
+        number, total = self._worker.number, self._worker.total
+        return SharedSlots(self.concurrency, folder, number, total, self.process.notes.add)
 
     @property
     def evaluator(self) -> InTurn:

@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
+from pytest_pitcheval import files
 from pytest_pitcheval.errors import PitchevalError
 
 START_SECONDS = 60.0
@@ -121,8 +122,6 @@ def base_url(model: str, *, runtime_dir: Path, owner_pid: int, slots: int = 4) -
     The first caller starts it, with `slots` requests at a time; a server that died is replaced.
     PitchevalError when none is up after 60 s, or it fails before.
     """
-    from filelock import FileLock, Timeout
-
     if os.name != "posix":
         raise PitchevalError(f"model {model!r}: the embedded LM needs Linux or macOS, not {sys.platform}")
     spec = ServerSpec(str(model_path(model)), model_name(model), slots, owner_pid)
@@ -130,9 +129,11 @@ def base_url(model: str, *, runtime_dir: Path, owner_pid: int, slots: int = 4) -
     file = runtime_dir / f"local-{hashlib.sha256(os.fsencode(spec.path)).hexdigest()[:12]}.json"
     deadline = time.monotonic() + START_SECONDS
     try:
-        with FileLock(str(file.with_suffix(".lock")), timeout=START_SECONDS):
+        with files.locked(
+            file.with_suffix(".lock"), lambda line: None, patience=START_SECONDS
+        ):  # else each has its own
             return running_or_started(model, spec, file, deadline).url
-    except Timeout:
+    except TimeoutError:
         problem = f"another process is still starting its server after {START_SECONDS:g} s"
         raise PitchevalError(f"model {model!r}: {problem}") from None
 

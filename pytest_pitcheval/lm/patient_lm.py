@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
 
 import dspy
 
+from pytest_pitcheval.lm.attempts import Attempt, current
 from pytest_pitcheval.lm.failures import backoff, is_rate_limited, is_transient, retry_after
+
+BOUNDED = "pitcheval_bounded"
+"""DSPy's setting that says that no test's timeout ends a call: then the LM's own does, however the answer arrives."""
 
 RATE_LIMITED_ATTEMPTS = 10
 """Requests that may be refused one after the other because there were too many, before the call has failed."""
@@ -23,7 +24,7 @@ class PatientLM(dspy.LM):
     DSPy's happen where nobody sees them. Here a request that fails is one like any other: it keeps to the rate
     limit, and all workers heed its ``Retry-After``. ``num_retries`` is for failures that may pass (as in DSPy, 3
     unless set); what is refused with status 429 is asked up to 10 times, as long as ``patience`` seconds (300) are
-    enough for each wait.
+    enough for what a provider asks the call to wait in all.
     """
 
     def __init__(self, model: str, num_retries: int = 3, patience: float = 300.0, **arguments: Any) -> None:
@@ -32,32 +33,48 @@ class PatientLM(dspy.LM):
         self.pitcheval_patience = patience
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        for attempt in range(RATE_LIMITED_ATTEMPTS):
+        told = 0.0
+        for number in range(RATE_LIMITED_ATTEMPTS):
+            attempt = Attempt(self, number, told)
             try:
-                with self._attempted(attempt):
-                    return super().__call__(*args, **kwargs)
+                with attempt.entered():
+                    seconds = self._bound(kwargs)
+                    if seconds is None:
+                        return super().__call__(*args, **kwargs)
+                    return attempt.within(seconds, lambda: super(PatientLM, self).__call__(*args, **kwargs))
             except Exception as error:
                 if not self.asks_again(error, attempt):
                     raise
-                time.sleep(0 if is_rate_limited(error) else backoff(attempt))
+                told += retry_after(error) or 0
+                time.sleep(0 if is_rate_limited(error) else backoff(number))
         raise AssertionError  # the last attempt has raised
 
     async def acall(self, *args: Any, **kwargs: Any) -> Any:
-        for attempt in range(RATE_LIMITED_ATTEMPTS):
+        told = 0.0
+        for number in range(RATE_LIMITED_ATTEMPTS):
+            attempt = Attempt(self, number, told)
             try:
-                with self._attempted(attempt):
-                    return await super().acall(*args, **kwargs)
+                with attempt.entered():
+                    seconds, call = self._bound(kwargs), super().acall(*args, **kwargs)
+                    return await (call if seconds is None else attempt.awaited_within(seconds, call))
             except Exception as error:
                 if not self.asks_again(error, attempt):
                     raise
-                await asyncio.sleep(0 if is_rate_limited(error) else backoff(attempt))
+                told += retry_after(error) or 0
+                await asyncio.sleep(0 if is_rate_limited(error) else backoff(number))
         raise AssertionError  # the last attempt has raised
 
-    def asks_again(self, error: BaseException | None, attempt: int) -> bool:
-        """Whether the call goes on after its ``attempt`` (from 0) failed with ``error``."""
+    def _bound(self, arguments: dict[str, Any]) -> float | None:
+        """Seconds after which a call with these ``arguments`` is given up; None: something else sees to that."""
+        seconds = arguments.get("timeout", self.kwargs.get("timeout"))
+        return float(seconds) if dspy.settings.get(BOUNDED) and isinstance(seconds, (int, float)) else None
+
+    def asks_again(self, error: BaseException | None, attempt: Attempt) -> bool:
+        """Whether the call goes on after ``attempt`` failed with ``error``."""
         if is_rate_limited(error):
-            return attempt + 1 < RATE_LIMITED_ATTEMPTS and (retry_after(error) or 0) <= self.pitcheval_patience
-        return is_transient(error) and attempt < self.pitcheval_retries
+            told = attempt.told + (retry_after(error) or 0)
+            return attempt.number + 1 < RATE_LIMITED_ATTEMPTS and told <= self.pitcheval_patience
+        return is_transient(error) and attempt.number < self.pitcheval_retries
 
     def dump_state(self) -> dict[str, Any]:
         """As that of a plain ``dspy.LM``, so that programs can be loaded without this package."""
@@ -66,25 +83,8 @@ class PatientLM(dspy.LM):
             state["_dspy_lm_class"] = "dspy.clients.lm.LM"
         return {**state, "num_retries": self.pitcheval_retries}
 
-    @contextmanager
-    def _attempted(self, attempt: int) -> Iterator[None]:
-        token = _attempt.set((self, attempt))
-        try:
-            yield
-        finally:
-            _attempt.reset(token)
-
-
-_attempt: ContextVar[tuple[PatientLM, int] | None] = ContextVar("pitcheval_attempt", default=None)
-
 
 def goes_on(error: BaseException | None) -> bool:
     """Whether the LM call that is just ending with ``error`` will be made again."""
-    current = _attempt.get()
-    return error is not None and current is not None and current[0].asks_again(error, current[1])
-
-
-def attempt() -> int:
-    """The number of the attempt, from 0, that the LM call is just making."""
-    current = _attempt.get()
-    return current[1] if current else 0
+    attempt = current()
+    return error is not None and attempt is not None and bool(attempt.lm.asks_again(error, attempt))

@@ -51,7 +51,7 @@ class Compiler:
         """
         mark = self._fingerprint(optimization, ingredients)
         if mark not in self._compiled:
-            with self._locked(mark):
+            with self._locked(mark, say):
                 self._check_failed(mark, optimization)
                 self._compiled[mark] = self._load(mark, ingredients) or self._compile(
                     mark, optimization, ingredients, nodeid, say
@@ -71,12 +71,15 @@ class Compiler:
         return self._fingerprints[key][0]
 
     @contextlib.contextmanager
-    def _locked(self, mark: str) -> Iterator[None]:
-        import filelock
+    def _locked(self, mark: str, say: Callable[[str], None]) -> Iterator[None]:
+        directory = self._process.settings.directory
+        with self._process.noting("compiled programs are not kept"):
+            files.make_directory(directory)
 
-        programs = files.make_directory(self._process.settings.directory) / "programs"
-        programs.mkdir(exist_ok=True)
-        with filelock.FileLock(programs / f"{mark}.lock"):
+        def waiting(seconds: float) -> None:
+            say(f"waiting for another process that compiles the same program: {seconds:.0f} s")
+
+        with files.locked(directory / "programs" / f"{mark}.lock", self._process.notes.add, waiting):
             yield
 
     def _path(self, mark: str) -> Path:
@@ -119,7 +122,8 @@ class Compiler:
             _check_calls(scope)
         except Exception as error:
             self._process.make_runtime_dir()
-            files.write_json(self._failure_path(mark), {"nodeid": nodeid, "error": one_line(error)})
+            with self._process.noting("other workers compile again what failed"):
+                files.write_json(self._failure_path(mark), {"nodeid": nodeid, "error": one_line(error)})
             reason = str(error) if isinstance(error, PitchevalError) else one_line(error)
             failure = scope.failure(forgiving=True)
             if failure is not None and one_line(failure) not in reason:
@@ -136,7 +140,8 @@ class Compiler:
             return program
         provenance = self._provenance(mark, optimization, ingredients, scope, seconds)
         state = program_state(program, provenance, (ingredients.generator_lm, ingredients.evaluator_lm))
-        files.write_json(self._path(mark), state)
+        with self._process.noting("the compiled program is not kept, and compiled again by others"):
+            files.write_json(self._path(mark), state)
         # As every other process gets it: optimizers drop the LMs that predictors have of their own.
         return load_program(ingredients.program, state)
 

@@ -20,9 +20,10 @@ from pytest_pitcheval.settings.methods import UNOPTIMIZED, Optimization
 def save_program(path: Path, program: Any, stored: Path | None, optimization: Optimization, run_id: str) -> None:
     """Write a program to ``path`` as DSPy JSON with its provenance; a ``stored`` one as it was stored."""
     if stored is not None and stored.exists():
-        files.write_atomically(path, stored.read_text(encoding="utf-8"))
+        files.write_output(path, stored.read_text(encoding="utf-8"))
     elif optimization.method == UNOPTIMIZED:
-        files.write_json(path, program_state(program, {"run_id": run_id, "optimization": UNOPTIMIZED}))
+        state = program_state(program, {"run_id": run_id, "optimization": UNOPTIMIZED})
+        files.write_json(path, state, write=files.write_output)
     else:
         raise PitchevalError(
             f"--save-program: DSPy's JSON cannot hold a program compiled with {optimization.method!r}; "

@@ -10,7 +10,7 @@ from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
-from pytest_pitcheval import files
+from pytest_pitcheval import files, outputs
 from pytest_pitcheval.results.gates import GateResult
 from pytest_pitcheval.results.records import Record, Usage, total
 
@@ -75,8 +75,7 @@ def amend(path: Path, run_id: str, records: Iterable[Record], gates: Iterable[Ga
         OSError: it cannot be read or written.
         ElementTree.ParseError: it is not what pytest writes.
     """
-    path = path.resolve()  # not the link but the file is replaced
-    if path.exists() and not path.is_file():
+    if outputs.is_special(path):
         return
     root = ElementTree.parse(path).getroot()
     suite = root.find("testsuite")
@@ -86,7 +85,7 @@ def amend(path: Path, run_id: str, records: Iterable[Record], gates: Iterable[Ga
     _add_properties(suite, totals(run_id, records))
     _add_failed(suite, [gate for gate in gates if gate.status == "failed"])
     text = ElementTree.tostring(root, encoding="unicode")
-    files.write_atomically(path, f'<?xml version="1.0" encoding="utf-8"?>{text}')
+    files.write_output(path, f'<?xml version="1.0" encoding="utf-8"?>{text}')
 
 
 def _remove_nameless(suite: Element) -> None:

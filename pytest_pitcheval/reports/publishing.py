@@ -31,7 +31,7 @@ def write_reports(settings: Settings, results: Results) -> None:
 
 def _write(path: Path, text: str, results: Results) -> None:
     try:
-        files.write_atomically(path, text)
+        files.write_output(path, text)
         results.reports.append(path)
     except OSError as error:
         results.problems.append(f"the report could not be written: {error}")

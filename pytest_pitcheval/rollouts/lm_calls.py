@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -11,8 +12,9 @@ from dspy.utils.callback import ACTIVE_CALL_ID, BaseCallback
 
 from pytest_pitcheval.credentials import secret_values
 from pytest_pitcheval.errors import Ambiguous
+from pytest_pitcheval.lm import attempts
 from pytest_pitcheval.lm.failures import backoff, is_race, is_rate_limited, retry_after
-from pytest_pitcheval.lm.patient_lm import attempt, goes_on
+from pytest_pitcheval.lm.patient_lm import goes_on
 from pytest_pitcheval.names import GENERATOR
 from pytest_pitcheval.results.records import Usage
 from pytest_pitcheval.rollouts.strands import Moment
@@ -58,6 +60,8 @@ class LMCalls(BaseCallback):
     def on_lm_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
         part = dspy.settings.get(PART) or getattr(instance, "pitcheval_part", GENERATOR)
         self._calls[call_id] = call = Call(instance, part)
+        if attempt := attempts.current():
+            attempt.on_given_up = lambda error: self.on_lm_end(call_id, None, error)
         self.keys |= secret_values(getattr(instance, "kwargs", None) or {})
         if getattr(instance, "cache", True) is False:
             self.keep_to_limits(call, inputs)
@@ -65,8 +69,8 @@ class LMCalls(BaseCallback):
     def on_lm_end(self, call_id: str, outputs: Any, exception: BaseException | None = None) -> None:
         call = self._calls.pop(call_id, None)
         if is_rate_limited(exception):
-            asked_for = retry_after(exception)
-            self._limiter.pause(backoff(attempt()) if asked_for is None else asked_for)
+            asked_for, attempt = retry_after(exception), attempts.current()
+            self._limiter.pause(backoff(attempt.number if attempt else 0) if asked_for is None else asked_for)
         if call is None or isinstance(exception, Ambiguous):  # the latter has been told to whom it may concern
             return
         scope = self._scopes.current()
@@ -94,7 +98,8 @@ class LMCalls(BaseCallback):
         model = str(getattr(call.lm, "model", None) or request.get("model") or "")
         if self._limiter.holds_for(model):
             prompt = str(request.get("messages") or request.get("prompt") or "")
-            with self._scopes.waiting():
+            attempt = attempts.current()
+            with self._scopes.waiting(), attempt.waiting() if attempt else contextlib.nullcontext():
                 call.tokens = self._limiter.wait(model, prompt)
 
     def settle(self, call: Call, usage: Usage) -> None:

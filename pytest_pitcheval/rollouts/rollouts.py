@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import dspy
 
 from pytest_pitcheval.errors import StaleAnswer
+from pytest_pitcheval.lm.patient_lm import BOUNDED
 from pytest_pitcheval.rollouts import thread_scopes
 from pytest_pitcheval.rollouts.cache import RolloutCache
 from pytest_pitcheval.rollouts.cache_thread import CacheThread
@@ -25,10 +26,14 @@ if TYPE_CHECKING:
 class Rollouts:
     """What this process needs for rollouts: ``scopes``, and ``calls`` as DSPy's callback.
 
-    ``limiter`` is asked before each LM request; ``clock`` gives what stops the running test's timeout meanwhile.
+    ``limiter`` is asked before each LM request; ``clock`` gives what stops the running test's timeout meanwhile;
+    ``bounded`` says that tests have no timeouts that end their LM calls.
     """
 
-    def __init__(self, limiter: Limiter, clock: Callable[[], AbstractContextManager[object]]) -> None:
+    def __init__(
+        self, limiter: Limiter, clock: Callable[[], AbstractContextManager[object]], bounded: bool = False
+    ) -> None:
+        self._bounded = bounded
         self.scopes = CallScopes(clock)
         self.calls = LMCalls(self.scopes, limiter)
         self._limiter = limiter
@@ -52,6 +57,8 @@ class Rollouts:
         self.install(scope)
         others = [callback for callback in dspy.settings.get("callbacks") or [] if callback is not self.calls]
         mine = {SCOPE: scope, PART: part, "callbacks": [*others, self.calls], "track_usage": True}
+        if self._bounded or not isinstance(scope, Rollout):  # compiling is charged to no test
+            mine[BOUNDED] = True
         try:
             with dspy.context(**mine, **settings):
                 yield

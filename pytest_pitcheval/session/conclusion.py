@@ -99,10 +99,14 @@ def _write(controller: Controller, results: Results, document: Mapping[str, Any]
     of_run = results.report.file.path
     for path in (of_run, settings.json_path):
         try:
-            if path is not None:
+            if path == of_run:
                 files.make_directory(settings.directory)
                 files.write_rows(path, document)
-                results.paths.append(path)
+            elif path is not None:
+                files.write_rows(path, document, write=files.write_output)
+            else:
+                continue
+            results.paths.append(path)
         except OSError as error:
             results.problems.append(f"the run file could not be written: {error}")
     written = of_run in results.paths

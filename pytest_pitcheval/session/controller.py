@@ -104,7 +104,8 @@ class Controller:
     def stop(self) -> None:
         """Tell workers to begin no rollout that has not begun; what is in flight is not waited for."""
         if self.runner is None and self.process.runtime_dir.exists():
-            self.process.stop_path.touch()
+            with self.process.noting("workers finish what they have begun"):
+                self.process.stop_path.touch()
 
     @property
     def has_something_to_tell(self) -> bool:
@@ -118,6 +119,7 @@ class Controller:
 
             passed = time.monotonic() - self.started
             self.outbox.publish(self.results, functools.partial(left_of_session, self.config, passed))
+            self.results.logged.extend((line, True) for line in self.process.notes.lines)
 
     def close(self) -> None:
         """End what is still being sent."""

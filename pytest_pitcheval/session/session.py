@@ -89,10 +89,9 @@ class Session:
         """Tell the controller what this worker has collected: all workers collect the same."""
         told = {"tests": [test.to_dict() for test in tests], "datasets": self.datasets}
         assert self.process.worker is not None
-        if self.process.worker.apart:
+        shared = not self.process.worker.apart and (self.process.has_collected or self.process.put_collected(told))
+        if not shared:
             self.config.workeroutput[KEY] = told  # type: ignore[attr-defined]
-        elif not self.process.has_collected:
-            self.process.put_collected(told)
 
     def listen(self) -> None:
         """From now on hear of single tests."""
@@ -130,6 +129,8 @@ class Session:
         if self.controller is not None:
             self.controller.stop()
             self._conclude(self.controller)
+        else:
+            self.config.workeroutput[f"{KEY}_notes"] = self.process.notes.lines  # type: ignore[attr-defined]
 
     def _conclude(self, controller: Controller) -> None:
         controller.make_room()

@@ -30,21 +30,24 @@ def read(path: Path) -> Baseline:
     return baselines.from_document(files.read_json(path), str(path))
 
 
-def update(path: Path, lock_folder: Path, measured: Baseline, gone: Callable[[Key, str], bool]) -> Update:
+def update(
+    path: Path,
+    lock_folder: Path,
+    measured: Baseline,
+    gone: Callable[[Key, str], bool],
+    note: Callable[[str], object] = lambda text: None,
+) -> Update:
     """Put what was measured into the file at ``path``, and take out the examples that are ``gone``.
 
     Raises:
         PitchevalError: the file there is none of ours.
         OSError: it cannot be written, or another process holds it.
     """
-    from filelock import FileLock
-
     name = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]
-    lock_folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(lock_folder / f"{name}.lock", timeout=_PATIENCE):  # its Timeout is an OSError
+    with files.locked(lock_folder / f"{name}.lock", note, patience=_PATIENCE):  # its TimeoutError is an OSError
         old = read(path) if path.exists() else {}
         new = baselines.update(old, measured, gone)
-        files.write_atomically(path.resolve(), baselines.to_text(new))  # a link stays one
+        files.write_output(path, baselines.to_text(new))
     written = _count(measured)
     kept = _count(new) - written
     removed = sum(name not in new[key].examples for key, group in old.items() for name in group.examples)

@@ -6,17 +6,17 @@ It answers each with a line of JSON.
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import json
 import os
 import queue
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
+from pytest_pitcheval import files
 from pytest_pitcheval.errors import one_line
 from pytest_pitcheval.redaction import hide
 from pytest_pitcheval.tracking.mlflow_client import Target
@@ -65,7 +65,7 @@ class _Worker:
                 return {}
             if "fetch" in job:
                 return {"document": target.fetch(job["fetch"])}
-            with _alone(job["lock"]):  # two sessions may send what is left of a third
+            with files.locked(Path(job["lock"]), note=_nowhere):  # two sessions may send what is left of a third
                 document = json.loads(Path(job["file"]).read_text(encoding="utf-8"))
                 run_id = target.log(document, job)
             return {"link": hide(target.link(run_id), self._arguments["uri"])}
@@ -73,13 +73,8 @@ class _Worker:
             return {"error": one_line(hide(f"{type(error).__name__}: {error}", self._arguments["uri"]))}
 
 
-@contextlib.contextmanager
-def _alone(lock: str) -> Iterator[None]:
-    from filelock import FileLock
-
-    Path(lock).parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(lock):
-        yield
+def _nowhere(line: str) -> None:
+    """Without a lock, what two processes log of one run at once is cleared away as its twin."""
 
 
 def main() -> None:

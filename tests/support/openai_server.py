@@ -77,6 +77,8 @@ class Failure:
     hang: bool = False
     """Never answer; the connection drops when the server is closed."""
     code: str | None = None
+    drip: float | None = None
+    """Seconds between two bytes of an answer that is right otherwise."""
 
 
 def chat_format(**fields: Any) -> str:
@@ -270,6 +272,8 @@ class OpenAIServer:
                 failure = Failure(message="this server does not stream")
             if failure is None:
                 return _completion(request, self.answer(request))
+            if failure.drip is not None:
+                return replace(_completion(request, self.answer(request)), drip=failure.drip)
         except Exception as error:
             # 400, which nobody tries again, so that a mistake in a test shows at once.
             failure = Failure(message=f"answer or fail raised {error!r}")
@@ -286,6 +290,7 @@ class Reply:
     body: Body
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
+    drip: float | None = None
 
 
 def _completion(request: Request, content: str) -> Reply:
@@ -402,7 +407,18 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
-        self.wfile.write(content)
+        if reply.drip is None:
+            self.wfile.write(content)
+        else:
+            self._drip(content, reply.drip)
+
+    def _drip(self, content: bytes, pause: float) -> None:
+        for byte in content:
+            self.wfile.write(bytes([byte]))
+            self.wfile.flush()
+            if self.server.owner.closed.wait(pause):
+                break
+        self.close_connection = True
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing."""

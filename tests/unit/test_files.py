@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import filelock
 import pytest
 
 from pytest_pitcheval import files
@@ -118,3 +120,34 @@ def test_a_users_own_gitignore_is_kept(tmp_path: Path) -> None:
     write(tmp_path / ".gitignore", "runs/\n")
     files.make_directory(tmp_path)
     assert (tmp_path / ".gitignore").read_text(encoding="utf-8") == "runs/\n"
+
+
+def test_a_lock_is_held_by_one(tmp_path: Path) -> None:
+    told: list[float] = []
+    notes: list[str] = []
+    with (
+        files.locked(tmp_path / "new" / "a.lock", notes.append),
+        pytest.raises(TimeoutError),
+        files.locked(tmp_path / "new" / "a.lock", notes.append, told.append, patience=0),
+    ):
+        raise AssertionError("held twice")
+    with files.locked(tmp_path / "new" / "a.lock", notes.append, patience=0):
+        pass
+    assert notes == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EMFILE, errno.EROFS, errno.ENOSPC])
+def test_where_there_are_no_locks_it_goes_on_without(
+    tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(self: object, **arguments: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", fails)
+    notes: list[str] = []
+    with files.locked(tmp_path / "a.lock", notes.append):
+        pass
+    with pytest.raises(ZeroDivisionError), files.locked(tmp_path / "a.lock", notes.append):
+        raise ZeroDivisionError
+    assert len(notes) == 2
+    assert os.strerror(number) in notes[0]

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from pytest_pitcheval.concurrency.flight_log import (
     FlightLog,
     Flown,
@@ -56,3 +58,22 @@ def test_what_is_in_flight_in_sum(tmp_path: Path) -> None:
     write_flying(tmp_path, "gw0", 3, 1)
     write_flying(tmp_path, "gw1", 4, 0)
     assert read_flying(tmp_path) == (7, 1)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a disk that is full")
+def test_a_log_that_cannot_be_written_is_given_up(tmp_path: Path) -> None:
+    notes: list[str] = []
+    log_path(tmp_path, "gw0").symlink_to("/dev/full")
+    for folder in (tmp_path, tmp_path / "not there"):
+        log = FlightLog(folder, "gw0", notes.append)
+        log.add("begun", "a")
+        log.add("landed", "a")
+        log.close()
+    assert len(notes) == 2
+    assert "No space left" in notes[0]
+
+
+@pytest.mark.parametrize("line", ["[", "{}", "[1]", "null", '["begun", "a", "b"]', "[[]]"])
+def test_a_line_that_is_none_is_not_there(tmp_path: Path, line: str) -> None:
+    log_path(tmp_path, "gw0").write_text(f'["begun", "a"]\n{line}\n["begun", "b"]\n', encoding="utf-8")
+    assert read_log(log_path(tmp_path, "gw0")).begun == frozenset("ab")

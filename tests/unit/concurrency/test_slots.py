@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
+import filelock
 import pytest
 
 from pytest_pitcheval.concurrency.shared_slots import SharedSlots
@@ -49,6 +52,39 @@ def test_fewer_than_processes(tmp_path: Path) -> None:
     workers = [SharedSlots(1, tmp_path, process=number, processes=4) for number in range(4)]
     taken = [worker.take() for worker in workers]
     assert [release is not None for release in taken] == [True, False, False, False]
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EMFILE, errno.ENOSPC, errno.EROFS, errno.EIO])
+def test_without_locks_each_process_keeps_to_its_part(
+    tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes: list[str] = []
+    workers = [SharedSlots(4, tmp_path, process=process, processes=2, note=notes.append) for process in range(2)]
+    before = workers[0].take()
+    assert before is not None
+
+    def fails(self: object, **arguments: object) -> None:
+        raise OSError(number, os.strerror(number), "slots")
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", fails)
+    before()
+    for worker in workers:
+        taken = [worker.take() for _ in range(4)]
+        again = [worker.take() for _ in range(4)]
+        got = [release for release in (*taken, *again) if release is not None]
+        assert len(got) == 2
+        got[0]()
+        assert worker.take() is not None
+    assert len(notes) == 2
+    assert os.strerror(number) in notes[0]
+
+
+def test_a_folder_that_cannot_be_made_is_no_reason_to_stop(tmp_path: Path) -> None:
+    notes: list[str] = []
+    (tmp_path / "file").touch()
+    worker = SharedSlots(4, tmp_path / "file" / "slots", processes=2, note=notes.append)
+    assert [worker.take() is not None for _ in range(3)] == [True, True, False]
+    assert len(notes) == 1
 
 
 HOLDS = """
