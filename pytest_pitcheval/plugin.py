@@ -94,6 +94,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 @pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished(node: Any) -> None:
+    if controller := get_session(node.config).controller:
+        controller.begin()
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: object) -> None:
     process = get_session(node.config).process
     told = getattr(node, "workeroutput", None) or {}
@@ -132,6 +138,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, object, obj
     ours = existing_session(session.config)
     if ours is None:
         return (yield)
+    ours.exit_status = lambda: int(session.exitstatus)
     ours.conclude()
     _fail_if_bad(session, ours)
     outcome = yield

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timezone
+
+_RUN_ID = re.compile(r"\d{8}T\d{6}\.\d{6}Z", re.ASCII)
+
+
+def is_run_id(reference: str) -> bool:
+    """Whether ``reference`` looks like a run's ID."""
+    return bool(_RUN_ID.fullmatch(reference))
 
 
 def session_timestamp() -> str:

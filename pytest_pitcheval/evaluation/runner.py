@@ -6,6 +6,7 @@ import contextlib
 import functools
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
@@ -84,7 +85,7 @@ class Runner:
                 note=self.process.notes.add,
             )
             bounded = not self._config.pluginmanager.hasplugin("timeout")
-            self._rollouts = Rollouts(limiter, self._clock_stopped, bounded)
+            self._rollouts = Rollouts(limiter, self._clock_stopped, bounded, self.process.notes.add)
         return self._rollouts
 
     def _clock_stopped(self) -> AbstractContextManager[object]:
@@ -116,6 +117,10 @@ class Runner:
     def lm_keys(self) -> set[str]:
         """The credentials of all LMs that were called in this process."""
         return self._rollouts.calls.keys if self._rollouts else set()
+
+    def started_threads(self) -> list[threading.Thread]:
+        """The threads that programs and metrics have started here, as far as they are still there."""
+        return list(self._rollouts.started) if self._rollouts else []
 
     @property
     def is_stopping(self) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -29,16 +30,25 @@ Ignored = Sequence[str] | None
 class RolloutCache:
     """A ``dspy.Cache`` in front of ``inner``; what is not an LM call of a scope passes through.
 
-    ``scopes`` say whose a call is, ``calls`` count it and hold it up, ``thread`` asks a cache on disk.
+    ``scopes`` say whose a call is, ``calls`` count it and hold it up, ``thread`` asks a cache on disk; ``note`` is told
+    where that keeps nothing.
     """
 
     inner: Any
     _scopes: CallScopes
     _calls: LMCalls
     _thread: CacheThread
+    _note: Callable[[str], object]
 
-    def __init__(self, inner: Any, scopes: CallScopes, calls: LMCalls, thread: CacheThread) -> None:
-        self.__dict__.update(inner=inner, _scopes=scopes, _calls=calls, _thread=thread)
+    def __init__(
+        self,
+        inner: Any,
+        scopes: CallScopes,
+        calls: LMCalls,
+        thread: CacheThread,
+        note: Callable[[str], object] = lambda text: None,
+    ) -> None:
+        self.__dict__.update(inner=inner, _scopes=scopes, _calls=calls, _thread=thread, _note=note)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
@@ -82,6 +92,19 @@ class RolloutCache:
             scope.stored(key, call.part, usage)
             self._calls.settle(call, usage)
         self._ask(self.inner.put, request, value, ignored, *args, **kwargs)
+        if scope is not None and self._is_dspys:
+            self._check_kept(key)
+
+    def _check_kept(self, key: str | None) -> None:
+        """DSPy says nothing where its cache cannot be written."""
+        inner = self.inner
+        if not inner.enable_disk_cache:
+            self._forgets("it is in memory only, as where its folder cannot be written")
+        elif key is not None and not self._ask(inner.disk_cache.__contains__, key):
+            self._forgets(f"its folder takes nothing: {inner.disk_cache_dir}")
+
+    def _forgets(self, why: object) -> None:
+        self._note(f"this run cannot be replayed or resumed: DSPy's cache keeps nothing ({why})")
 
     @property
     def _is_dspys(self) -> bool:
@@ -89,9 +112,14 @@ class RolloutCache:
         return type(self.inner) is Cache
 
     def _ask(self, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        if self._is_dspys and self.inner.enable_disk_cache:
+        """What ``method`` of the cache says; None where its folder is damaged: whatever is asked is fresh then."""
+        if not (self._is_dspys and self.inner.enable_disk_cache):
+            return method(*args, **kwargs)
+        try:
             return self._thread.do(functools.partial(method, *args, **kwargs))
-        return method(*args, **kwargs)
+        except (OSError, sqlite3.Error) as error:
+            self._forgets(f"{type(error).__name__}: {error}")
+            return None
 
     def _scope(self, request: Mapping[str, Any]) -> Scope | None:
         return None if _is_embedding(request) else self._scopes.current()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
@@ -27,13 +29,20 @@ class Rollouts:
     """What this process needs for rollouts: ``scopes``, and ``calls`` as DSPy's callback.
 
     ``limiter`` is asked before each LM request; ``clock`` gives what stops the running test's timeout meanwhile;
-    ``bounded`` says that tests have no timeouts that end their LM calls.
+    ``bounded`` says that tests have no timeouts that end their LM calls; ``note`` is told what the run cannot do.
     """
 
     def __init__(
-        self, limiter: Limiter, clock: Callable[[], AbstractContextManager[object]], bounded: bool = False
+        self,
+        limiter: Limiter,
+        clock: Callable[[], AbstractContextManager[object]],
+        bounded: bool = False,
+        note: Callable[[str], object] = lambda text: None,
     ) -> None:
         self._bounded = bounded
+        self._note = note
+        self.started: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+        """The threads that programs and metrics have started."""
         self.scopes = CallScopes(clock)
         self.calls = LMCalls(self.scopes, limiter)
         self._limiter = limiter
@@ -76,8 +85,8 @@ class Rollouts:
             return
         if self._threads is None:
             self._threads = contextlib.ExitStack()
-            self._threads.enter_context(thread_scopes.handed_on(self.scopes.own))
-        dspy.cache = RolloutCache(dspy.cache, self.scopes, self.calls, self._cache_thread)
+            self._threads.enter_context(thread_scopes.handed_on(self.scopes.own, self.started))
+        dspy.cache = RolloutCache(dspy.cache, self.scopes, self.calls, self._cache_thread, self._note)
         for rollout in self.scopes.in_flight:
             if rollout is not entering:
                 rollout.report(_replaced(rollout))

@@ -11,7 +11,7 @@ import contextlib
 import contextvars
 import functools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableSet
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar
 from typing import Any, TypeVar
@@ -27,17 +27,23 @@ OWN_THREADS = "pitcheval-"
 
 
 @contextlib.contextmanager
-def handed_on(current: Callable[[], object | None]) -> Iterator[None]:
+def handed_on(
+    current: Callable[[], object | None], started: MutableSet[threading.Thread] | None = None
+) -> Iterator[None]:
     """Within it, threads and what thread pools are given inherit the context of a starter that has a scope.
 
-    ``current`` gives the scope of the calling thread, None where it has none.
+    ``current`` gives the scope of the calling thread, None where it has none; into ``started`` go the threads that one
+    with a scope starts, those of pools too.
     """
     start, submit = threading.Thread.start, ThreadPoolExecutor.submit
     over = False
 
     def start_in_context(thread: threading.Thread) -> None:
-        if not (over or _submitting.get() or thread.name.startswith(OWN_THREADS) or current() is None):
-            thread.run = _in_copy_of_context(thread.run)  # type: ignore[method-assign]
+        if not (over or thread.name.startswith(OWN_THREADS) or current() is None):
+            if started is not None:
+                started.add(thread)
+            if not _submitting.get():
+                thread.run = _in_copy_of_context(thread.run)  # type: ignore[method-assign]
         start(thread)
 
     def submit_in_context(pool: ThreadPoolExecutor, work: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:

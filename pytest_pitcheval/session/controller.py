@@ -11,6 +11,7 @@ import pytest
 
 from pytest_pitcheval.concurrency.flight_log import read_flying
 from pytest_pitcheval.concurrency.process import Process
+from pytest_pitcheval.errors import PitchevalError
 
 if TYPE_CHECKING:
     from pytest_pitcheval.evaluation.runner import Runner
@@ -90,6 +91,18 @@ class Controller:
             self._display.erase()
 
     # Records
+
+    def begin(self) -> None:
+        """Evaluation tests are going to run: what is paid for from now on can be resumed.
+
+        Raises:
+            pytest.exit.Exception: another session has the same ID.
+        """
+        if self.has_evaluations and not self.config.getoption("collectonly", False):
+            try:
+                self.outbox.journal.begin()
+            except PitchevalError as error:
+                pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
 
     def keep(self, nodeid: str, record: Mapping[str, Any]) -> None:
         """A record has arrived, without credentials; ``nodeid`` is the test's own, which may have one in it."""

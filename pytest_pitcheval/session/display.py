@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import importlib
 import shutil
-import threading
 import time
 from collections.abc import Callable
 
@@ -15,18 +14,16 @@ from pytest_pitcheval.session.status import Status
 
 _PRELOADED = 0.2
 """Seconds after which the first LM calls are on their way, so that importing takes nothing from them."""
+_NEEDED = ("scipy.special", "pytest_pitcheval.session.conclusion", "pytest_pitcheval.reports.terminal")
+"""What the end of the session imports: half a second, better spent while tests wait for their LM.
+
+Not in a thread: the interpreter may end within its import, whose lock then stays locked, and pytest rewrites what is
+imported with `ast`, which two threads may not use at once.
+"""
 _REDRAWN = 0.5
 """Seconds between two drawings on a terminal."""
 _PRINTED = 10.0
 """Seconds between two lines elsewhere."""
-
-
-def _preload() -> None:
-    """Import what the end of the session needs, which takes half a second, while tests wait for their LM."""
-    # CPython 3.11 raises where two threads parse at once (python/cpython#106905); the end imports what is missing.
-    with contextlib.suppress(SystemError):
-        for module in ("scipy.special", "pytest_pitcheval.session.conclusion", "pytest_pitcheval.reports.terminal"):
-            importlib.import_module(module)
 
 
 class Display:
@@ -44,7 +41,7 @@ class Display:
         self._usage = Usage()
         self._started = self._drawn = time.monotonic()
         self._text = ""
-        self._preloading: threading.Thread | None = None
+        self._to_import = list(_NEEDED)
 
     def add(self, record: Record) -> None:
         """A record has arrived."""
@@ -54,9 +51,10 @@ class Display:
     def update(self) -> None:
         """Say how far the session is; what was just said is shown again on a terminal, if it was erased."""
         now, on_terminal = time.monotonic(), self._progress.is_terminal
-        if self._preloading is None and now - self._started >= _PRELOADED:
-            self._preloading = threading.Thread(target=_preload, name="pitcheval-imports", daemon=True)
-            self._preloading.start()
+        if self._to_import and now - self._started >= _PRELOADED:
+            # CPython 3.11 raises where two threads parse at once (python/cpython#106905); the end imports what is missing.
+            with contextlib.suppress(SystemError):
+                importlib.import_module(self._to_import.pop(0))
         if now - self._drawn >= (_REDRAWN if on_terminal else _PRINTED):
             self._drawn = now
             self._text = self._status(now - self._started).text(shutil.get_terminal_size().columns - 12)

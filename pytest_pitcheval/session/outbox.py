@@ -14,7 +14,7 @@ from pytest_pitcheval.tracking.tracker import LOGGING_SECONDS, Tracker
 
 
 class Outbox:
-    """Made by the first record, or by the end of a session without one."""
+    """Made before the first evaluation test runs, as far as its process knows of them."""
 
     def __init__(self, process: Process, rootpath: Path) -> None:
         settings = process.settings
@@ -23,10 +23,11 @@ class Outbox:
         self.tracker: Tracker | None = None
         if not settings.mlflow.off:
             self.tracker = Tracker(settings.mlflow, settings.directory, rootpath)
-            self.tracker.start()  # it takes seconds, while tests run
 
     def add(self, record: Mapping[str, Any]) -> None:
         """A record has arrived."""
+        if self.tracker is not None:
+            self.tracker.start()  # it takes seconds, while tests run
         self.journal.append(record)
 
     def publish(self, results: Results, left: Callable[[float], float]) -> None:
@@ -48,6 +49,7 @@ class Outbox:
             results.logged.extend(self.tracker.send(seconds, self._process.run_id))
 
     def close(self) -> None:
-        """End what is still being sent."""
+        """End what is still being sent; a journal of nothing goes."""
+        self.journal.close(remove=self.journal.is_empty)
         if self.tracker is not None:
             self.tracker.close()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from pytest_pitcheval import garbage
 from pytest_pitcheval.concurrency.process import KEY, Process
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.ownership import is_ours
+from pytest_pitcheval.session import ending
 from pytest_pitcheval.session.controller import Controller
 from pytest_pitcheval.settings.settings import Settings, read_settings
 from pytest_pitcheval.storage import references
@@ -45,6 +46,8 @@ class Session:
             self.process = worker
         self.datasets: dict[str, list[str]] = {}
         self.runner: Runner | None = None
+        self.exit_status: Callable[[], int] = lambda: pytest.ExitCode.OK
+        """pytest's exit code, as soon as that is known."""
         self._watching = False
 
     # Collection
@@ -82,6 +85,7 @@ class Session:
         garbage.freeze()
         if self.controller:
             self.controller.collected, self.controller.datasets = tests, self.datasets
+            self.controller.begin()
         else:
             self._tell(tests)
 
@@ -150,6 +154,8 @@ class Session:
             self.controller.close()
         if self.runner is not None:
             self.runner.close()
+            if ending.is_pytests_own():
+                ending.Ending(self.exit_status, self.runner.started_threads).prepare()
         if self.process.owns_folder and self.process.runtime_dir.exists():
             import shutil
 

@@ -9,16 +9,18 @@ from pathlib import Path
 from typing import IO, Any
 
 from pytest_pitcheval import files
+from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.storage.run_files import JOURNAL, SCHEMA_VERSION, folder
 
 
 class Journal:
-    """The journal of one session; its file is made by the first record, and ends with the run file."""
+    """The journal of one session: there before its first LM call, so that what is paid for can be resumed."""
 
     def __init__(self, directory: Path, run_id: str, timestamp: str) -> None:
         self._directory = directory
         self._run = {"id": run_id, "timestamp": timestamp}
         self._file: IO[str] | None = None
+        self.is_empty = True
         self.problem: str | None = None
         """Why it could not be written, if it could not."""
 
@@ -27,14 +29,23 @@ class Journal:
         """Where it is."""
         return folder(self._directory) / f"{self._run['id']}{JOURNAL}"
 
+    def begin(self) -> None:
+        """Make its file, if it is not there yet.
+
+        Raises:
+            PitchevalError: another session has the same ID.
+        """
+        if self._file is None and self.problem is None:
+            with self._noting():
+                self._open()
+
     def append(self, record: Mapping[str, Any]) -> None:
         """Add a record (plain values). What cannot be written is a `problem`, not an exception: tests go on."""
-        if self.problem is not None:
-            return
-        with self._noting():
-            if self._file is None:
-                self._open()
-            self._write(record)
+        self.begin()
+        if self.problem is None:
+            with self._noting():
+                self._write(record)
+                self.is_empty = False
 
     @contextlib.contextmanager
     def _noting(self) -> Iterator[None]:
@@ -46,7 +57,10 @@ class Journal:
     def _open(self) -> None:
         files.make_directory(self._directory)
         self.path.parent.mkdir(exist_ok=True)
-        self._file = self.path.open("w", encoding="utf-8")
+        try:
+            self._file = self.path.open("x", encoding="utf-8")
+        except FileExistsError:
+            raise PitchevalError(f"{self.path}: another session has begun in the same microsecond") from None
         self._write({"schema_version": SCHEMA_VERSION, "run": self._run})
 
     def _write(self, value: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.names import NEED_BASELINE
+from pytest_pitcheval.timestamps import is_run_id
 
 if TYPE_CHECKING:
     from pytest_pitcheval.results.baselines import Baseline, Key
@@ -123,7 +124,7 @@ def load(settings: Settings, fetch: Fetch, reference: str, path: Path) -> Loaded
 def _find(directory: Path, reference: str, path: Path) -> Path:
     from pytest_pitcheval.storage import run_files
 
-    if reference == "last" or run_files.is_run_id(reference):
+    if reference == "last" or is_run_id(reference):
         return run_files.find(directory, reference)
     if not os.path.isfile(path):
         raise PitchevalError("no such file; expected a baseline, a run (file, ID or 'last') or 'mlflow:RUN_ID|latest'")
@@ -131,9 +132,9 @@ def _find(directory: Path, reference: str, path: Path) -> Path:
 
 
 def _check_updatable(reference: str, path: Path) -> None:
-    from pytest_pitcheval.storage import baseline_files, run_files
+    from pytest_pitcheval.storage import baseline_files
 
-    if reference == "last" or reference.startswith(MLFLOW) or run_files.is_run_id(reference):
+    if reference == "last" or reference.startswith(MLFLOW) or is_run_id(reference):
         raise PitchevalError("--eval-update-baseline writes a file: expected a path")
     if os.path.exists(path):
         baseline_files.read(path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,8 +22,6 @@ from pytest_pitcheval.storage.run_info import RunInfo
 SCHEMA_VERSION = 1
 JOURNAL = ".jsonl"
 """The suffix of a journal: its first line is the run, each further one a record; a finished run has none."""
-
-_RUN_ID = re.compile(r"\d{8}T\d{6}\.\d{6}Z")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,11 +67,6 @@ def folder(directory: Path) -> Path:
 def run_path(directory: Path, run_id: str) -> Path:
     """Where the run file of ``run_id`` is."""
     return folder(directory) / f"{run_id}.json"
-
-
-def is_run_id(reference: str) -> bool:
-    """Whether ``reference`` looks like a run's ID."""
-    return bool(_RUN_ID.fullmatch(reference))
 
 
 def all_runs(directory: Path, unfinished: bool = False) -> list[Path]:

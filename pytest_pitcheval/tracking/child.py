@@ -1,4 +1,4 @@
-"""The process that logs, and may be killed while it does: ``python -m pytest_pitcheval.tracking.child FOLDER``.
+"""The process that logs, and may be killed while it does: `main` with ``sys.argv[1]`` FOLDER.
 
 It works in FOLDER, and imports nothing from there. Its first line of input says where to log, each further one what.
 It answers each with a line of JSON.
@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from pytest_pitcheval import files
-from pytest_pitcheval.errors import one_line
+from pytest_pitcheval.errors import PitchevalError, one_line
 from pytest_pitcheval.redaction import hide
-from pytest_pitcheval.tracking.mlflow_client import Target
+from pytest_pitcheval.tracking.mlflow_client import Target, is_refusal
 
 PREPARE: Mapping[str, Any] = {"prepare": True}
 """The job of importing MLflow and connecting, which take seconds."""
@@ -59,18 +59,28 @@ class _Worker:
 
     def answer(self, job: Mapping[str, Any]) -> dict[str, Any]:
         """What came of a job; its error as one line."""
+        connected = False
         try:
             target = self._connected()
+            connected = True
             if job == PREPARE:
                 return {}
             if "fetch" in job:
                 return {"document": target.fetch(job["fetch"])}
             with files.locked(Path(job["lock"]), note=_nowhere):  # two sessions may send what is left of a third
-                document = json.loads(Path(job["file"]).read_text(encoding="utf-8"))
-                run_id = target.log(document, job)
+                run_id = target.log(_run_of(job), job)
             return {"link": hide(target.link(run_id), self._arguments["uri"])}
         except Exception as error:  # hidden before it is cut, which could leave half a secret
-            return {"error": one_line(hide(f"{type(error).__name__}: {error}", self._arguments["uri"]))}
+            text = one_line(hide(f"{type(error).__name__}: {error}", self._arguments["uri"]))
+            return {"error": text, "refused": connected and is_refusal(error)}
+
+
+def _run_of(job: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The run file of a job, which is that of the run that the job names."""
+    document: Mapping[str, Any] = files.read_json(Path(job["file"]))
+    if document["run"]["id"] != job["run"]:  # by which runs are found, and their twins removed
+        raise PitchevalError(f"{job['file']}: run.id {document['run']['id']!r}; expected {job['run']!r}")
+    return document
 
 
 def _nowhere(line: str) -> None:
@@ -107,7 +117,3 @@ def _own_output() -> IO[str]:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
     return answers
-
-
-if __name__ == "__main__":
-    main()

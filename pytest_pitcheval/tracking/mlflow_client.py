@@ -5,6 +5,7 @@ All of it may be done again after a kill: runs are found by their tags, and a me
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 from collections.abc import Mapping
@@ -22,6 +23,19 @@ ROLLOUT = "pitcheval.rollout_id"
 
 _BATCH = 1_000
 _PARENT = "mlflow.parentRunId"
+
+
+_REFUSALS = frozenset({"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "MALFORMED_REQUEST", "RESOURCE_ALREADY_EXISTS"})
+"""MLflow's codes for a request that will be as wrong another time."""
+
+
+def is_refusal(error: Exception) -> bool:
+    """Whether ``error`` is about the run that was to be logged, and not about the tracker."""
+    from mlflow.exceptions import MlflowException
+
+    if isinstance(error, MlflowException):
+        return error.error_code in _REFUSALS
+    return not isinstance(error, OSError)  # as those of HTTP clients are
 
 
 class Target:
@@ -196,7 +210,7 @@ def _create_store(path: Path) -> None:
     """Create an SQLite store elsewhere, then put it into place: made by halves, or by two at once, it stays broken."""
     from mlflow import MlflowClient
 
-    for left in path.parent.glob(f"{path.name}.new-*"):
+    for left in path.parent.glob(f"{glob.escape(path.name)}.new-*"):
         if not _is_alive(left.name.rpartition(".new-")[2].partition("-")[0]):  # SQLite's journal ends in "-journal"
             left.unlink(missing_ok=True)
     if not path.exists():

@@ -20,6 +20,8 @@ RUN_ID, PART, GATES_TAG = "pitcheval.run_id", "pitcheval.part", "pitcheval.gates
 TABLE = "evaluations.json"
 _LONGEST_VALUE = 5_000
 _LONGEST_KEY = 250
+_LONGEST_NAME = 500
+"""Characters of the name of a dataset or a run."""
 _FORBIDDEN = re.compile(r"[^\w .:/-]")
 
 Point = tuple[str, float, int]
@@ -76,7 +78,7 @@ def _part(document: Mapping[str, Any], summary: Mapping[str, Any], tags: Mapping
     settings = {f"settings.{key}": _text(value) for key, value in summary["settings"].items()}
     return MlflowRun(
         name,
-        name,
+        _text(name, _LONGEST_NAME),
         *_times(document["run"]),
         params={"test": _text(summary["test"]), "optimization": summary["optimization"], **settings},
         tags={**_tags(document, gates), **tags, PART: name},
@@ -211,7 +213,7 @@ def _dataset(document: Mapping[str, Any], summary: Mapping[str, Any]) -> tuple[s
     """The examples of a test: 8 hexadecimal digits stand for their rows, whatever the order."""
     tests = _tests(document, summary)
     rows = sorted(f"{one['example_id']} {one['fingerprints'].get('example')}" for one in tests)
-    return summary["test"], hashlib.sha256("\n".join(rows).encode()).hexdigest()[:8], len(tests)
+    return _text(summary["test"], _LONGEST_NAME), hashlib.sha256("\n".join(rows).encode()).hexdigest()[:8], len(tests)
 
 
 def _name(text: str) -> str:
@@ -219,7 +221,7 @@ def _name(text: str) -> str:
     return _FORBIDDEN.sub("_", text)[:_LONGEST_KEY]
 
 
-def _text(value: Any) -> str:
+def _text(value: Any, longest: int = _LONGEST_VALUE) -> str:
     """A value that MLflow allows."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
+    return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -6,6 +6,7 @@ import json
 import os
 import queue
 import signal
+import site
 import subprocess
 import sys
 import threading
@@ -14,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
-CHILD = "pytest_pitcheval.tracking.child"
+CODE = "import sys; sys.path += sys.argv[2:]; from pytest_pitcheval.tracking.child import main; main()"
 PACKAGES = Path(__file__).parents[2]
 
 
@@ -52,8 +53,8 @@ class TrackingProcess:
 
     def _launch(self) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", CHILD, os.path.abspath(self._folder)],
-            # The folder that this package is in: what a user's folder has under the name of a module is never run.
+            # Isolated, and with further folders last: what a user's folder has under a module's name is never run.
+            [sys.executable, "-I", "-c", CODE, os.path.abspath(self._folder), *_further_folders()],
             cwd=PACKAGES,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -103,6 +104,13 @@ class TrackingProcess:
             for stream in (self._process.stdin, self._process.stdout):
                 _close(stream)
             self._process = None
+
+
+def _further_folders() -> list[str]:
+    """Where packages may be that an isolated interpreter does not look for by itself."""
+    named = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    users = [site.getusersitepackages()] if site.ENABLE_USER_SITE else []
+    return [os.path.abspath(path) for path in (str(PACKAGES), *users, *named)]
 
 
 def _close(stream: IO[str] | None) -> None:

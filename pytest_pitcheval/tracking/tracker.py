@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from pytest_pitcheval.credentials import without_credentials
 from pytest_pitcheval.errors import PitchevalError
@@ -14,6 +16,9 @@ from pytest_pitcheval.tracking.spool import Spool, Waiting
 
 LOGGING_SECONDS = 10.0
 """How long a session waits for its tracker unless it is told."""
+
+TRIES = 3
+"""How often a run is sent that the tracker refuses."""
 
 _DEFAULT = "MLflow's local store"
 
@@ -58,22 +63,36 @@ class Tracker:
     def send(self, seconds: float, first: str | None = None) -> Iterator[tuple[str, bool]]:
         """Send all runs that wait for this tracker, ``first`` before others, within ``seconds`` for all.
 
-        Yields a line for each, and whether it is bad news. After an error, those that are left stay where they are.
+        Yields a line for each, and whether it is bad news. A run that is refused holds up
+        none of the others; where the tracker itself fails, those that are left stay where they are.
         """
         deadline = time.monotonic() + seconds
-        ours = [one for one in self.spool.waiting() if one.where == self.where]
-        for one in sorted(ours, key=lambda waiting: (waiting.run != first, waiting.run)):
-            if not Path(one.file).is_file():
-                self.spool.remove(one.run)
-                yield f"mlflow: run {one.run} cannot be logged: {one.file} is gone", True
+        ours = [waiting for waiting in self.spool.waiting() if waiting.where == self.where]
+        for waiting in sorted(ours, key=lambda one: (one.run != first, one.tries, one.run)):
+            if not self.spool.is_there(waiting):
+                self.spool.remove(waiting.run)
+                yield f"mlflow: run {waiting.run} cannot be logged: {waiting.file} is gone", True
                 continue
-            name = "" if one.run == first else f"run {one.run}: "
-            answer = self._process.ask({**one.to_dict(), "lock": str(self._lock)}, deadline)
+            name = "" if waiting.run == first else f"run {waiting.run}: "
+            answer = self._process.ask({**waiting.to_dict(), "lock": str(self._lock)}, deadline)
             if error := answer.get("error"):
-                yield f"mlflow: {name}not logged: {error}; pitcheval sync sends it", True
-                return
-            self.spool.remove(one.run)
-            yield f"mlflow: {name}{answer['link']}", False
+                yield f"mlflow: {name}not logged: {error}; {self._later(waiting, answer)}", True
+                if not answer.get("refused"):
+                    return
+            else:
+                self.spool.remove(waiting.run)
+                yield f"mlflow: {name}{answer['link']}", False
+
+    def _later(self, waiting: Waiting, answer: Mapping[str, Any]) -> str:
+        """What becomes of a run that was not logged: one that is refused again and again is set aside."""
+        tried = dataclasses.replace(waiting, tries=waiting.tries + 1)
+        try:
+            self.spool.add(tried)
+            if answer.get("refused") and tried.tries >= TRIES:
+                return f"set aside after {TRIES} tries: {self.spool.set_aside(waiting.run)}"
+        except OSError as error:
+            return f"and that cannot be noted: {error}"
+        return "pitcheval sync sends it"
 
     def fetch(self, reference: str, seconds: float) -> str:
         """The run file that an MLflow run holds, as text.

@@ -16,6 +16,7 @@ from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.results.records import Record, Usage
 from pytest_pitcheval.storage import run_files
 from pytest_pitcheval.storage.run_info import RunInfo
+from pytest_pitcheval.timestamps import is_run_id
 
 FIRST, SECOND, THIRD = (f"2026112{day}T000000.000000Z" for day in (2, 3, 4))
 RUN: dict[str, Any] = {
@@ -89,7 +90,7 @@ class TestFind:
     [(FIRST, True), ("last", False), (f"{FIRST}.json", False), (f"{FIRST}\n", False), ("baseline.json", False)],
 )
 def test_run_ids_are_told_from_paths(reference: str, is_one: bool) -> None:
-    assert run_files.is_run_id(reference) is is_one
+    assert is_run_id(reference) is is_one
 
 
 def test_reads_a_run(tmp_path: Path) -> None:

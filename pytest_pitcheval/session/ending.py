@@ -1,0 +1,96 @@
+"""The end of the process: a session that is over is over, whatever is still in flight.
+
+Before an interpreter ends, it waits for threads without a limit; those that are daemons it stops wherever they stand,
+with the lock of an import held, say, so that whatever is imported afterwards waits for ever. Where an LM call is still
+in flight, or a thread of a program, the process therefore ends without all that: everything that a session leaves has
+been written by then.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+GRACE = 1.0
+"""Seconds that threads in flight have, once the main thread has ended."""
+
+_TICK = 0.25
+"""Seconds between two looks whether it has."""
+_OWN = ("pitcheval-rollout", "pitcheval-call", "pitcheval-cache")
+"""What the names of the plugin's own threads begin with, where they do other people's work."""
+
+
+class Ending:
+    """Ends this process with the exit code that ``status`` says, once it has nothing to do but wait for threads.
+
+    ``threads`` are those that rollouts have started, besides the plugin's own.
+    """
+
+    def __init__(self, status: Callable[[], int], threads: Callable[[], Iterable[threading.Thread]]) -> None:
+        self._status = status
+        self._threads = threads
+        self._is_ending = threading.Event()
+
+    def prepare(self) -> None:
+        """Be the first to be called when the interpreter ends, and watch whether it comes to that."""
+        atexit.register(self._at_exit)
+        threading.Thread(target=self._watch, name="pitcheval-ending", daemon=True).start()
+
+    @property
+    def in_flight(self) -> list[threading.Thread]:
+        """The threads that would be waited for, or stopped wherever they stand."""
+        own = (thread for thread in threading.enumerate() if thread.name.startswith(_OWN))
+        return [*own, *(thread for thread in self._threads() if thread.is_alive())]
+
+    def _watch(self) -> None:
+        """While the interpreter waits for threads that are no daemons."""
+        while not self._is_ending.wait(_TICK):
+            if not _goes_on():
+                if not self._is_ending.wait(GRACE):
+                    self._leave_if_in_flight()
+                return
+
+    def _at_exit(self) -> None:
+        self._is_ending.set()
+        deadline = time.monotonic() + GRACE
+        for thread in self.in_flight:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        self._leave_if_in_flight()
+
+    def _leave_if_in_flight(self) -> None:
+        if self.in_flight:
+            for stream in (sys.stdout, sys.stderr):
+                stream.flush()
+            os._exit(self._status())
+
+
+def _goes_on() -> bool:
+    """Whether the interpreter has not begun to end: from then on thread pools take no work."""
+    pool = ThreadPoolExecutor(1, thread_name_prefix="pitcheval-ending")
+    try:
+        pool.submit(int)
+    except RuntimeError:
+        return False
+    finally:
+        pool.shutdown(wait=False)
+    return threading.main_thread().is_alive()
+
+
+def is_pytests_own() -> bool:
+    """Whether this process ends with this session: the ``pytest`` command, or one of xdist's workers.
+
+    It does not where a program calls ``pytest.main``, or a test runs pytest within pytest. Called by the session.
+    """
+    callers = [frame.f_code for frame, _ in traceback.walk_stack(None)]
+    command = getattr(
+        getattr(pytest, "console_main", None), "__code__", None
+    )  # it called pytest.main before pytest 9.1
+    return callers.count(pytest.main.__code__) == (command in callers)
