@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, cast
 import pytest
 
 from pytest_pitcheval import credentials, files
-from pytest_pitcheval.notes import Notes
+from pytest_pitcheval.concurrency.notes import Notes
 from pytest_pitcheval.settings.settings import Settings
 
 KEY = "pitcheval"
