@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ fuzz = settings(max_examples=150, deadline=None, database=None, suppress_health_
 
 def written(directory: Path, *tests: Record) -> Path:
     journal = Journal(directory, RUN_ID, RUN_ID)
+    journal.path.unlink(missing_ok=True)  # of another example of the same test
     for record in tests:
         journal.append(record.to_dict())
     journal.close(remove=False)
@@ -139,13 +141,39 @@ def test_what_cannot_be_written_stops_no_test(tmp_path: Path) -> None:
     assert journal.problem.startswith("the journal could not be written: ")
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is full")
-def test_a_disk_that_is_full_stops_no_test(tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX processes")
+def test_a_disk_that_takes_no_more_stops_no_test(tmp_path: Path) -> None:
+    import resource
+
     journal = Journal(tmp_path, RUN_ID, RUN_ID)
-    journal.path.parent.mkdir()
-    journal.path.symlink_to("/dev/full")
-    for _ in range(2):
-        journal.append(RECORD.to_dict())
-    journal.close(remove=True)
+    journal.begin()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        for _ in range(2):
+            journal.append(RECORD.to_dict())
+        journal.close(remove=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert journal.problem is not None
-    assert "No space left" in journal.problem
+    assert "File too large" in journal.problem
+
+
+def test_it_is_there_before_the_first_record(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, RUN_ID, RUN_ID)
+    journal.begin()
+    journal.begin()
+    found = run_files.read(journal.path)
+    assert (found.run.id, found.outcome.records, found.finished) == (RUN_ID, {}, False)
+    journal.append(RECORD.to_dict())
+    assert len(run_files.read(journal.path).outcome.records) == 1
+    journal.close(remove=True)
+
+
+def test_two_sessions_do_not_share_one(tmp_path: Path) -> None:
+    first, second = Journal(tmp_path, RUN_ID, RUN_ID), Journal(tmp_path, RUN_ID, RUN_ID)
+    first.append(RECORD.to_dict())
+    with pytest.raises(PitchevalError, match="another session has begun in the same microsecond"):
+        second.begin()
+    first.close(remove=False)
+    assert len(run_files.read(first.path).outcome.records) == 1
