@@ -11,8 +11,10 @@ import re
 import shutil
 import stat
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import filelock
+if TYPE_CHECKING:
+    import filelock
 
 _NAME = re.compile(r"pitcheval-(\d+)-[0-9a-f]{16}")
 _LOCKS = "alive-*.lock"
@@ -29,6 +31,8 @@ def hold(folder: Path) -> filelock.BaseFileLock:
     Raises:
         OSError: the file system has no locks, or no room.
     """
+    import filelock
+
     lock = filelock.FileLock(folder / _LOCKS.replace("*", str(os.getpid())), thread_local=False)
     lock.acquire(blocking=False)
     return lock
@@ -64,6 +68,8 @@ def _runs(pid: int) -> bool:
 
 def _is_held(folder: Path) -> bool:
     """Whether a process holds its lock there; where there are no locks nobody can tell."""
+    import filelock
+
     for path in folder.glob(_LOCKS):
         try:
             with filelock.FileLock(path, blocking=False):

@@ -6,16 +6,21 @@ import contextlib
 import dataclasses
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import pytest
 
 from pytest_pitcheval import credentials, files
+from pytest_pitcheval.concurrency import leftovers
 from pytest_pitcheval.concurrency.notes import Notes
 from pytest_pitcheval.settings.settings import Settings
+
+if TYPE_CHECKING:
+    import filelock
 
 KEY = "pitcheval"
 """Where xdist's ``workerinput`` and ``workeroutput`` have what is ours."""
@@ -58,14 +63,14 @@ class Process:
     runtime_dir: Path
     worker: Worker | None = None
     notes: Notes = dataclasses.field(default_factory=Notes)
+    _held: list[filelock.BaseFileLock] = dataclasses.field(default_factory=list)
     _told: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def first(cls, settings: Settings, run_id: str, timestamp: str) -> Process:
         """The process that begins a session."""
-        # The folder is made only when it is needed, so its name has to be one that nobody can guess.
-        name = f"pitcheval-{os.getpid()}-{os.urandom(8).hex()}"
-        return cls(settings, run_id, timestamp, os.getpid(), Path(tempfile.gettempdir(), name))
+        folder = Path(tempfile.gettempdir(), leftovers.name(os.getpid()))  # made only when it is needed
+        return cls(settings, run_id, timestamp, os.getpid(), folder)
 
     @classmethod
     def of_worker(cls, settings: Settings, config: pytest.Config) -> Process | None:
@@ -81,7 +86,7 @@ class Process:
         folder, owner = told["runtime_dir"], told["owner_pid"]
         if worker.apart:
             settings = settings.part(worker.total)
-            folder, owner = f"{tempfile.gettempdir()}/{Path(folder).name}-{worker.name}", os.getpid()
+            folder, owner = os.path.join(tempfile.gettempdir(), leftovers.name(os.getpid())), os.getpid()
         return cls(settings, told["run_id"], told["timestamp"], owner, Path(folder), worker)
 
     def told_to_workers(self, planned: bool, transports: Iterable[str]) -> dict[str, Any]:
@@ -107,7 +112,17 @@ class Process:
         """The shared folder, for this user only; it may not be there where the disk is full."""
         with self.noting("the workers tell each other nothing"):
             self.runtime_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not self._held:
+                self._held.append(leftovers.hold(self.runtime_dir))
         return self.runtime_dir
+
+    def remove_runtime_dir(self) -> None:
+        """The session is over: its folder goes, and those of sessions that were killed."""
+        for lock in self._held:
+            lock.release()
+        self._held.clear()
+        shutil.rmtree(self.runtime_dir, ignore_errors=True)
+        leftovers.clear(Path(tempfile.gettempdir()))
 
     def secrets(self, seen: Iterable[str]) -> tuple[str, ...]:
         """The credentials of the environment, of the settings, and those ``seen`` in use, longest first."""

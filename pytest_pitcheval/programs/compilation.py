@@ -19,7 +19,7 @@ from pytest_pitcheval.errors import CompileFailed, PitchevalError, PitchevalWarn
 from pytest_pitcheval.programs.descriptions import describe_lm
 from pytest_pitcheval.programs.fingerprints import fingerprint
 from pytest_pitcheval.programs.optimization import Ingredients, compile_program, import_optimizer
-from pytest_pitcheval.programs.program_files import is_storable, load_program, program_state
+from pytest_pitcheval.programs.program_files import is_storable, load_program, program_state, read_stored
 from pytest_pitcheval.results.plain import plain
 from pytest_pitcheval.rollouts.scopes import Scope
 from pytest_pitcheval.settings.methods import Optimization
@@ -95,15 +95,18 @@ class Compiler:
 
     def _load(self, mark: str, ingredients: Ingredients) -> Any:
         """The stored program, or None: not there, or to be compiled again."""
-        try:
-            state = files.read_json(self._path(mark))
-            provenance = state["metadata"]["pitcheval"]
-        except (PitchevalError, KeyError, TypeError):
-            return None  # a file that is not ours is written anew
-        incomplete = provenance["lm_calls"]["failed"] > 0  # good for the session that has paid for it
-        if (self._process.settings.recompile or incomplete) and provenance["run_id"] != self._process.run_id:
+        path = self._path(mark)
+        if not path.exists():
             return None
-        return load_program(ingredients.program, state)
+        try:
+            stored = read_stored(path, mark, ingredients.program)
+            incomplete = stored.failed_calls > 0  # good for the session that has paid for it
+            if (self._process.settings.recompile or incomplete) and stored.run_id != self._process.run_id:
+                return None
+            return load_program(ingredients.program, stored.state)
+        except (PitchevalError, LookupError, TypeError, ValueError, AttributeError, NotImplementedError) as error:
+            self._process.notes.add(f"a stored program is compiled again: {one_line(error)}")
+            return None
 
     def _compile(
         self,

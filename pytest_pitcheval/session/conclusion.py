@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,8 @@ from pytest_pitcheval.storage.run_files import RunFile
 from pytest_pitcheval.storage.run_info import GitState, RunInfo
 from pytest_pitcheval.timestamps import session_timestamp
 
+_GIT_SECONDS = 5
+"""How long git may take for one answer."""
 _PACKAGES = (
     "pytest-pitcheval",
     "dspy",
@@ -145,7 +147,7 @@ def _describe_run(controller: Controller, secrets: Sequence[str]) -> RunInfo:
         id=process.run_id,
         timestamp=process.timestamp,
         argv=_redacted(config.invocation_params.args, secrets),
-        git=git_state(config.rootpath),
+        git=git_state(config.rootpath, controller.process.notes.add),
         versions=_versions(),
         generator_model=settings.generator.model,
         evaluator_model=settings.evaluator.model,
@@ -179,19 +181,32 @@ def _versions() -> Mapping[str, str]:
     return found
 
 
-def git_state(folder: Path) -> GitState:
-    """Commit, branch and whether there are uncommitted changes in ``folder``; None each where git cannot say."""
-    status = _git(folder, "status", "--porcelain", "--untracked-files=no")
-    return GitState(
-        commit=_git(folder, "rev-parse", "HEAD"),
-        branch=_git(folder, "rev-parse", "--abbrev-ref", "HEAD"),
-        dirty=None if status is None else bool(status),
-    )
+def git_state(folder: Path, note: Callable[[str], object]) -> GitState:
+    """Commit, branch and whether there are uncommitted changes in ``folder``; None each where git cannot say.
+
+    ``note`` is told where git does not answer.
+    """
+    try:
+        status = _git(folder, "status", "--porcelain", "--untracked-files=no")
+        commit, branch = _git(folder, "rev-parse", "HEAD"), _git(folder, "rev-parse", "--abbrev-ref", "HEAD")
+    except subprocess.TimeoutExpired:
+        note(f"the run file has no commit and no branch: git does not answer within {_GIT_SECONDS} s")
+        return GitState(commit=None, branch=None, dirty=None)
+    return GitState(commit=commit, branch=branch, dirty=None if status is None else bool(status))
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
     try:
-        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, timeout=5, check=True)
-    except (OSError, subprocess.SubprocessError):
+        done = subprocess.run(
+            ["git", *arguments],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",  # the name of a branch is bytes
+            timeout=_GIT_SECONDS,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
         return None
     return done.stdout.strip()

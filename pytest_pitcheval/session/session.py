@@ -156,13 +156,11 @@ class Session:
             self.runner.close()
             if ending.is_pytests_own():
                 ending.Ending(self.exit_status, self.runner.started_threads).prepare()
-        if self.process.owns_folder and self.process.runtime_dir.exists():
-            import shutil
-
+        if self.process.owns_folder and (self.process.runtime_dir.exists() or self.results is not None):
             from pytest_pitcheval.lm import local_lm
 
             local_lm.stop(self.process.runtime_dir)
-            shutil.rmtree(self.process.runtime_dir, ignore_errors=True)
+            self.process.remove_runtime_dir()
 
 
 def _begin(settings: Settings, rootpath: Path) -> tuple[Process, LoadedBaseline | None]:
