@@ -1,0 +1,89 @@
+"""A session that is over is over, whatever is in flight; its exit code is pytest's."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from support.openai_server import Failure, OpenAIServer
+from support.suite import Suite
+
+from benchmarks import endings
+
+LIMIT = 100.0
+"""Seconds in which what hangs would not have ended."""
+
+HANGING_POOL = """
+import concurrent.futures
+import threading
+
+POOL = concurrent.futures.ThreadPoolExecutor(1)
+
+
+class Hanging(dspy.Module):
+    def __init__(self):
+        super().__init__()
+        self.ask = dspy.Predict("question -> answer")
+
+    def forward(self, question):
+        POOL.submit(threading.Event().wait)
+        return self.ask(question=question)
+
+
+@pytest.fixture(scope="session")
+def program():
+    return Hanging()
+"""
+
+HANGING_THREAD = HANGING_POOL.replace("POOL.submit(threading.Event().wait)", "threading.Thread(target=wait).start()")
+HANGING_THREAD += """
+
+def wait():
+    threading.Event().wait()
+"""
+
+
+def ended(suite: Suite, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
+    return subprocess.run(command, cwd=suite.path, capture_output=True, text=True, timeout=LIMIT, check=False)
+
+
+@pytest.mark.parametrize("program", [HANGING_POOL, HANGING_THREAD], ids=["pool", "thread"])
+@pytest.mark.parametrize("arguments", ["-p no:xdist", "-n1", "-p no:xdist --eval-concurrency=1"])
+def test_a_thread_of_a_program_that_never_ends(suite: Suite, program: str, arguments: str) -> None:
+    suite.add("conftest.py", program)
+    done = ended(suite, *arguments.split())
+    assert done.returncode == pytest.ExitCode.OK, done.stdout
+    assert "3 passed" in done.stdout
+
+
+@pytest.mark.parametrize("arguments", ["-p no:xdist", "-n2"])
+def test_an_lm_call_that_never_ends(suite: Suite, arguments: str) -> None:
+    suite.rows(6)
+    suite.server.fail = lambda request: Failure(hang=True) if "question 2?" in request.prompt else None
+    done = ended(suite, *arguments.split(), "--eval-timeout=3")
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout
+    assert "5 passed, 1 error" in done.stdout
+
+
+def test_a_program_that_calls_pytest_goes_on(suite: Suite) -> None:
+    suite.add("conftest.py", HANGING_POOL)
+    suite.write(
+        "run.py",
+        "import os, pytest\n"
+        "code = pytest.main(['-q', '-p', 'no:cacheprovider', '-p', 'no:xdist'])\n"
+        "print('goes on after', int(code), flush=True)\n"
+        "os._exit(7)\n",
+    )
+    done = subprocess.run(
+        [sys.executable, "run.py"], cwd=suite.path, capture_output=True, text=True, timeout=LIMIT, check=False
+    )
+    assert (done.returncode, "goes on after 0" in done.stdout) == (7, True), done.stdout
+
+
+def test_a_few_sessions_of_the_benchmark_end() -> None:
+    """Of one example, with a provider that answers at once; through LiteLLM too, and with a thread that never ends."""
+    with endings.suite() as folder, OpenAIServer(latency=endings.LATENCY) as server:
+        ends = [endings.run(folder, server.url, number) for number in range(6)]
+    assert [end.code for end in ends] == [0] * 6
