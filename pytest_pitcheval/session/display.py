@@ -52,7 +52,7 @@ class Display:
         """Say how far the session is; what was just said is shown again on a terminal, if it was erased."""
         now, on_terminal = time.monotonic(), self._progress.is_terminal
         if self._to_import and now - self._started >= _PRELOADED:
-            # CPython 3.11 raises where two threads parse at once (python/cpython#106905); the end imports what is missing.
+            # CPython 3.11 raises where two threads parse at once (python/cpython#106905): then the end imports it.
             with contextlib.suppress(SystemError):
                 importlib.import_module(self._to_import.pop(0))
         if now - self._drawn >= (_REDRAWN if on_terminal else _PRINTED):
