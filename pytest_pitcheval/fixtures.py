@@ -75,7 +75,9 @@ def evaluator_lm(pytestconfig: pytest.Config, request: pytest.FixtureRequest) ->
     session = get_session(pytestconfig)
     settings = session.process.settings.evaluator
     if settings.model is None:  # the user's own generator_lm, and no model named
-        return request.getfixturevalue("generator_lm").copy(temperature=settings.temperature)
+        from pytest_pitcheval.evaluation.judges import for_session
+
+        return for_session(request, settings)
     return session.make_lm("evaluator")
 
 

@@ -14,7 +14,12 @@ def is_ours(node: pytest.Item) -> bool:
     """Whether a test uses the plugin, and not just fixtures of its own with the same names."""
     if ANCHOR in getattr(node, "fixturenames", ()):
         return True
-    return bool(node.own_markers) and any(mark.name == "evaluation" for mark in node.own_markers)
+    return bool(node.own_markers) and any(map(is_evaluation, node.own_markers))
+
+
+def is_evaluation(mark: pytest.Mark) -> bool:
+    """Whether a marker is an evaluation: bare, it is a tag that other suites select tests by."""
+    return mark.name == "evaluation" and bool(mark.args or mark.kwargs)
 
 
 def uses_lm(node: pytest.Item) -> bool:

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_pitcheval.collection.parametrization import optimizations_of
 from pytest_pitcheval.errors import FixtureNotDefined, PitchevalWarning
-from pytest_pitcheval.evaluation import timeouts
+from pytest_pitcheval.evaluation import judges, timeouts
 from pytest_pitcheval.evaluation.runner import Runner
 from pytest_pitcheval.evaluation.running_test import RUNNING
 from pytest_pitcheval.programs.optimization import Ingredients
@@ -67,7 +67,9 @@ def _ingredients(
         trainset=trainset.examples,
         valset=_optional(request, "valset"),
         generator_lm=request.getfixturevalue("generator_lm"),
-        evaluator_lm=request.getfixturevalue("evaluator_lm"),
+        evaluator_lm=judges.for_test(
+            request, request.getfixturevalue("evaluator_lm"), runner.process.settings.evaluator
+        ),
     )
 
 

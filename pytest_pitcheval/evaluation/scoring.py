@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pytest_pitcheval.errors import PitchevalError, PitchevalWarning
+from pytest_pitcheval.evaluation import judges
 from pytest_pitcheval.evaluation.runner import Runner
 from pytest_pitcheval.evaluation.running_test import RunningTest
 from pytest_pitcheval.lm.language_models import cannot_vary
@@ -45,6 +46,7 @@ def score_example(
 ) -> Score:
     """The score of all rollouts: the given prediction is the first, the program makes the others."""
     __tracebackhide__ = True
+    evaluator_lm = judges.for_test(request, evaluator_lm, runner.process.settings.evaluator)
     identities = runner.identities
     running.judged_with({METRIC: identities.metric(metric), JUDGE: identities.judge(metric, evaluator_lm)})
     if running.rollout_count > 1 and cannot_vary(request.getfixturevalue("generator_lm")):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pytest_pitcheval.errors import PitchevalError
+from pytest_pitcheval.errors import PitchevalError, one_line
 from pytest_pitcheval.lm import local_lm
 from pytest_pitcheval.names import GENERATOR, JUDGE
 from pytest_pitcheval.settings.settings import ModelSettings
+from pytest_pitcheval.settings.temperatures import takes_temperature
 
 
 def make_lm(settings: ModelSettings, role: str, timeout: float, runtime_dir: Path, owner_pid: int) -> Any:
@@ -32,13 +33,29 @@ def make_lm(settings: ModelSettings, role: str, timeout: float, runtime_dir: Pat
         "timeout": timeout,
         **settings.arguments,
     }
-    lm = _local(settings.model, arguments, runtime_dir, owner_pid) if local_lm.is_local(settings.model) else None
-    if lm is None:
-        from pytest_pitcheval.lm.patient_lm import PatientLM
-
-        lm = PatientLM(settings.model, patience=timeout, **arguments)
+    if local_lm.is_local(settings.model):
+        lm = _local(settings.model, arguments, runtime_dir, owner_pid)
+    else:
+        lm = _patient(settings.model, role, timeout, arguments)
     lm.pitcheval_part = GENERATOR if role == "generator" else JUDGE  # whose calls they are; copies keep the mark
     return lm
+
+
+def _patient(model: str, role: str, timeout: float, arguments: dict[str, Any]) -> Any:
+    from pytest_pitcheval.lm.patient_lm import PatientLM
+
+    try:
+        return PatientLM(model, patience=timeout, **arguments)
+    except Exception as error:
+        keys = f"ini keys {role}_temperature and {role}_settings"
+        raise PitchevalError(f"{role}_lm: {model!r} refuses its arguments ({keys}): {one_line(error)}") from error
+
+
+def judge_from(generator_lm: Any, settings: ModelSettings) -> Any:
+    """The judge where no model is named for it: a copy of the user's own ``generator_lm``."""
+    if settings.has_own_temperature or takes_temperature(getattr(generator_lm, "model", None)):
+        return generator_lm.copy(temperature=settings.temperature)
+    return generator_lm.copy()
 
 
 def _local(model: str, arguments: dict[str, Any], runtime_dir: Path, owner_pid: int) -> Any:

@@ -15,6 +15,7 @@ from pytest_pitcheval.names import GATES
 from pytest_pitcheval.options import INI_ONLY, OPTIONS, Option
 from pytest_pitcheval.settings.parsers import PARSERS
 from pytest_pitcheval.settings.rate_limits import RateLimit
+from pytest_pitcheval.settings.temperatures import takes_temperature
 
 T = TypeVar("T")
 
@@ -41,11 +42,15 @@ class Choice(Generic[T]):
 
 
 class ModelSettings(NamedTuple):
-    """How one of the two LMs is made: a DSPy model name and keyword arguments for ``dspy.LM``."""
+    """How one of the two LMs is made: a DSPy model name and keyword arguments for ``dspy.LM``.
+
+    ``temperature`` is None for a model that takes none; ``has_own_temperature``: the user has set it.
+    """
 
     model: str | None
-    temperature: float
+    temperature: float | None
     arguments: Mapping[str, Any]
+    has_own_temperature: bool = False
 
 
 class BaselineSettings(NamedTuple):
@@ -209,11 +214,24 @@ class _Reader:
             found[key.strip()] = _json_or_text(text.strip())
         return found
 
-    def model(self, role: str) -> ModelSettings:
-        arguments = self.arguments(f"{role}_settings")
-        if api_base := self.value(f"{role}_api_base"):
-            arguments["api_base"] = api_base
-        return ModelSettings(self.value(f"{role}_model"), self.value(f"{role}_temperature"), arguments)
+    def generator(self) -> ModelSettings:
+        return self._model("generator", self.value("generator_model"), self._model_arguments("generator"))
+
+    def evaluator(self) -> ModelSettings:
+        """The generator's model and arguments hold too, unless another model is named."""
+        model, arguments = self.value("evaluator_model"), self._model_arguments("evaluator")
+        if model is None:
+            model, arguments = self.value("generator_model"), {**self._model_arguments("generator"), **arguments}
+        return self._model("evaluator", model, arguments)
+
+    def _model_arguments(self, role: str) -> dict[str, Any]:
+        api_base = self.value(f"{role}_api_base")
+        return self.arguments(f"{role}_settings") | ({"api_base": api_base} if api_base else {})
+
+    def _model(self, role: str, model: str | None, arguments: dict[str, Any]) -> ModelSettings:
+        own = self.choices[f"{role}_temperature"].ini is not None
+        temperature = self.value(f"{role}_temperature") if own or takes_temperature(model) else None
+        return ModelSettings(model, temperature, arguments, own or "temperature" in arguments)
 
 
 _DEFAULTS = {option.name: option.default for option in (*OPTIONS, *INI_ONLY)}
@@ -240,10 +258,6 @@ def read_settings(config: pytest.Config) -> Settings:
         pytest.UsageError: one line that names the option or ini key, the value, and what was expected.
     """
     read = _Reader(config)
-    generator, evaluator = read.model("generator"), read.model("evaluator")
-    if evaluator.model is None:  # the evaluator is the generator's model unless another is named
-        arguments = {**generator.arguments, **evaluator.arguments}
-        evaluator = evaluator._replace(model=generator.model, arguments=arguments)
     directory = read.path("eval_dir")
     assert directory is not None  # it has a default
     return Settings(
@@ -252,8 +266,8 @@ def read_settings(config: pytest.Config) -> Settings:
         threshold=read.choices["eval_threshold"],
         concurrency=read.value("eval_concurrency"),
         rate_limits=read.value("eval_rate_limit"),
-        generator=generator,
-        evaluator=evaluator,
+        generator=read.generator(),
+        evaluator=read.evaluator(),
         train_size=read.value("train_size"),
         test_size=read.value("test_size"),
         seed=read.value("eval_seed"),

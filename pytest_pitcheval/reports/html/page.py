@@ -102,9 +102,9 @@ def _facts(run: RunInfo) -> Iterator[tuple[str, str]]:
         dirty = ", with uncommitted changes" if run.git.dirty else ""
         yield "Commit", f"{run.git.commit[:12]}{f' on {run.git.branch}' if run.git.branch else ''}{dirty}"
     if run.generator_model:
-        yield "Generator model", f"{run.generator_model}, temperature {run.generator_temperature}"
+        yield "Generator model", _model(run.generator_model, run.generator_temperature)
     if run.evaluator_model:
-        yield "Evaluator model", f"{run.evaluator_model}, temperature {run.evaluator_temperature}"
+        yield "Evaluator model", _model(run.evaluator_model, run.evaluator_temperature)
     for name in ("rollouts", "train_size", "test_size", "seed", "replay_of", "resume_of"):
         if (value := getattr(run, name)) is not None:
             yield name.replace("_", " ").capitalize(), str(value)
@@ -112,3 +112,7 @@ def _facts(run: RunInfo) -> Iterator[tuple[str, str]]:
         yield "Command", shlex.join(["pytest", *run.argv])
     if run.versions:
         yield "Versions", ", ".join(f"{name} {version}" for name, version in run.versions.items())
+
+
+def _model(name: str, temperature: float | None) -> str:
+    return name if temperature is None else f"{name}, temperature {temperature}"
