@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import gate_simulation, html, mlflow_logging, regression, startup, throughput
+from benchmarks import endings, gate_simulation, html, kills, mlflow_logging, regression, startup, throughput
 
 BENCHMARKS = {
     "startup": startup.main,
@@ -13,6 +13,8 @@ BENCHMARKS = {
     "mlflow": mlflow_logging.main,
     "gate_simulation": gate_simulation.main,
     "regression": regression.main,
+    "endings": endings.main,
+    "kills": kills.main,
 }
 
 

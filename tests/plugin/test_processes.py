@@ -7,14 +7,21 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from pytest_pitcheval.results import baselines
 from pytest_pitcheval.results.baselines import Measurement, Measurements
 from pytest_pitcheval.storage import baseline_files
 from pytest_pitcheval.tracking.process import TrackingProcess
 
 
-def test_the_one_that_logs_runs_no_module_of_the_users_folder(tmp_path: Path) -> None:
-    for name in ("queue", "mlflow", "filelock", "json", "pytest_pitcheval"):
+@pytest.mark.parametrize("on_path", [False, True], ids=["", "on PYTHONPATH"])
+def test_the_one_that_logs_runs_no_module_of_the_users_folder(
+    tmp_path: Path, on_path: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if on_path:
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    for name in ("queue", "mlflow", "filelock", "json", "platform", "sitecustomize", "alembic", "pytest_pitcheval"):
         (tmp_path / f"{name}.py").write_text(f"open('run-{name}', 'w')\nraise SystemExit(3)\n", encoding="utf-8")
     target = {"uri": "sqlite:///own.db", "experiment": "e"}
     process = TrackingProcess(target, tmp_path)

@@ -1,0 +1,18 @@
+"""A few kills of the benchmark, with fixed seeds: nothing that had arrived is lost, nothing is left."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from benchmarks import kills
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="it reads /proc")
+
+
+@pytest.mark.parametrize(("seed", "target"), [(0, "controller"), (1, "worker"), (2, "tracker")])
+def test_a_kill_loses_nothing_and_leaves_nothing(seed: int, target: kills.Target) -> None:
+    outcome = kills.kill(seed, target)
+    assert outcome.hit
+    assert outcome.is_good, outcome
