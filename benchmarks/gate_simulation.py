@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pytest_pitcheval.names import MAX_REGRESSION
 from pytest_pitcheval.results import gates
 from pytest_pitcheval.results.baselines import Measurement, Measurements
-from pytest_pitcheval.results.comparison import Comparison, Scope, compare
+from pytest_pitcheval.results.comparison import Comparison, Coverage, compare
 from pytest_pitcheval.results.records import Usage
 from pytest_pitcheval.results.significance import means, paired
 from pytest_pitcheval.results.significance import power as powers
@@ -131,7 +131,7 @@ def measurements(scores: Array) -> Measurements:
 def comparison_of(before: Array, after: Array) -> Comparison:
     """What a run makes of them."""
     old, new = measurements(before), measurements(after)
-    return compare(KEY, KEY[1], old, new, Scope(new.examples.keys()))
+    return compare(KEY, KEY[1], old, new, Coverage(new.examples.keys()))
 
 
 def fails(comparison: Comparison, limit: float = gates.DEFAULT_MAX_REGRESSION) -> bool:

@@ -131,5 +131,5 @@ def _basic(userinfo: str) -> str:
 
 
 def _known(found: set[str]) -> set[str]:
-    """Those that are more than nothing."""
+    """``found`` without the empty text and its encodings, which would be found everywhere."""
     return found - {"", _basic(""), _basic(":")}

@@ -1,7 +1,7 @@
 """Python's garbage collector, kept away from what stays to the end of a session.
 
 DSPy brings some hundred thousand objects. pytest looks through all of them ten times when it ends, and Python itself
-now and then before: together that takes as long as hundreds of LM calls are prepared in.
+now and then before. Together that costs as much time as preparing hundreds of LM calls.
 """
 
 from __future__ import annotations

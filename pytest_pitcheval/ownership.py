@@ -1,6 +1,8 @@
-"""Which tests are the plugin's business."""
+"""Which tests are the plugin's business: told by what pytest knows of an item without documenting it."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 
@@ -10,9 +12,19 @@ ANCHOR = "_pitcheval_test"
 _LMS = frozenset({"generator_lm", "evaluator_lm"})
 
 
+def fixture_names(node: pytest.Item) -> tuple[str, ...]:
+    """The fixtures that a test gets, those that its fixtures ask for too; none where it is no test function."""
+    return tuple(getattr(node, "fixturenames", ()))
+
+
+def params_of(node: pytest.Item) -> dict[str, Any]:
+    """The parameters of a test, by the name of their argument or fixture."""
+    return dict(getattr(getattr(node, "callspec", None), "params", {}))
+
+
 def is_ours(node: pytest.Item) -> bool:
     """Whether a test uses the plugin, and not just fixtures of its own with the same names."""
-    if ANCHOR in getattr(node, "fixturenames", ()):
+    if ANCHOR in fixture_names(node):
         return True
     return bool(node.own_markers) and any(map(is_evaluation, node.own_markers))
 
@@ -24,7 +36,7 @@ def is_evaluation(mark: pytest.Mark) -> bool:
 
 def uses_lm(node: pytest.Item) -> bool:
     """Whether a test asks for one of the LMs by name: its calls are fresh too, and its reports show no key."""
-    return not _LMS.isdisjoint(getattr(node, "fixturenames", ()))
+    return not _LMS.isdisjoint(fixture_names(node))
 
 
 def is_watched(node: pytest.Item) -> bool:

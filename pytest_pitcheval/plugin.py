@@ -56,28 +56,33 @@ _DIST_CHOSEN = pytest.StashKey[bool]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options and ini keys are registered. pytest, API Reference: Initialization hooks."""
     options.add_options(parser)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object]:
+    """Notes whether the user chose a distribution, before xdist does. pytest, API Reference: Initialization hooks."""
     config.stash[_DIST_CHOSEN] = config.getoption("dist", "no") != "no"  # xdist sets it itself next
     return (yield)
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """Markers are declared, and wrong options are told. pytest, API Reference: Initialization hooks."""
     config.addinivalue_line("markers", _EVALUATION)
     config.addinivalue_line("markers", _OPTIMIZATION)
     state.begin(config)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
+    """What the session took is given back. pytest, API Reference: Initialization hooks."""
     if session := existing_session(config):
         session.close()
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
+    """A worker is about to start, and is told whose session it is. pytest-xdist, newhooks.py."""
     session = get_session(node.config)
     planned = not node.config.stash.get(_DIST_CHOSEN, False)
     node.workerinput["pitcheval"] = session.process.told_to_workers(planned, node.config.getoption("tx", None) or ())
@@ -86,6 +91,7 @@ def pytest_configure_node(node: Any) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Workers get their tests at once, unless the user chose otherwise. pytest-xdist, newhooks.py."""
     if config.stash.get(_DIST_CHOSEN, False):
         return None
     from pytest_pitcheval.concurrency import scheduling
@@ -101,6 +107,7 @@ def pytest_xdist_node_collection_finished(node: Any) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: object) -> None:
+    """A worker has ended: what it collected is kept, and a crash is noted. pytest-xdist, newhooks.py."""
     process = get_session(node.config).process
     told = getattr(node, "workeroutput", None) or {}
     if collected := told.get("pitcheval"):
@@ -115,6 +122,7 @@ def pytest_testnodedown(node: Any, error: object) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_handlecrashitem(crashitem: str, report: pytest.TestReport, sched: Any) -> None:
+    """A worker crashed with this test, which may not be to blame. pytest-xdist, newhooks.py."""
     process = get_session(sched.config).process
     if process.has_collected:
         from pytest_pitcheval.concurrency import scheduling
@@ -123,18 +131,21 @@ def pytest_handlecrashitem(crashitem: str, report: pytest.TestReport, sched: Any
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test becomes one for each example and method. pytest, API Reference: Collection hooks."""
     if is_ours(metafunc.definition):
         get_session(metafunc.config).parametrize(metafunc)
 
 
 @pytest.hookimpl(tryfirst=True)  # what is written there is read as soon as xdist has told of it
 def pytest_collection_finish(session: pytest.Session) -> None:
+    """What was collected decides whether tests are watched. pytest, API Reference: Collection hooks."""
     if any(map(is_watched, session.items)):
         get_session(session.config).collect(session.items)
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)  # after pytest has written its XML file, before its terminal summary
 def pytest_sessionfinish(session: pytest.Session) -> Generator[None, object, object]:
+    """Sums up before pytest writes its XML, and publishes after it. pytest, API Reference: Test running hooks."""
     ours = existing_session(session.config)
     if ours is None:
         return (yield)
@@ -153,6 +164,7 @@ def _fail_if_bad(session: pytest.Session, ours: Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """What the run came to is printed. pytest, API Reference: Reporting hooks."""
     session = existing_session(config)
     if session is None or session.results is None:
         return

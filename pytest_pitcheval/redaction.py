@@ -41,7 +41,7 @@ def redact_content(record: Mapping[str, Any], secrets: Sequence[str]) -> dict[st
     What it is of stays as it is, or no run could be compared, continued or replayed: node ID, names of fields.
     """
     found = {**record, **{name: redact(record[name], secrets) for name in _CONTENT if name in record}}
-    for part in (found, *(later := [dict(one) for one in record.get("later_rollouts", ())])):
+    for part in (found, *(later := [dict(rollout) for rollout in record.get("later_rollouts", ())])):
         part |= {name: _fields(part[name], secrets) for name in _CONTENT_BY_NAME if name in part}
         part |= {"feedback": redact(part.get("feedback"), secrets)}
     return {**found, "later_rollouts": later}

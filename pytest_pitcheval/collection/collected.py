@@ -13,6 +13,7 @@ from pytest_pitcheval.collection.markers import Evaluation, parse_evaluation
 from pytest_pitcheval.collection.parametrization import optimization_of
 from pytest_pitcheval.collection.rows import Row
 from pytest_pitcheval.errors import MarkerError
+from pytest_pitcheval.ownership import fixture_names, params_of
 from pytest_pitcheval.results.plain import plain, text_of
 from pytest_pitcheval.results.records import Collected, function_of
 from pytest_pitcheval.settings.methods import Optimization
@@ -52,7 +53,7 @@ def collected(item: pytest.Item, settings: Settings) -> Collected:
 
 
 def _read(item: pytest.Item, settings: Settings) -> Asked:
-    params = _params(item)
+    params = params_of(item)
     row = params.pop("example", None)
     params.pop("optimization", None)
     evaluation = _evaluation_of(item)
@@ -78,26 +79,22 @@ def _evaluation_of(item: pytest.Item) -> Evaluation | None:
 
 def check_markers(item: pytest.Item) -> None:
     """Raise MarkerError if a marker of ``item`` or its dataset is wrong, or ``evaluation`` not made use of."""
-    for parameter in _params(item).values():
+    for parameter in params_of(item).values():
         if isinstance(parameter, MarkerError):
             raise parameter
     marked = any(mark.name == "evaluation" for mark in item.own_markers)  # a class's or module's may be for others
-    if marked and "example" not in getattr(item, "fixturenames", ()):
+    if marked and "example" not in fixture_names(item):
         raise MarkerError("evaluation marker: the test asks for none of example, prediction and score")
 
 
 def may_run_ahead(item: pytest.Item) -> bool:
     """Whether nothing is known that would keep a coming test from asking for a prediction of the plugin's own."""
-    if "prediction" not in getattr(item, "fixturenames", ()) or not isinstance(_params(item).get("example"), Row):
+    if "prediction" not in fixture_names(item) or not isinstance(params_of(item).get("example"), Row):
         return False
     conditions = [mark.args for mark in item.iter_markers("skipif")]
     runs = all(mark.kwargs.get("run", True) for mark in item.iter_markers("xfail"))
     skipped = item.get_closest_marker("skip") or any(each is not False for args in conditions for each in args)
     return runs and not skipped
-
-
-def _params(item: pytest.Item) -> dict[str, Any]:
-    return dict(getattr(getattr(item, "callspec", None), "params", {}))
 
 
 def _test_name(item: pytest.Item, params: Mapping[str, Any]) -> str:

@@ -98,6 +98,6 @@ def choose_optimizations(marked: Sequence[Optimization], methods: Choice[tuple[s
 
     A marker's settings for a method also hold when the command line or the ini file names that method.
     """
-    settings: dict[str, Mapping[str, Any]] = {one.method: one.settings for one in marked}
+    settings: dict[str, Mapping[str, Any]] = {mark.method: mark.settings for mark in marked}
     names = methods.or_default((UNOPTIMIZED,), marker=tuple(settings) or None)
     return [Optimization(name, settings.get(name, {})) for name in names]

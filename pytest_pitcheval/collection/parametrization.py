@@ -7,6 +7,7 @@ import pytest
 from pytest_pitcheval.collection.markers import choose_optimizations, parse_evaluation, parse_optimization
 from pytest_pitcheval.collection.rows import Row, load_rows, sample
 from pytest_pitcheval.errors import MarkerError
+from pytest_pitcheval.ownership import fixture_names, params_of
 from pytest_pitcheval.results.plain import plain
 from pytest_pitcheval.settings.methods import Optimization
 from pytest_pitcheval.settings.settings import Settings
@@ -29,7 +30,7 @@ def parametrize(metafunc: pytest.Metafunc, settings: Settings) -> list[str]:
         metafunc.parametrize(name, [error], ids=["wrong-marker"], indirect=True)
         return []
     if len(methods) > 1:  # one alone is no parameter: the test keeps its ID whichever that is, so runs compare
-        metafunc.parametrize("optimization", methods, ids=[str(one) for one in methods], indirect=True)
+        metafunc.parametrize("optimization", methods, ids=[str(method) for method in methods], indirect=True)
     if rows:
         chosen = sample(rows, settings.test_size, settings.seed)
         metafunc.parametrize("example", chosen, ids=[row.id for row in chosen], indirect=True)
@@ -54,10 +55,10 @@ def optimizations_of(node: pytest.Item, settings: Settings) -> list[Optimization
 
 def optimization_of(item: pytest.Item, settings: Settings) -> Optimization:
     """The one method of a collected test; `Optimization()` where its markers are wrong, as the test itself tells."""
-    chosen = getattr(getattr(item, "callspec", None), "params", {}).get("optimization")
+    chosen = params_of(item).get("optimization")
     if isinstance(chosen, Optimization):
         return chosen
-    if "optimization" not in getattr(item, "fixturenames", ()):
+    if "optimization" not in fixture_names(item):
         return Optimization()
     try:
         return optimizations_of(item, settings)[0]

@@ -16,7 +16,7 @@ from pytest_pitcheval.results.printable import printable, printable_line
 from pytest_pitcheval.settings import settings
 
 if TYPE_CHECKING:
-    from pytest_pitcheval.command.commands import Done
+    from pytest_pitcheval.command.commands import Printed
     from pytest_pitcheval.settings.settings import Settings
 
 _RUN = "a run's ID, its file, or 'last'"
@@ -96,7 +96,7 @@ def _for_pytest(arguments: argparse.Namespace) -> list[str]:
 class _InsteadOfTests:
     """A pytest plugin: pytest reads its configuration, and then this runs instead of tests."""
 
-    def __init__(self, run: Callable[[Settings, Path], Done]) -> None:
+    def __init__(self, run: Callable[[Settings, Path], Printed]) -> None:
         self._run = run
 
     @pytest.hookimpl(tryfirst=True)
@@ -116,7 +116,7 @@ def _encodable(text: str) -> str:
     return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
-def _chosen(arguments: argparse.Namespace) -> Callable[[Settings, Path], Done]:
+def _chosen(arguments: argparse.Namespace) -> Callable[[Settings, Path], Printed]:
     from pytest_pitcheval.command import commands, report_command, starter
 
     return {

@@ -25,7 +25,7 @@ from pytest_pitcheval.timestamps import session_timestamp
 from pytest_pitcheval.tracking import tracker
 from pytest_pitcheval.tracking.tracker import Tracker
 
-Done = tuple[Sequence[Line], bool]
+Printed = tuple[Sequence[Line], bool]
 """What to print, and whether the run is a good one."""
 
 SYNC_SECONDS = 60.0
@@ -35,7 +35,7 @@ _SHOWN = 5
 _SHOWN_TESTS = 20
 
 
-def list_runs(settings: Settings) -> Done:
+def list_runs(settings: Settings) -> Printed:
     """A line for each run of ``--eval-dir``, the newest last."""
     paths = run_files.all_runs(settings.directory, unfinished=True)
     if not paths:
@@ -52,7 +52,7 @@ def list_runs(settings: Settings) -> Done:
 
 def _run_row(run: RunFile) -> tuple[str, ...]:
     records = run.outcome.records.values()
-    count = {status: sum(one.status == status for one in records) for status in ("passed", "failed", "error")}
+    count = {status: sum(record.status == status for record in records) for status in ("passed", "failed", "error")}
     usage = total(record.usage for record in records)
     failed = sum(gate.status == "failed" for gate in run.gates)
     verdict = "unfinished" if not run.finished else f"{failed} failed" if failed else "ok" if run.gates else "-"
@@ -66,7 +66,7 @@ def _run_row(run: RunFile) -> tuple[str, ...]:
     )
 
 
-def show_run(settings: Settings, reference: str, test: str | None) -> Done:
+def show_run(settings: Settings, reference: str, test: str | None) -> Printed:
     """A run as it was printed at its end; with ``test``, all that is known of the tests with that in their node ID."""
     run = find(settings, reference)
     if test is None:
@@ -84,7 +84,7 @@ def _record_lines(record: Record) -> Iterator[str]:
     facts = {
         "status": record.status if record.error is None else f"{record.status}: {record.error}",
         "method": record.optimization,
-        "score": _score(record),
+        "score": formats.score(record),
         "metrics": ", ".join(f"{name} {value:.3g}" for name, value in record.metrics.items()),
         "feedback": record.feedback,
         "rollout": record.rollout_id,
@@ -102,27 +102,20 @@ def _record_lines(record: Record) -> Iterator[str]:
     yield from (f"  {name:<10} {value}" for name, value in facts.items() if value)
 
 
-def _score(record: Record) -> str | None:
-    if record.score is None:
-        return None
-    threshold = "" if record.threshold is None else f", threshold {record.threshold:.3g}"
-    return f"{record.score:.3f} of {', '.join(f'{value:.3g}' for value in record.samples)}{threshold}"
-
-
-def compare_runs(settings: Settings, folder: Path, first: str, second: str) -> Done:
+def compare_runs(settings: Settings, folder: Path, first: str, second: str) -> Printed:
     """The second of two runs or baseline files against the first, by test and method."""
     before, after = _load(settings, folder, first), _load(settings, folder, second)
-    found = compare_all(before.measured, after.measured, after.scopes, settings.allowed)
+    found = compare_all(before.measured, after.measured, after.coverage, settings.allowed)
     if not found:
         raise PitchevalError(f"{first!r} and {second!r} have no test in common")
     lines: list[Line] = []
     for comparison in found:
         lines += terminal.comparison_lines(comparison)
         lines += [(line, False) for text in _details(comparison) for line in formats.wrap("    " + text, "      ")]
-    compared = {(one.test, one.optimization) for one in found}
-    new = [key for key in after.scopes if key not in compared]
+    compared = {one.key for one in found}
+    new = [key for key in after.coverage if key not in compared]
     lines += [(f"  {test} [{method}]: only in {second}", False) for test, method in new]
-    gone = absent_tests(before.measured, after.scopes)
+    gone = absent_tests(before.measured, after.coverage)
     return [*lines, *((f"  {test}: only in {first}", False) for test in gone)], True
 
 
@@ -153,7 +146,7 @@ def _extremes(pairs: Sequence[Pair]) -> Iterator[str]:
             yield f"{verb} most: " + ", ".join(f"{pair.example_id} {pair.change:+.3f}" for pair in moved)
 
 
-def decide_run(settings: Settings, folder: Path, reference: str) -> Done:
+def decide_run(settings: Settings, folder: Path, reference: str) -> Printed:
     """A finished run held to the thresholds, gates and baseline of ``settings``; good if all of it holds."""
     run = _find_finished(settings, reference)
     baseline = references.load_baseline(settings, fetch_from(settings, folder))
@@ -174,7 +167,7 @@ def decide_run(settings: Settings, folder: Path, reference: str) -> Done:
     return lines, _is_good(decision, outcome)
 
 
-def merge_runs(settings: Settings, folder: Path, parts: Sequence[str]) -> Done:
+def merge_runs(settings: Settings, folder: Path, parts: Sequence[str]) -> Printed:
     """Runs of the parts of one suite as one run, decided as a whole; good if all of it is there and holds."""
     runs = [_find_finished(settings, part) for part in parts]
     outcome, baseline = merging.merge(runs), references.load_baseline(settings, fetch_from(settings, folder))
@@ -189,7 +182,7 @@ def merge_runs(settings: Settings, folder: Path, parts: Sequence[str]) -> Done:
     return lines, _is_good(decision, outcome) and not absent
 
 
-def sync_runs(settings: Settings, folder: Path) -> Done:
+def sync_runs(settings: Settings, folder: Path) -> Printed:
     """Log the runs that wait to the tracker; good if none is left for it."""
     if settings.mlflow.off:
         raise PitchevalError("--eval-mlflow: 'off': expected a tracker to send to")
@@ -199,8 +192,8 @@ def sync_runs(settings: Settings, folder: Path) -> Done:
     finally:
         waiting.close()
     left = waiting.spool.waiting()
-    for where in dict.fromkeys(one.where for one in left if one.where != waiting.where):
-        count = sum(one.where == where for one in left)
+    for where in dict.fromkeys(job.where for job in left if job.where != waiting.where):
+        count = sum(job.where == where for job in left)
         lines.append((f"mlflow: {count} more wait for {where}: --eval-mlflow names it", False))
     return lines or [("mlflow: no run waits to be logged", False)], not any(bad for _, bad in lines)
 
@@ -211,7 +204,7 @@ def fetch_from(settings: Settings, folder: Path) -> references.Fetch:
 
 
 def _changed(before: Outcome, after: Outcome) -> Iterator[Line]:
-    changed = [one for one in after.records.values() if one.status != before.records[one.nodeid].status]
+    changed = [record for record in after.records.values() if record.status != before.records[record.nodeid].status]
     for record in changed[:_SHOWN_TESTS]:
         was = before.records[record.nodeid].status
         yield f"{record.status}, was {was}: {record.nodeid}", record.status == "failed"

@@ -26,7 +26,7 @@ def placeholder(annotation: Any, name: str, number: int, depth: int = _DEPTH) ->
     if origin in (Union, types.UnionType):
         if depth <= 0 and type(None) in arguments:
             return None
-        return placeholder(next(one for one in arguments if one is not type(None)), name, number, depth)
+        return placeholder(next(argument for argument in arguments if argument is not type(None)), name, number, depth)
     if origin is Literal:
         return arguments[number % len(arguments)]
     if origin in (list, set, frozenset, tuple) or annotation in (list, set, frozenset, tuple):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pytest_pitcheval import files
 from pytest_pitcheval.command import commands
-from pytest_pitcheval.command.commands import Done
+from pytest_pitcheval.command.commands import Printed
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.reports import markdown, run_reports
 from pytest_pitcheval.reports.html import page
@@ -21,7 +21,7 @@ from pytest_pitcheval.storage.run_files import RunFile
 _FOLDER = "reports"
 
 
-def report_run(settings: Settings, folder: Path, reference: str, output: str | None, as_markdown: bool) -> Done:
+def report_run(settings: Settings, folder: Path, reference: str, output: str | None, as_markdown: bool) -> Printed:
     """Write the report of a run to ``output``, or below ``--eval-dir``; markdown is printed instead."""
     file = commands.find(settings, reference)
     report = _compared(settings, folder, file)

@@ -134,8 +134,10 @@ def _fields(target: str, program: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         signatures = [program.signature]
     if not signatures:
         raise PitchevalError(f"{target!r} has no predictor; expected a dspy.Module with one, such as dspy.Predict")
-    taken = {name: field.annotation for one in reversed(signatures) for name, field in one.input_fields.items()}
-    made = {name: field.annotation for one in signatures for name, field in one.output_fields.items()}
+    taken = {
+        name: field.annotation for signature in reversed(signatures) for name, field in signature.input_fields.items()
+    }
+    made = {name: field.annotation for signature in signatures for name, field in signature.output_fields.items()}
     last = {name: made[name] for name in signatures[-1].output_fields}
     asked = _parameters(program)
     inputs = {name: taken.get(name, kind) for name, kind in asked.items()} if asked else _without(taken, made)
@@ -151,5 +153,11 @@ def _parameters(program: Any) -> dict[str, Any]:
     method = getattr(type(program), _method(program))
     hints = typing.get_type_hints(method)
     _, *parameters = inspect.signature(method).parameters.values()  # without self
-    named = [one for one in parameters if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
-    return {one.name: hints.get(one.name, str) for one in named if one.default is one.empty}
+    named = [
+        parameter
+        for parameter in parameters
+        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+    ]
+    return {
+        parameter.name: hints.get(parameter.name, str) for parameter in named if parameter.default is parameter.empty
+    }

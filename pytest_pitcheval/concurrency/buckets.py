@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from pytest_pitcheval.settings.rate_limits import RateLimit
 
 _UNITS = 1000
-"""Into so many units at most a token limit is divided: the bucket keeps a row for each."""
+"""A token limit is counted in units, this many at most: the bucket keeps a row for each unit in use."""
 _MARGIN = 0.08
+"""A share of the limit's window."""
 _LONGEST_MARGIN = 0.25
-"""A window is longer by this share of it, but not by more seconds: requests do not all take as long to arrive."""
+"""Seconds. The bucket's window is longer than the limit's, by `_MARGIN` of it or by this if that is less: the provider
+sees two requests closer together than they were sent if the first was longer on its way."""
 _SMOOTHED = 10
 """A limit a second is one a tenth of a second as well, so that no burst arrives when the last one does."""
 _UNSHARED = (OSError, sqlite3.Error)
@@ -98,7 +100,10 @@ class Bucket:
         return weight
 
     def settle(self, expected_prompt: int, tokens: int, answer: int) -> None:
-        """The last request took ``tokens``: what was expected wrongly, the next ones make good."""
+        """A request took ``tokens`` in all, ``answer`` of them in its answer; ``expected_prompt`` were expected before.
+
+        The difference to what `take` reserved is added to, or taken from, what the next requests reserve.
+        """
         if self.limit.of_tokens:
             with self._mutex:
                 self._owed += tokens - (expected_prompt + self._answer)

@@ -53,7 +53,10 @@ class Limiter:
         return self._until() > time.monotonic() or any(b.limit.holds_for(model) for b in self._buckets)
 
     def wait(self, model: str, prompt: str) -> int:
-        """Wait until a request to ``model`` may be sent; returns the tokens that ``prompt`` is taken for."""
+        """Wait until one request to ``model`` may be sent; it counts as sent now, with the tokens expected of it.
+
+        Returns the tokens that ``prompt`` is taken for, a quarter of its characters.
+        """
         tokens = len(prompt) // _CHARACTERS
         while (left := self._until() - time.monotonic()) > 0 and not self._stopped():
             time.sleep(min(left, 0.5))
@@ -63,7 +66,10 @@ class Limiter:
         return tokens
 
     def settle(self, model: str, expected_prompt: int, tokens: int, answer: int) -> None:
-        """A request to ``model`` took ``tokens`` in all, ``answer`` of them in the answer."""
+        """A request to ``model`` was answered: it took ``tokens`` in all, ``answer`` of them in the answer.
+
+        ``expected_prompt`` is what `wait` returned for it; token limits make good what was estimated wrongly.
+        """
         for bucket in self._buckets:
             if bucket.limit.holds_for(model):
                 bucket.settle(expected_prompt, tokens, answer)

@@ -162,8 +162,8 @@ class Pool:
         """Begin nothing more; what is in flight goes on."""
         with self._changed:
             self._closed = True
-            for one in self._queue:
-                one.task.cancel()
+            for queued in self._queue:
+                queued.task.cancel()
             self._queue.clear()
             for _ in range(self._idle):  # they end
                 self._work.put(None)
@@ -219,7 +219,7 @@ class Pool:
         """The one whose turn it is."""
         if not self._holding:
             return self._queue[0] if self._queue else None
-        return next((one for one in self._queue if not one.task.is_held), None)
+        return next((queued for queued in self._queue if not queued.task.is_held), None)
 
     def _remove(self, one: _Queued) -> None:
         if one is self._queue[0]:

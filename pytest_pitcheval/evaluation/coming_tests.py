@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_pitcheval.collection.collected import asked_by, may_run_ahead
-from pytest_pitcheval.evaluation.lanes import Key, lane_key
+from pytest_pitcheval.evaluation.lanes import LaneKey, lane_key
 from pytest_pitcheval.evaluation.running_test import RunningTest, answers_of
 from pytest_pitcheval.ownership import is_ours
 from pytest_pitcheval.rollouts.rollout import Answers
@@ -47,7 +47,7 @@ class ComingTests:
         """The tests that come after ``item``, with their places in the order, from the place ``start`` on."""
         return self._upcoming.after(item, start)
 
-    def lane_key(self, item: pytest.Item) -> Key:
+    def lane_key(self, item: pytest.Item) -> LaneKey:
         """The same for tests that may share what their rollouts need."""
         return lane_key(item, asked_by(item, self._settings).optimization)
 

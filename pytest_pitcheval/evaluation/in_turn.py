@@ -22,7 +22,10 @@ STOPPED = "the session is being stopped: nothing more is asked"
 
 
 class InTurn:
-    """Makes the rollouts of tests that share nothing with others, or of all where one may be in flight at a time."""
+    """Makes a test's rollouts when the test asks for them, one after the other.
+
+    For tests that share no fixtures with others; and for all tests where ``--eval-concurrency`` is 1.
+    """
 
     def __init__(self, rollouts: Rollouts, pool: Pool) -> None:
         self._rollouts = rollouts

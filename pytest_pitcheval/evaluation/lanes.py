@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_pitcheval.evaluation.flights import Shared
+from pytest_pitcheval.ownership import fixture_names, params_of
 
 if TYPE_CHECKING:
     from pytest_pitcheval.rollouts.program_and_metric import Generator, Judge
@@ -30,14 +31,14 @@ OURS = frozenset(
 _HARMLESS = frozenset({"_pytest", "xdist", "pytest_asyncio", "pytest_mock", "pytest_subtests"})
 """The packages whose fixtures change nothing for a program by being set up."""
 
-Key = tuple[Any, ...]
+LaneKey = tuple[Any, ...]
 
 
-def lane_key(item: pytest.Item, optimization: object) -> Key:
-    """The same for tests whose fixtures of wider scope are the same."""
-    params = getattr(getattr(item, "callspec", None), "params", {})
+def lane_key(item: pytest.Item, optimization: object) -> LaneKey:
+    """Equal for two tests if pytest gives both the same fixtures of class, module and session scope."""
+    params = params_of(item)
     own = tuple((name, id(value)) for name, value in params.items() if name not in ("example", "optimization"))
-    return (id(item.parent), tuple(getattr(item, "fixturenames", ())), own, repr(optimization))
+    return (id(item.parent), fixture_names(item), own, repr(optimization))
 
 
 def is_harmless(fixturedef: pytest.FixtureDef[object]) -> bool:

@@ -12,7 +12,7 @@ from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.evaluation import timeouts
 from pytest_pitcheval.evaluation.flights import Flight, outcome
 from pytest_pitcheval.evaluation.in_turn import STOPPED, InTurn
-from pytest_pitcheval.evaluation.lanes import Key, Lane, obstacle
+from pytest_pitcheval.evaluation.lanes import Lane, LaneKey, obstacle
 
 if TYPE_CHECKING:
     from pytest_pitcheval.concurrency.pool import Pool
@@ -71,7 +71,7 @@ class LookAhead(InTurn):
         self._coming = coming
         self._watch = watch
         self._window = window
-        self._lanes: dict[Key, Lane | None] = {}
+        self._lanes: dict[LaneKey, Lane | None] = {}
         self._ahead: dict[str, _Ahead] = {}
 
     def predict(self, test: RunningTest, generator: Generator) -> Any:

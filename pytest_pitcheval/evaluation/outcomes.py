@@ -15,6 +15,7 @@ from pytest_pitcheval.lm.failures import is_lm_error
 from pytest_pitcheval.ownership import uses_lm
 from pytest_pitcheval.redaction import redact, redact_content
 from pytest_pitcheval.reports import junit, repeating
+from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.plain import WHOLE, plain, text_of
 from pytest_pitcheval.results.printable import COLOURS, printable
 from pytest_pitcheval.results.records import Record
@@ -133,7 +134,7 @@ def _has_colours(config: pytest.Config) -> bool:
 
 def explain(record: Record, command: str) -> str:
     """What one needs to know of a test that did not pass."""
-    lines = [f"score      {_score(record)}"]
+    lines = [f"score      {formats.score(record) or 'none: the example could not be scored'}"]
     if record.metrics:
         lines.append("metrics    " + ", ".join(f"{name} {value:.3g}" for name, value in record.metrics.items()))
     if record.feedback:
@@ -143,16 +144,6 @@ def explain(record: Record, command: str) -> str:
     lines.append(f"rollout    {record.rollout_id}")
     lines.append(f"repeat     {command}")
     return "\n".join(lines)
-
-
-def _score(record: Record) -> str:
-    if record.score is None:
-        return "none: the example could not be scored"
-    threshold = "" if record.threshold is None else f", threshold {record.threshold:.3g}"
-    samples = ""
-    if len(record.samples) > 1:
-        samples = f" (rollouts {', '.join(f'{value:.3g}' for value in record.samples)})"
-    return f"{record.score:.3f}{samples}{threshold}"
 
 
 def shorten(text: str) -> str:

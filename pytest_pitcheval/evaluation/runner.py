@@ -52,7 +52,7 @@ class Runner:
         self._worker = worker = process.worker
         self._items = items
         self._update = update
-        self._evaluator: InTurn | None = None
+        self._rollout_maker: InTurn | None = None
         self._rollouts: Rollouts | None = None
         self._log: FlightLog | None = None
         if worker is not None:
@@ -169,16 +169,16 @@ class Runner:
         return SharedSlots(self.concurrency, folder, number, total, self.process.notes.add)
 
     @property
-    def evaluator(self) -> InTurn:
+    def rollout_maker(self) -> InTurn:
         """Who makes the rollouts."""
-        if self._evaluator is None:
+        if self._rollout_maker is None:
             rollouts = self.rollouts
             if self.concurrency == 1:
-                self._evaluator = InTurn(rollouts, self.pool)
+                self._rollout_maker = InTurn(rollouts, self.pool)
             else:
                 window = self.concurrency * (1 if self._config.getoption("maxfail", 0) else _AHEAD)
-                self._evaluator = LookAhead(rollouts, self.pool, self._coming, self, window)
-        return self._evaluator
+                self._rollout_maker = LookAhead(rollouts, self.pool, self._coming, self, window)
+        return self._rollout_maker
 
     # One test after the other
 

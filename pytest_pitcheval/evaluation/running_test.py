@@ -10,6 +10,7 @@ import pytest
 from pytest_pitcheval.collection.collected import asked_by
 from pytest_pitcheval.errors import one_line
 from pytest_pitcheval.names import EXAMPLE, GENERATOR, JUDGE
+from pytest_pitcheval.ownership import fixture_names
 from pytest_pitcheval.programs.identities import example_identity
 from pytest_pitcheval.results.plain import plain, text_of
 from pytest_pitcheval.results.records import Record, Status, Usage, total
@@ -90,7 +91,7 @@ class RunningTest:
     @property
     def asks_for_score(self) -> bool:
         """Whether the test asks for a score."""
-        return "score" in getattr(self.item, "fixturenames", ())
+        return "score" in fixture_names(self.item)
 
     def make_example(self) -> Any:
         """The ``dspy.Example`` of the test's row, the same one each time."""

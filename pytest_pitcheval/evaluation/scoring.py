@@ -30,7 +30,7 @@ def predict_example(
     generator, identities = Generator(program, lm), runner.identities
     marks = {PROGRAM: identities.program(program), GENERATOR: identities.generator(lm)}
     running.predicted_with(generator, example, marks)
-    prediction = runner.evaluator.predict(running, generator)
+    prediction = runner.rollout_maker.predict(running, generator)
     running.predicted(prediction)
     return prediction
 
@@ -54,7 +54,7 @@ def score_example(
             PitchevalWarning("generator_lm samples at temperature 0: rollouts are asked afresh, but cannot differ"),
             stacklevel=1,
         )
-    verdicts = runner.evaluator.judge(running, Judge(metric, evaluator_lm), example, prediction)
+    verdicts = runner.rollout_maker.judge(running, Judge(metric, evaluator_lm), example, prediction)
     score = make_score(verdicts, _threshold(runner, running), prediction)
     running.scored(score, example, prediction)
     return score

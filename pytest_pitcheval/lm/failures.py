@@ -27,14 +27,14 @@ def is_lm_error(error: BaseException | None) -> bool:
 
 def is_rate_limited(error: BaseException | None) -> bool:
     """Whether a provider refused a request because there were too many of them."""
-    return any(_status(one) == 429 or type(one).__name__.endswith("RateLimitError") for one in origins(error))
+    return any(_status(cause) == 429 or type(cause).__name__.endswith("RateLimitError") for cause in origins(error))
 
 
 def is_transient(error: BaseException | None) -> bool:
     """Whether the same request may well be answered a little later; a timeout is not among these."""
     return any(
-        _status(one) in _TRANSIENT or isinstance(one, ConnectionError) or type(one).__name__ in _CONNECTION
-        for one in origins(error)
+        _status(cause) in _TRANSIENT or isinstance(cause, ConnectionError) or type(cause).__name__ in _CONNECTION
+        for cause in origins(error)
     )
 
 
@@ -44,14 +44,14 @@ def is_race(error: BaseException | None) -> bool:
     pytest sets and deletes ``PYTEST_CURRENT_TEST`` for each test. Who goes through ``os.environ`` just then, as HTTP
     clients do for proxies, finds a name without a value. No request has been sent.
     """
-    return any(isinstance(one, KeyError) and one.args == ("PYTEST_CURRENT_TEST",) for one in origins(error))
+    return any(isinstance(cause, KeyError) and cause.args == ("PYTEST_CURRENT_TEST",) for cause in origins(error))
 
 
 def retry_after(error: BaseException | None) -> float | None:
     """The seconds that a provider asked to wait, None if it did not say."""
-    for one in origins(error):
-        headers = getattr(getattr(one, "response", None), "headers", None) or {}
-        for said in (getattr(one, "retry_after", None), headers.get("retry-after"), headers.get("Retry-After")):
+    for cause in origins(error):
+        headers = getattr(getattr(cause, "response", None), "headers", None) or {}
+        for said in (getattr(cause, "retry_after", None), headers.get("retry-after"), headers.get("Retry-After")):
             try:
                 seconds = float(said)  # type: ignore[arg-type]
             except (TypeError, ValueError):

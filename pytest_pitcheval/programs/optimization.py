@@ -92,7 +92,7 @@ def _wanted(function: Callable[..., Any], available: dict[str, Any]) -> dict[str
 
 def _takes_further(parameters: dict[str, inspect.Parameter]) -> bool:
     """Whether there is a ``**kwargs`` that is used: COPRO's ``**_kwargs`` swallows what it is given."""
-    kinds = ((one.kind, one.name) for one in parameters.values())
+    kinds = ((parameter.kind, parameter.name) for parameter in parameters.values())
     return any(kind is inspect.Parameter.VAR_KEYWORD and not name.startswith("_") for kind, name in kinds)
 
 
@@ -137,10 +137,10 @@ def _optimizer_metric(
 
 def _positional_parameters(function: Callable[..., Any]) -> int:
     parameters = _parameters(function).values()
-    if any(one.kind is inspect.Parameter.VAR_POSITIONAL for one in parameters):
+    if any(parameter.kind is inspect.Parameter.VAR_POSITIONAL for parameter in parameters):
         return 5
     kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    return sum(one.kind in kinds for one in parameters)
+    return sum(parameter.kind in kinds for parameter in parameters)
 
 
 def hash_words(texts: Sequence[str]) -> Any:

@@ -36,7 +36,7 @@ def code(text: str) -> str:
     Every mark that means something to markdown is an entity, which cannot: a code span of backticks would leave
     the cell of a table at a ``|``.
     """
-    line = " ".join("".join(one if _is_visible(one) else " " for one in text).split())
+    line = " ".join("".join(character if _is_visible(character) else " " for character in text).split())
     line = line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
     return f"<code>{_SPECIAL.sub(lambda found: f'&#{ord(found[0])};', line)}</code>" if line else ""
 
@@ -88,7 +88,7 @@ def _block(title: str, table: Table, room: int) -> str:
 
 
 def _left_out(rows: int) -> str:
-    return f"\n{rows} more row{'' if rows == 1 else 's'} left out.\n"
+    return f"\n{formats.count(rows, 'more row')} left out.\n"
 
 
 def _row(cells: Iterable[str]) -> str:
@@ -109,10 +109,14 @@ def _tables(report: RunReport) -> Iterator[tuple[str, Table]]:
     if report.decision.summaries:
         rows: list[Sequence[str]] = [_result(report, summary) for summary in report.decision.summaries]
         yield "", (("test", "method", "scored", "mean", "passed", "against the baseline", "gates"), rows)
-    gates = [one for one in report.decision.gates if one.status != "passed"]
+    gates = [gate for gate in report.decision.gates if gate.status != "passed"]
     if gates:
-        yield "Gates that did not pass", (("gate", "test", "method", "result", "why"), [_gate(one) for one in gates])
-    fallen = [(pair, one) for one in report.decision.comparisons or () for pair in run_reports.moved(one)[0]]
+        yield "Gates that did not pass", (("gate", "test", "method", "result", "why"), [_gate(gate) for gate in gates])
+    fallen = [
+        (pair, comparison)
+        for comparison in report.decision.comparisons or ()
+        for pair in run_reports.moved(comparison)[0]
+    ]
     if fallen:
         worst = sorted(fallen, key=lambda found: found[0].change)[:_WORST]
         head = ("example", "test", "method", "baseline", "now", "change")
@@ -128,7 +132,7 @@ def _result(report: RunReport, summary: Summary) -> Sequence[str]:
         f"{summary.scored}/{summary.examples}",
         _with_interval(formats.number(summary.mean), formats.interval(summary.ci95)),
         formats.percent(summary.pass_rate),
-        _difference(report.comparison_of((summary.test, summary.optimization))),
+        _difference(report.comparison_of(summary.key)),
         ", ".join(f"{number} {status}" for status, number in sorted(gates.items())),
     )
 

@@ -8,12 +8,12 @@ from collections.abc import Collection, Mapping
 from typing import Literal
 
 from pytest_pitcheval.names import MAX_REGRESSION, NEED_BASELINE
-from pytest_pitcheval.results import comparison, gates
-from pytest_pitcheval.results.baselines import Baseline, Key, measure
+from pytest_pitcheval.results import comparison, formats, gates
+from pytest_pitcheval.results.baselines import Baseline, measure
 from pytest_pitcheval.results.comparison import Comparison, Pair
 from pytest_pitcheval.results.decisions import Decision, Terms, decide
-from pytest_pitcheval.results.gates import DEFAULT_MAX_REGRESSION, GateResult, count
-from pytest_pitcheval.results.records import Record
+from pytest_pitcheval.results.gates import DEFAULT_MAX_REGRESSION, GateResult
+from pytest_pitcheval.results.records import Key, Record
 from pytest_pitcheval.results.significance.means import rounded
 from pytest_pitcheval.results.summaries import Summary
 from pytest_pitcheval.storage.run_files import RunFile
@@ -23,7 +23,7 @@ VerdictStatus = Literal["passed", "failed", "inconclusive", "unfinished"]
 
 
 @dataclasses.dataclass(frozen=True)
-class Verdict:
+class RunVerdict:
     """What a run came to, and why, a clause each."""
 
     status: VerdictStatus
@@ -51,11 +51,11 @@ class RunReport:
 
     def gates_of(self, summary: Summary) -> list[GateResult]:
         """The gates of one test and method."""
-        return [one for one in self.decision.gates if _key(one) == _key(summary)]
+        return [gate for gate in self.decision.gates if gate.key == summary.key]
 
     def comparison_of(self, key: Key) -> Comparison | None:
         """How one test and method compares with the baseline."""
-        return next((one for one in self.decision.comparisons or () if _key(one) == key), None)
+        return next((comparison for comparison in self.decision.comparisons or () if comparison.key == key), None)
 
     def statuses(self) -> Counter[str]:
         """How many tests ended how; ``missing`` are those without a record."""
@@ -63,7 +63,7 @@ class RunReport:
         found["missing"] = len(self.file.outcome.missing)
         return found
 
-    def verdict(self) -> Verdict:
+    def verdict(self) -> RunVerdict:
         """Whether all of it holds."""
         ended, decided = self.statuses(), Counter(gate.status for gate in self.decision.gates)
         tests = sum(ended.values())
@@ -77,19 +77,15 @@ class RunReport:
         ]
         found = [reason for reason in reasons if reason]
         if not self.file.finished:
-            return Verdict("unfinished", [f"{count(tests)} recorded before it ended", *found])
+            return RunVerdict("unfinished", [f"{formats.count(tests)} recorded before it ended", *found])
         if decided["failed"] or ended["failed"] or ended["error"] or ended["missing"] or not tests:
-            return Verdict("failed", found or ["no example was evaluated"])
-        passed = f"{count(ended['passed'])} passed" if ended["passed"] else "no example was evaluated"
-        return Verdict("inconclusive" if decided["inconclusive"] else "passed", [passed, *found])
-
-
-def _key(one: Summary | Comparison | GateResult) -> Key:
-    return one.test, one.optimization
+            return RunVerdict("failed", found or ["no example was evaluated"])
+        passed = f"{formats.count(ended['passed'])} passed" if ended["passed"] else "no example was evaluated"
+        return RunVerdict("inconclusive" if decided["inconclusive"] else "passed", [passed, *found])
 
 
 def _of(part: int, whole: int, what: str, verb: str) -> str:
-    return f"{part} of {whole} {what}{'' if whole == 1 else 's'} {verb}" if part else ""
+    return f"{part} of {formats.count(whole, what)} {verb}" if part else ""
 
 
 def as_decided(file: RunFile, before: Mapping[str, Record]) -> RunReport:
@@ -110,14 +106,14 @@ def compared_anew(
 ) -> RunReport:
     """The run compared with another baseline; the gates that need one are decided again, with the limits they had."""
     outcome, report = file.outcome, as_decided(file, before)
-    scopes = outcome.scopes()
-    compared = comparison.compare_all(baseline, measure(outcome.records.values()), scopes, allowed)
-    by_key = {_key(one): one for one in compared}
-    had = {(_key(gate), gate.gate): gate.limit for gate in file.gates if gate.gate in NEED_BASELINE}
+    coverage = outcome.coverage()
+    compared = comparison.compare_all(baseline, measure(outcome.records.values()), coverage, allowed)
+    by_key = {comparison.key: comparison for comparison in compared}
+    had = {(gate.key, gate.gate): gate.limit for gate in file.gates if gate.gate in NEED_BASELINE}
 
     def limits(summary: Summary) -> dict[str, float]:
-        default = {MAX_REGRESSION: DEFAULT_MAX_REGRESSION} if _key(summary) in by_key else {}
-        return default | {gate: limit for (key, gate), limit in had.items() if key == _key(summary)}
+        default = {MAX_REGRESSION: DEFAULT_MAX_REGRESSION} if summary.key in by_key else {}
+        return default | {gate: limit for (key, gate), limit in had.items() if key == summary.key}
 
     decided = gates.decide(report.decision.summaries, limits, by_key, strict)
     kept = [gate for gate in file.gates if gate.gate not in NEED_BASELINE]
@@ -125,7 +121,7 @@ def compared_anew(
         report.decision,
         gates=[*kept, *decided],
         comparisons=compared,
-        tests_not_run=comparison.absent_tests(baseline, scopes),
+        tests_not_run=comparison.absent_tests(baseline, coverage),
     )
     return RunReport(file, decision, name, before)
 

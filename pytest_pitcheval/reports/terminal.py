@@ -11,7 +11,7 @@ from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.comparison import Comparison
 from pytest_pitcheval.results.decisions import Decision
 from pytest_pitcheval.results.formats import cut, wrap
-from pytest_pitcheval.results.gates import GateResult, count
+from pytest_pitcheval.results.gates import GateResult
 from pytest_pitcheval.results.side_by_side import MethodResult
 from pytest_pitcheval.results.summaries import Missing, Summary
 from pytest_pitcheval.storage.baseline_files import Update
@@ -37,7 +37,7 @@ def lines(results: Results, folder: Path) -> Iterator[Line]:
 
 def update_line(update: Update, folder: Path) -> Line:
     """What was written to the baseline file."""
-    counts = f"{count(update.written)} written, {update.kept} kept, {update.removed} removed"
+    counts = f"{formats.count(update.written)} written, {update.kept} kept, {update.removed} removed"
     return f"baseline: {os.path.relpath(update.path, folder)}: {counts}", False
 
 
@@ -47,7 +47,7 @@ def decision_lines(decision: Decision, baseline: str | None) -> Iterator[Line]:
         group = [summary for summary in decision.summaries if summary.test == test]
         yield test if len(test) <= formats.WIDTH else "…" + test[1 - formats.WIDTH :], False
         yield from ((line, False) for line in formats.table([_HEAD, *map(_row, group)]))
-        yield from ((line, False) for line in matrix([one for one in decision.methods if one.test == test]))
+        yield from ((line, False) for line in matrix([method for method in decision.methods if method.test == test]))
         for summary in group:
             yield from ((cut(line), True) for line in _missing(summary))
     if baseline is not None:
@@ -81,9 +81,9 @@ def matrix(methods: Sequence[MethodResult]) -> Iterator[str]:
     """The methods of one test against its first one; nothing where it has one alone."""
     if not methods:
         return
-    best = "best" if sum(one.best for one in methods) == 1 else "best within noise"
+    best = "best" if sum(method.best for method in methods) == 1 else "best within noise"
     head = ("method", f"against {methods[0].first}", "95 % interval", "p", "")
-    rows = [(one.optimization, *_difference(one), best if one.best else "") for one in methods]
+    rows = [(method.optimization, *_difference(method), best if method.best else "") for method in methods]
     yield from formats.table([head, *rows])
 
 
@@ -99,10 +99,10 @@ def compared(decision: Decision, baseline: str) -> Iterator[Line]:
     yield cut(f"compared with {baseline}"), False
     known = set()
     for comparison in decision.comparisons or ():
-        known.add((comparison.test, comparison.optimization))
+        known.add(comparison.key)
         yield from comparison_lines(comparison)
     for summary in decision.summaries:
-        if (summary.test, summary.optimization) not in known:
+        if summary.key not in known:
             yield cut(f"  {summary.test} [{summary.optimization}]: not in the baseline"), False
     if tests := decision.tests_not_run:
         yield from ((line, False) for line in wrap(f"  in the baseline but not run: {formats.some(tests)}", "    "))
@@ -156,7 +156,7 @@ def _missing(summary: Summary) -> Iterator[str]:
     has = "examples have" if summary.examples > 1 else "example has"
     mean = f": the mean is of {summary.scored} of {summary.examples}" if summary.scored else ""
     yield f"  {count} of {summary.examples} {has} no score [{summary.optimization}]{mean}"
-    yield from (f"    {_name(one)}: {one.reason}" for one in summary.unscored[: formats.SHOWN])
+    yield from (f"    {_name(example)}: {example.reason}" for example in summary.unscored[: formats.SHOWN])
     if count > formats.SHOWN:
         yield f"    ... and {count - formats.SHOWN} more, all in the run file"
 

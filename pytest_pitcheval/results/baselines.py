@@ -11,7 +11,7 @@ from typing import Any
 
 from pytest_pitcheval import files
 from pytest_pitcheval.names import COMPARED_ROLES, EXAMPLE, ROLES
-from pytest_pitcheval.results.records import FINITE, Record
+from pytest_pitcheval.results.records import FINITE, Key, Record
 
 SCHEMA_VERSION = 1
 GROUP_ROLES = tuple(role for role in ROLES if role != EXAMPLE)
@@ -46,12 +46,9 @@ class Measurements:
     @property
     def mean(self) -> float:
         """The mean of the examples' scores; of nothing, minus infinity."""
-        scores = [one.score for one in self.examples.values()]
+        scores = [measurement.score for measurement in self.examples.values()]
         return statistics.mean(scores) if scores else -math.inf
 
-
-Key = tuple[str, str]
-"""Test and method."""
 
 Baseline = Mapping[Key, Measurements]
 
@@ -61,7 +58,7 @@ def measure(records: Iterable[Record]) -> dict[Key, Measurements]:
     groups: dict[Key, list[Record]] = {}
     for record in records:
         if record.score is not None and record.samples:
-            groups.setdefault((record.test, record.optimization), []).append(record)
+            groups.setdefault(record.key, []).append(record)
     return {key: _measurements(group) for key, group in groups.items()}
 
 
@@ -108,7 +105,7 @@ def from_document(document: Any, name: str) -> dict[Key, Measurements]:
     tests = files.validated(dict[str, dict[str, Measurements]], document.get("tests"), f"{name}: tests")
     for test, methods in tests.items():
         for method, group in methods.items():
-            if not all(one.samples for one in group.examples.values()):
+            if not all(measurement.samples for measurement in group.examples.values()):
                 raise files.complaint(name, f"{test} [{method}]: an example has no samples")
     return {(test, method): group for test, methods in tests.items() for method, group in methods.items()}
 

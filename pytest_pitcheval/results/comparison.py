@@ -7,15 +7,15 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from pytest_pitcheval.names import COMPARED_ROLES, EXAMPLE
-from pytest_pitcheval.results.baselines import GROUP_ROLES, Baseline, Key, Measurement, Measurements, differing
-from pytest_pitcheval.results.records import FINITE
+from pytest_pitcheval.results.baselines import GROUP_ROLES, Baseline, Measurement, Measurements, differing
+from pytest_pitcheval.results.records import FINITE, Key
 from pytest_pitcheval.results.significance.means import difference_of_means, mean, rounded
 from pytest_pitcheval.results.significance.paired import PairedDifference, paired_samples
 from pytest_pitcheval.results.significance.power import smallest_drop_with_rollouts
 
 
 @dataclasses.dataclass(frozen=True)
-class Scope:
+class Coverage:
     """What a run knows of one test and method beside its scores.
 
     Attributes:
@@ -87,6 +87,11 @@ class Comparison:
     fingerprints: Mapping[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
     refused: str | None = None
 
+    @property
+    def key(self) -> Key:
+        """Its group: test function and method."""
+        return self.test, self.optimization
+
     def broken(self, limit: float) -> list[str]:
         """The examples whose every rollout is more than ``limit`` below every rollout of the baseline."""
         return [pair.example_id for pair in self.pairs if pair.drop > limit]
@@ -101,39 +106,39 @@ class Comparison:
 
 
 def compare_all(
-    baseline: Baseline, current: Baseline, scopes: Mapping[Key, Scope], allowed: Collection[str] = ()
+    baseline: Baseline, current: Baseline, coverage: Mapping[Key, Coverage], allowed: Collection[str] = ()
 ) -> list[Comparison]:
-    """A comparison for each test and method of ``scopes`` that the baseline knows the test of, in that order.
+    """A comparison for each test and method of ``coverage`` that the baseline knows the test of, in that order.
 
     A test that runs with no method of its baseline is compared with the best one there: that is what a change of
     the method must not make worse. If it runs with one of them, further methods have no baseline.
     """
     found = []
-    for key, scope in scopes.items():
-        against = _counterpart(key, baseline, scopes)
+    for key, covered in coverage.items():
+        against = _counterpart(key, baseline, coverage)
         if against is not None:
             now = current.get(key, Measurements({}))
-            found.append(compare(key, against, baseline[key[0], against], now, scope, allowed))
+            found.append(compare(key, against, baseline[key[0], against], now, covered, allowed))
     return found
 
 
-def absent_tests(baseline: Baseline, scopes: Mapping[Key, Scope]) -> list[str]:
-    """The tests of the baseline that ``scopes`` has nothing of: left out of the run, renamed, or gone."""
-    return sorted({test for test, _ in baseline} - {test for test, _ in scopes})
+def absent_tests(baseline: Baseline, coverage: Mapping[Key, Coverage]) -> list[str]:
+    """The tests of the baseline that ``coverage`` has nothing of: left out of the run, renamed, or gone."""
+    return sorted({test for test, _ in baseline} - {test for test, _ in coverage})
 
 
-def _counterpart(key: Key, baseline: Baseline, scopes: Mapping[Key, Scope]) -> str | None:
+def _counterpart(key: Key, baseline: Baseline, coverage: Mapping[Key, Coverage]) -> str | None:
     test, method = key
     known = {m: group.mean for (t, m), group in sorted(baseline.items()) if t == test}
     if method in known:
         return method
-    if not known or any((test, m) in scopes for m in known):
+    if not known or any((test, m) in coverage for m in known):
         return None
     return max(known, key=lambda name: known[name])
 
 
 def compare(
-    key: Key, against: str, before: Measurements, after: Measurements, scope: Scope, allowed: Collection[str] = ()
+    key: Key, against: str, before: Measurements, after: Measurements, covered: Coverage, allowed: Collection[str] = ()
 ) -> Comparison:
     """One test and method: only examples that both have, with the same row, are compared."""
     changed = tuple(name for name, old in before.examples.items() if _differ(old, after.examples.get(name)))
@@ -143,11 +148,11 @@ def compare(
     comparison = Comparison(
         *key,
         against=against,
-        added=tuple(name for name in scope.collected if name not in before.examples),
-        removed=_missing(before, scope.collected, scope.not_run),
-        not_run=tuple(name for name in before.examples if name in scope.not_run),
+        added=tuple(name for name in covered.collected if name not in before.examples),
+        removed=_missing(before, covered.collected, covered.not_run),
+        not_run=tuple(name for name in before.examples if name in covered.not_run),
         changed=changed,
-        unscored=tuple(name for name in before.examples if name in scope.collected and name not in after.examples),
+        unscored=tuple(name for name in before.examples if name in covered.collected and name not in after.examples),
         differs=differs,
         fingerprints={role: (before.fingerprints[role], after.fingerprints[role]) for role in differs},
     )

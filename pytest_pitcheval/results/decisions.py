@@ -7,10 +7,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from pytest_pitcheval.names import GATES, MAX_REGRESSION, NEED_BASELINE
 from pytest_pitcheval.results import comparison, gates, side_by_side, summaries
-from pytest_pitcheval.results.baselines import Baseline, Key, measure
-from pytest_pitcheval.results.comparison import Comparison, Scope
+from pytest_pitcheval.results.baselines import Baseline, measure
+from pytest_pitcheval.results.comparison import Comparison, Coverage
 from pytest_pitcheval.results.gates import DEFAULT_MAX_REGRESSION, GateResult
-from pytest_pitcheval.results.records import Collected, Record
+from pytest_pitcheval.results.records import Collected, Key, Record
 from pytest_pitcheval.results.side_by_side import MethodResult
 from pytest_pitcheval.results.summaries import Missing, Summary
 
@@ -31,12 +31,12 @@ class Outcome:
     missing: Mapping[str, Missing]
     not_run: Mapping[Key, Sequence[str]] = dataclasses.field(default_factory=dict)
 
-    def scopes(self) -> dict[Key, Scope]:
+    def coverage(self) -> dict[Key, Coverage]:
         """What was collected and what was not, by test and method."""
         groups: dict[Key, dict[str, None]] = {}  # a set that keeps the order
-        for one in self.collected:
-            groups.setdefault((one.test, one.optimization), {})[one.example_id or ""] = None
-        return {key: Scope(ids, frozenset(self.not_run.get(key, ()))) for key, ids in groups.items()}
+        for test in self.collected:
+            groups.setdefault(test.key, {})[test.example_id or ""] = None
+        return {key: Coverage(ids, frozenset(self.not_run.get(key, ()))) for key, ids in groups.items()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,19 +73,19 @@ class Decision:
 def decide(outcome: Outcome, baseline: Baseline | None, terms: Terms, gated: bool = True) -> Decision:
     """Sum ``outcome`` up and hold it to ``terms``; ``gated``: also against a baseline, when there is none too."""
     found = summaries.summarize(outcome.collected, outcome.records, outcome.missing, outcome.not_run)
-    measured, scopes = measure(outcome.records.values()), outcome.scopes()
-    compared = None if baseline is None else comparison.compare_all(baseline, measured, scopes, terms.allowed)
-    by_key = None if compared is None else {(one.test, one.optimization): one for one in compared}
+    measured, coverage = measure(outcome.records.values()), outcome.coverage()
+    compared = None if baseline is None else comparison.compare_all(baseline, measured, coverage, terms.allowed)
+    by_key = None if compared is None else {comparison.key: comparison for comparison in compared}
 
     def limits(summary: Summary) -> dict[str, float]:
-        return _limits(summary, terms, (summary.test, summary.optimization) in (by_key or {}), gated)
+        return _limits(summary, terms, summary.key in (by_key or {}), gated)
 
     return Decision(
         found,
         compared,
-        side_by_side.compare_methods(list(scopes), measured),
+        side_by_side.compare_methods(list(coverage), measured),
         gates.decide(found, limits, by_key, terms.strict),
-        comparison.absent_tests(baseline or {}, scopes),
+        comparison.absent_tests(baseline or {}, coverage),
     )
 
 
@@ -96,10 +96,11 @@ def decide_again(outcome: Outcome, threshold: Callable[[float | None], float | N
 
 
 def _judged_again(record: Record, threshold: Callable[[float | None], float | None]) -> Record:
-    """A test that failed for its score, or passed for it, is decided again; others failed or passed for another reason.
+    """The record with another threshold, and with another status if its score decided the old one.
 
-    Which of these it was, its old threshold tells: a test that passed below it does not assert it, and one that
-    failed above it asserts something else.
+    The score decided if the test passed at or above its old threshold, or failed below it. A test that passed below
+    its threshold does not assert the threshold, and one that failed above it asserts something else: both keep their
+    status.
     """
     if record.score is None or record.error is not None or record.status not in ("passed", "failed"):
         return record

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from pytest_pitcheval.results.records import Usage
+from pytest_pitcheval.results.records import Record, Usage
 
 WIDTH = 80
 
@@ -72,10 +72,24 @@ def cut(line: str) -> str:
     return line if len(line) <= WIDTH else line[: WIDTH - 1] + "…"
 
 
-def some(names: Sequence[str]) -> str:
-    """``names`` with commas between them, the first ten, and how many there are more."""
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+def some(names: Sequence[str], most: int = SHOWN) -> str:
+    """``a, b and 3 more``: the first ``most`` of ``names``, and how many there are beside these."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def count(number: int, noun: str = "example") -> str:
+    """``1 example``, ``2 examples``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def score(record: Record) -> str | None:
+    """``0.750 (rollouts 0.5, 1), threshold 0.6``; None where there is no score."""
+    if record.score is None:
+        return None
+    samples = ", ".join(f"{value:.3g}" for value in record.samples) if len(record.samples) > 1 else ""
+    threshold = "" if record.threshold is None else f", threshold {record.threshold:.3g}"
+    return f"{record.score:.3f}" + (f" (rollouts {samples})" if samples else "") + threshold
 
 
 def wrap(text: str, indent: str) -> list[str]:

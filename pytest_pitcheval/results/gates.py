@@ -11,8 +11,8 @@ from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.significance.means import ALPHA, FEWEST
 
 if TYPE_CHECKING:
-    from pytest_pitcheval.results.baselines import Key
     from pytest_pitcheval.results.comparison import Comparison
+    from pytest_pitcheval.results.records import Key
     from pytest_pitcheval.results.significance.paired import PairedDifference
     from pytest_pitcheval.results.summaries import Summary
 
@@ -36,6 +36,11 @@ class GateResult:
     value: float | None
     limit: float
     reason: str
+
+    @property
+    def key(self) -> Key:
+        """Its group: test function and method."""
+        return self.test, self.optimization
 
     @property
     def text(self) -> str:
@@ -78,7 +83,7 @@ def _decide(summary: Summary, gate: str, limit: float, comparisons: Mapping[Key,
         return _error_rate(summary, limit)
     if comparisons is None:
         return "failed", None, "there is no baseline; --eval-update-baseline writes one"
-    comparison = comparisons.get((summary.test, summary.optimization))
+    comparison = comparisons.get(summary.key)
     if comparison is None:
         return "inconclusive", None, "not in the baseline"
     return _regression(comparison, limit) if gate == MAX_REGRESSION else _example_drop(comparison, limit)
@@ -119,8 +124,7 @@ def _incomparable(comparison: Comparison) -> Reason | None:
 
 
 def _names(names: tuple[str, ...] | list[str]) -> str:
-    shown = ", ".join(name or "the test itself" for name in names[:_NAMED])
-    return shown if len(names) <= _NAMED else f"{shown} and {len(names) - _NAMED} more"
+    return formats.some([name or "the test itself" for name in names], _NAMED)
 
 
 def _regression(comparison: Comparison, limit: float) -> Reason:
@@ -143,7 +147,7 @@ def describe_change(result: PairedDifference) -> str:
     drop = -result.difference
     verb, sign = ("dropped", -1) if drop > 0 else ("rose", 1)
     if not result.difference:
-        return f"no difference, {count(result.examples)}"
+        return f"no difference, {formats.count(result.examples)}"
     text = f"{verb} by {abs(drop):.3g}"
     if result.ci95:
         low, high = sorted(sign * bound for bound in result.ci95)
@@ -151,12 +155,7 @@ def describe_change(result: PairedDifference) -> str:
     if drop > 0:
         p = formats.p_value(result.p_drop)
         text += f", p {p}" if p.startswith("<") else f", p = {p}"
-    return f"{text}, {count(result.examples)}"
-
-
-def count(examples: int) -> str:
-    """``1 example``, ``2 examples``."""
-    return f"{examples} example{'' if examples == 1 else 's'}"
+    return f"{text}, {formats.count(result.examples)}"
 
 
 def describe_power(comparison: Comparison) -> str:
@@ -178,5 +177,9 @@ def _example_drop(comparison: Comparison, limit: float) -> Reason:
     broken = comparison.broken(limit)
     worst = max(pair.drop for pair in comparison.pairs)
     if broken:
-        return "failed", worst, f"{count(len(broken))} fell by more than that in every rollout: {_names(broken)}"
-    return "passed", worst, f"none of {count(len(comparison.pairs))} fell by more than that in every rollout"
+        return (
+            "failed",
+            worst,
+            f"{formats.count(len(broken))} fell by more than that in every rollout: {_names(broken)}",
+        )
+    return "passed", worst, f"none of {formats.count(len(comparison.pairs))} fell by more than that in every rollout"

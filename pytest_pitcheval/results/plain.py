@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 
@@ -52,16 +52,11 @@ def text_of(value: Any) -> str:
     return value if short else _Plain(VALUE).described(value)
 
 
-_REST = object()
-"""What stands for further items."""
-
-
 class _Plain:
     """The way through one value: what room is left, and the containers that it is in."""
 
     def __init__(self, bounds: Bounds) -> None:
         self._note = bounds.note
-        self._rest = f"[... further items{bounds.note}]"
         self._items = bounds.items
         self._characters = bounds.characters
         self._within: set[int] = set()
@@ -105,22 +100,20 @@ class _Plain:
         return self.described(value) if converted is value else self.of(converted, depth)
 
     def _list(self, values: Iterable[Any], depth: int) -> list[Any]:
-        return [self._rest if item is _REST else self.of(item, depth) for item in self._bounded(values)]
+        return [self.of(item, depth) for item in self._bounded(values, lambda: f"[... further items{self._note}]")]
 
     def _dict(self, pairs: Iterable[tuple[Any, Any]], depth: int) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for pair in self._bounded(pairs):
-            if pair is _REST:
-                return {**found, "[...]": self._rest}
-            key, item = pair
+        found = {}
+        for key, item in self._bounded(pairs, lambda: ("[...]", f"further items{self._note}")):
             name = self.text(key) if isinstance(key, str) else self.described(key)
             found[name] = self.of(item, depth)
         return found
 
-    def _bounded(self, values: Iterable[Any]) -> Iterator[Any]:
-        for value in values:
+    def _bounded(self, values: Iterable[Any], note: Callable[[], Any]) -> Iterator[Any]:
+        iterator = iter(values)
+        for value in iterator:
             if self._items <= 0:
-                yield _REST
+                yield note()
                 return
             self._items -= 1
             yield value

@@ -11,11 +11,14 @@ from pytest_pitcheval.names import GENERATOR, JUDGE
 Status = Literal["passed", "failed", "error", "skipped"]
 """``failed`` is a low score, or the program raised; ``error`` is no verdict; what is xfailed is ``skipped``."""
 
+Key = tuple[str, str]
+"""A group of examples: their test function's node ID (with parameters of the user's own), and their method."""
+
 PARTS = (GENERATOR, JUDGE)
 """Whose LM calls are counted: the program's, and the metric's."""
 
 FINITE: Any = {"allow_inf_nan": False}
-"""How pydantic reads a dataclass from a file: a whole number beyond all floats would be an infinite one."""
+"""How pydantic reads a dataclass from a file: without it, a whole number too large for a float is read as infinity."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,7 +85,12 @@ def function_of(test: str) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Collected:
-    """An evaluation test as it was collected: what the controller must know to name a lost record."""
+    """An evaluation test as it was collected: what the controller must know to name a lost record.
+
+    Attributes:
+        gates: the limits that its marker sets, by gate.
+        settings: those of its optimization method.
+    """
 
     nodeid: str
     test: str
@@ -90,6 +98,11 @@ class Collected:
     optimization: str
     gates: Mapping[str, float] = dataclasses.field(default_factory=dict)
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def key(self) -> Key:
+        """Its group: test function and method."""
+        return self.test, self.optimization
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -103,11 +116,27 @@ class Collected:
 class Record:
     """The one record of one test; `to_dict` is its form in the run file.
 
-    ``seconds`` is the time the rollouts took, without compiling. ``score`` is None for an unscored example.
-    ``threshold`` is what held, ``own_threshold`` what the test itself asked for. ``fingerprints`` tell what was
-    measured with what, by `names.ROLES`. ``program_file`` is the stored compiled program below the ``--eval-dir``.
-    ``xfail`` is why the test was expected to fail, if it was and did: it ran, other than those that were skipped.
-    ``prediction`` and ``feedback`` are of the first rollout; ``later_rollouts`` has both of each further one.
+    Attributes:
+        test: the test function's node ID, with parameters of the user's own.
+        example_id: the row's ID; None for a test without a dataset.
+        optimization: the method's name.
+        score: the mean of ``samples``, as the metric returned them, 0 to 1 as a rule; None for an unscored example.
+        threshold: the lowest score that passed; None where there was none.
+        own_threshold: what the test itself, or its marker, asked for.
+        samples: the score of each rollout.
+        metrics: further numbers by name: those of the metric, and what ``record_score`` was given with a name.
+        feedback: what the metric said of the first rollout.
+        error: why the test has no verdict, or what it raised, in one line; None for a low score.
+        xfail: why the test was expected to fail, if it was and did: it ran, other than those that were skipped.
+        rollout_id: of the first rollout: session timestamp and node ID.
+        rollout_key: that ID as the number in DSPy's cache key, below 2**53.
+        generator, judge: the LM calls of the program, and of the metric.
+        seconds: what the rollouts took together, without compiling and without waiting for permission to ask.
+        fingerprints: by `names.ROLES`, what the score was measured with.
+        inputs: the example's input fields.
+        prediction: the fields that the program returned in the first rollout; None where it returned nothing.
+        program_file: the stored compiled program, below the ``--eval-dir``.
+        later_rollouts: ``prediction`` and ``feedback`` of each rollout after the first one.
     """
 
     __pydantic_config__ = FINITE
@@ -137,13 +166,18 @@ class Record:
     xfail: str | None = None
 
     @property
+    def key(self) -> Key:
+        """Its group: test function and method."""
+        return self.test, self.optimization
+
+    @property
     def usage(self) -> Usage:
         return self.generator + self.judge
 
     def to_dict(self) -> dict[str, Any]:
         data = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         data["samples"] = list(self.samples)
-        data["later_rollouts"] = [dict(one) for one in self.later_rollouts]
+        data["later_rollouts"] = [dict(rollout) for rollout in self.later_rollouts]
         data |= self.usage.to_dict()
         data |= {part: getattr(self, part).to_dict() for part in PARTS}
         return data

@@ -6,7 +6,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pytest_pitcheval.results.baselines import Baseline, Key, Measurements
+from pytest_pitcheval.results.baselines import Baseline, Measurements
+from pytest_pitcheval.results.records import Key
 from pytest_pitcheval.results.significance.means import ALPHA
 from pytest_pitcheval.results.significance.paired import PairedDifference, paired_samples
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from pytest_pitcheval.results.records import Collected, Record, Usage, total
+from pytest_pitcheval.results.records import Collected, Key, Record, Usage, total
 from pytest_pitcheval.results.significance import means
 
 
@@ -54,6 +54,11 @@ class Summary:
     xfailed: int = 0
 
     @property
+    def key(self) -> Key:
+        """Its group: test function and method."""
+        return self.test, self.optimization
+
+    @property
     def pass_rate(self) -> float | None:
         """Passed tests over collected ones; None of nothing."""
         return self.passed / self.examples if self.examples else None
@@ -74,7 +79,7 @@ class Summary:
             "generator": self.generator.to_dict(),
             "judge": self.judge.to_dict(),
             "seconds": self.seconds,
-            "unscored": [dataclasses.asdict(one) for one in self.unscored],
+            "unscored": [dataclasses.asdict(example) for example in self.unscored],
             "gates": dict(self.gates),
             "not_run": list(self.not_run),
             "settings": dict(self.settings),
@@ -86,9 +91,9 @@ def find_missing(
 ) -> dict[str, Missing]:
     """The collected tests without a record, by node ID; ``lost`` says of which it is known why."""
     return {
-        one.nodeid: Missing(one.nodeid, lost.get(one.nodeid, "not run"))
-        for one in collected
-        if one.nodeid not in records
+        test.nodeid: Missing(test.nodeid, lost.get(test.nodeid, "not run"))
+        for test in collected
+        if test.nodeid not in records
     }
 
 
@@ -96,26 +101,26 @@ def summarize(
     collected: Iterable[Collected],
     records: Mapping[str, Record],
     missing: Mapping[str, Missing],
-    not_run: Mapping[tuple[str, str], Sequence[str]] = MappingProxyType({}),
+    not_run: Mapping[Key, Sequence[str]] = MappingProxyType({}),
 ) -> list[Summary]:
     """A summary for each test function and method, in the order of collection.
 
     A test that was not run (deselected by ``-x``, say) counts as an example without a score.
     """
-    groups: dict[tuple[str, str], list[Collected]] = {}
-    for one in collected:
-        groups.setdefault((one.test, one.optimization), []).append(one)
+    groups: dict[Key, list[Collected]] = {}
+    for test in collected:
+        groups.setdefault(test.key, []).append(test)
     return [_summary(key, group, records, missing, tuple(not_run.get(key, ()))) for key, group in groups.items()]
 
 
 def _summary(
-    key: tuple[str, str],
+    key: Key,
     group: list[Collected],
     records: Mapping[str, Record],
     missing: Mapping[str, Missing],
     not_run: tuple[str, ...],
 ) -> Summary:
-    found = [records[one.nodeid] for one in group if one.nodeid in records]
+    found = [records[test.nodeid] for test in group if test.nodeid in records]
     scores = [record.score for record in found if record.score is not None]
     without = [Missing(record.nodeid, _why(record)) for record in found if record.score is None]
     return Summary(
@@ -130,7 +135,7 @@ def _summary(
         generator=total(record.generator for record in found),
         judge=total(record.judge for record in found),
         seconds=sum(record.seconds for record in found),
-        unscored=(*without, *(missing[one.nodeid] for one in group if one.nodeid in missing)),
+        unscored=(*without, *(missing[test.nodeid] for test in group if test.nodeid in missing)),
         gates=group[0].gates,
         not_run=not_run,
         settings=group[0].settings,

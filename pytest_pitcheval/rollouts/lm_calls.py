@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import dspy
-from dspy.utils.callback import ACTIVE_CALL_ID, BaseCallback
+from dspy.utils.callback import BaseCallback
 
 from pytest_pitcheval.credentials import secret_values
 from pytest_pitcheval.errors import Ambiguous
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 PART = "pitcheval_part"
 """DSPy's setting, and attribute of LMs, that says who calls: the program or the metric."""
 
+_active: ContextVar[str] = ContextVar("pitcheval_call", default="")
+"""The ID of the LM call that is being made here."""
+
 
 @dataclasses.dataclass
 class Call:
@@ -35,6 +39,7 @@ class Call:
         asked: whether the cache was asked for it.
         tokens: those of its prompt, as they are estimated.
         begun: when, and in which strand of its program.
+        within: the ID of the call around it, as a rule none.
     """
 
     lm: Any
@@ -42,6 +47,7 @@ class Call:
     asked: bool = False
     tokens: int = 0
     begun: Moment = dataclasses.field(default_factory=Moment.now)
+    within: str = ""
 
 
 class LMCalls(BaseCallback):
@@ -59,7 +65,8 @@ class LMCalls(BaseCallback):
 
     def on_lm_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
         part = dspy.settings.get(PART) or getattr(instance, "pitcheval_part", GENERATOR)
-        self._calls[call_id] = call = Call(instance, part)
+        self._calls[call_id] = call = Call(instance, part, within=_active.get())
+        _active.set(call_id)
         if attempt := attempts.current():
             attempt.on_given_up = lambda error: self.on_lm_end(call_id, None, error)
         self.keys |= secret_values(getattr(instance, "kwargs", None) or {})
@@ -68,6 +75,8 @@ class LMCalls(BaseCallback):
 
     def on_lm_end(self, call_id: str, outputs: Any, exception: BaseException | None = None) -> None:
         call = self._calls.pop(call_id, None)
+        if call is not None:
+            _active.set(call.within)
         if is_rate_limited(exception):
             asked_for, attempt = retry_after(exception), attempts.current()
             self._limiter.pause(backoff(attempt.number if attempt else 0) if asked_for is None else asked_for)
@@ -87,7 +96,7 @@ class LMCalls(BaseCallback):
 
     def asks_cache(self) -> Call:
         """Note that the calling thread's LM call asks the cache; returns it."""
-        call = self._calls.get(ACTIVE_CALL_ID.get() or "")
+        call = self._calls.get(_active.get())
         if call is None:  # a thread of the user's own: no callbacks there
             call = Call(None, dspy.settings.get(PART) or GENERATOR)
         call.asked = True

@@ -72,7 +72,7 @@ class Scope:
         return request
 
     def asks_first(self, key: str | None) -> bool:
-        """Whether no cache can have an answer with this key, which has the scope's rollout in it."""
+        """Whether no cache can have the answer of ``key``, as it is this rollout's own and never asked for yet."""
         return False
 
     def answered_from_cache(self, key: str | None, part: str) -> None:
@@ -125,7 +125,7 @@ class Scope:
         """
         with self._lock:
             failures = [failure for failure in self._failures if part in (None, failure.part)]
-            open_ = [one for one in failures if not self._is_made_up_for(one, forgiving)]
+            open_ = [failure for failure in failures if not self._is_made_up_for(failure, forgiving)]
         return open_[-1].error if open_ else None
 
     def _is_made_up_for(self, failure: Failure, forgiving: bool) -> bool:

@@ -78,8 +78,8 @@ def _outcome(controller: Controller, secrets: Sequence[str]) -> Outcome:
     missing = summaries.find_missing(collected, controller.records, controller.lost)
     outcome = Outcome(collected, _hidden(controller, secrets), missing)
     not_run = {
-        key: [name for name in datasets.get(function_of(key[0]), ()) if name not in scope.collected]
-        for key, scope in outcome.scopes().items()
+        key: [name for name in datasets.get(function_of(key[0]), ()) if name not in covered.collected]
+        for key, covered in outcome.coverage().items()
     }
     return dataclasses.replace(outcome, not_run=not_run)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from pytest_pitcheval.reports.progress import Progress
 from pytest_pitcheval.results.records import Record, Usage
-from pytest_pitcheval.session.status import Status
+from pytest_pitcheval.session.status import SessionStatus
 
 _PRELOADED = 0.2
 """Seconds after which the first LM calls are on their way, so that importing takes nothing from them."""
@@ -67,6 +67,6 @@ class Display:
         """Make room for what pytest prints next."""
         self._progress.erase()
 
-    def _status(self, seconds: float) -> Status:
+    def _status(self, seconds: float) -> SessionStatus:
         in_flight, waiting = self._flying()
-        return Status(len(self._done), self._total, in_flight, waiting, self._usage, seconds)
+        return SessionStatus(len(self._done), self._total, in_flight, waiting, self._usage, seconds)

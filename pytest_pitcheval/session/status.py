@@ -9,7 +9,7 @@ from pytest_pitcheval.results.records import Usage
 
 
 @dataclasses.dataclass(frozen=True)
-class Status:
+class SessionStatus:
     """A moment of a session.
 
     Attributes:

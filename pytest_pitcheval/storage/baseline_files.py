@@ -9,7 +9,8 @@ from pathlib import Path
 
 from pytest_pitcheval import files
 from pytest_pitcheval.results import baselines
-from pytest_pitcheval.results.baselines import Baseline, Key
+from pytest_pitcheval.results.baselines import Baseline
+from pytest_pitcheval.results.records import Key
 
 _PATIENCE = 60
 """Seconds to wait for other sessions that write the same file; each takes milliseconds."""

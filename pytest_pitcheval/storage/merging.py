@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from pytest_pitcheval.errors import PitchevalError
-from pytest_pitcheval.results.baselines import Key
+from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.decisions import Outcome
-from pytest_pitcheval.results.gates import count
+from pytest_pitcheval.results.records import Key
 from pytest_pitcheval.storage.run_files import RunFile
 from pytest_pitcheval.storage.run_info import RunInfo
 
@@ -35,14 +35,14 @@ def merge(runs: Sequence[RunFile]) -> Outcome:
     records = {nodeid: record for run in runs for nodeid, record in run.outcome.records.items()}
     if sum(len(run.outcome.records) for run in runs) > len(records):
         raise PitchevalError(_twice(runs))
-    collected = {one.nodeid: one for run in runs for one in run.outcome.collected}
+    collected = {test.nodeid: test for run in runs for test in run.outcome.collected}
     missing = {nodeid: lost for run in runs for nodeid, lost in run.outcome.missing.items() if nodeid not in records}
     outcome = Outcome(list(collected.values()), records, missing)
-    have = {key: set(scope.collected) for key, scope in outcome.scopes().items()}
+    have = {key: set(covered.collected) for key, covered in outcome.coverage().items()}
     not_run: dict[Key, dict[str, None]] = {}
     for run in runs:
         for key, left in run.outcome.not_run.items():
-            not_run.setdefault(key, {}).update(dict.fromkeys(one for one in left if one not in have.get(key, ())))
+            not_run.setdefault(key, {}).update(dict.fromkeys(name for name in left if name not in have.get(key, ())))
     return Outcome(outcome.collected, records, missing, {key: list(left) for key, left in not_run.items()})
 
 
@@ -93,5 +93,5 @@ def absent(runs: Sequence[RunFile], outcome: Outcome) -> Iterator[str]:
         return
     for (test, method), left in outcome.not_run.items():
         if left:
-            names = ", ".join(left[:_NAMED]) + (f" and {len(left) - _NAMED} more" if len(left) > _NAMED else "")
-            yield f"{test} [{method}]: {count(len(left))} in none of the runs: {names}"
+            names = formats.some(left, _NAMED)
+            yield f"{test} [{method}]: {formats.count(len(left))} in none of the runs: {names}"

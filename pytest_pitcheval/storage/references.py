@@ -16,10 +16,10 @@ from pytest_pitcheval.names import NEED_BASELINE
 from pytest_pitcheval.timestamps import is_run_id
 
 if TYPE_CHECKING:
-    from pytest_pitcheval.results.baselines import Baseline, Key
-    from pytest_pitcheval.results.comparison import Scope
+    from pytest_pitcheval.results.baselines import Baseline
+    from pytest_pitcheval.results.comparison import Coverage
     from pytest_pitcheval.results.decisions import Outcome, Terms
-    from pytest_pitcheval.results.records import Record
+    from pytest_pitcheval.results.records import Key, Record
     from pytest_pitcheval.settings.settings import Settings
     from pytest_pitcheval.storage.baseline_files import Update
     from pytest_pitcheval.storage.run_info import RunInfo
@@ -43,7 +43,7 @@ class LoadedBaseline(NamedTuple):
 
     name: str
     measured: Baseline
-    scopes: Mapping[Key, Scope]
+    coverage: Mapping[Key, Coverage]
     records: Mapping[str, Record] = MappingProxyType({})
 
 
@@ -105,7 +105,7 @@ def load(settings: Settings, fetch: Fetch, reference: str, path: Path) -> Loaded
     """
     from pytest_pitcheval import files
     from pytest_pitcheval.results import baselines
-    from pytest_pitcheval.results.comparison import Scope
+    from pytest_pitcheval.results.comparison import Coverage
     from pytest_pitcheval.storage import run_files
 
     if reference.startswith(MLFLOW):
@@ -116,9 +116,9 @@ def load(settings: Settings, fetch: Fetch, reference: str, path: Path) -> Loaded
     if isinstance(document, dict) and "run" in document:
         run = run_files.from_document(document, path)
         measured = baselines.measure(run.outcome.records.values())
-        return LoadedBaseline(f"{RUN}{run.run.id}", measured, run.outcome.scopes(), run.outcome.records)
+        return LoadedBaseline(f"{RUN}{run.run.id}", measured, run.outcome.coverage(), run.outcome.records)
     measured = baselines.from_document(document, str(path))
-    return LoadedBaseline(reference, measured, {key: Scope(group.examples) for key, group in measured.items()})
+    return LoadedBaseline(reference, measured, {key: Coverage(group.examples) for key, group in measured.items()})
 
 
 def _find(directory: Path, reference: str, path: Path) -> Path:
@@ -160,11 +160,11 @@ def update_baseline(settings: Settings, outcome: Outcome) -> Update:
     from pytest_pitcheval.results.baselines import measure
     from pytest_pitcheval.storage import baseline_files
 
-    scopes = outcome.scopes()
+    coverage = outcome.coverage()
 
     def gone(key: Key, example_id: str) -> bool:
-        scope = scopes[key]
-        return bool(example_id) and example_id not in scope.collected and example_id not in scope.not_run
+        covered = coverage[key]
+        return bool(example_id) and example_id not in covered.collected and example_id not in covered.not_run
 
     try:
         files.make_directory(settings.directory)

@@ -10,12 +10,11 @@ from typing import Any
 
 from pytest_pitcheval import files
 from pytest_pitcheval.errors import PitchevalError
-from pytest_pitcheval.results.baselines import Key
 from pytest_pitcheval.results.comparison import Comparison
 from pytest_pitcheval.results.decisions import Decision, Outcome
 from pytest_pitcheval.results.gates import GateResult
 from pytest_pitcheval.results.plain import WHOLE, plain
-from pytest_pitcheval.results.records import FINITE, PARTS, Collected, Record
+from pytest_pitcheval.results.records import FINITE, PARTS, Collected, Key, Record
 from pytest_pitcheval.results.summaries import Missing
 from pytest_pitcheval.storage.run_info import RunInfo
 
@@ -49,6 +48,11 @@ class _Group:
     not_run: list[str]
     settings: dict[str, Any] = dataclasses.field(default_factory=dict)
 
+    @property
+    def key(self) -> Key:
+        """Its group: test function and method."""
+        return self.test, self.optimization
+
 
 @dataclasses.dataclass(frozen=True)
 class _MissingTest:
@@ -57,6 +61,11 @@ class _MissingTest:
     test: str
     example_id: str | None
     optimization: str
+
+    @property
+    def key(self) -> Key:
+        """Its group: test function and method."""
+        return self.test, self.optimization
 
 
 def folder(directory: Path) -> Path:
@@ -106,16 +115,19 @@ def from_document(document: Any, path: Path) -> RunFile:
     tests = files.validated(list[dict[str, Any]], document.get("tests"), f"{path}: tests")
     groups = files.validated(list[_Group], document.get("summary"), f"{path}: summary")
     missing = files.validated(list[_MissingTest], document.get("missing"), f"{path}: missing")
-    about = {(group.test, group.optimization): group for group in groups}
+    about = {group.key: group for group in groups}
     found = [record_from(test, f"{path}: tests.{position}") for position, test in enumerate(tests)]
     records = {record.nodeid: record for record in found}
-    lost = {one.nodeid: one for one in missing if one.nodeid not in records}
-    left = [*(_collected(one, about) for one in records.values()), *(_collected(one, about) for one in lost.values())]
+    lost = {test.nodeid: test for test in missing if test.nodeid not in records}
+    left = [
+        *(_collected(record, about) for record in records.values()),
+        *(_collected(test, about) for test in lost.values()),
+    ]
     outcome = Outcome(
         collected=left,
         records=records,
-        missing={one.nodeid: Missing(one.nodeid, one.reason) for one in lost.values()},
-        not_run={(group.test, group.optimization): group.not_run for group in groups},
+        missing={test.nodeid: Missing(test.nodeid, test.reason) for test in lost.values()},
+        not_run={group.key: group.not_run for group in groups},
     )
     gates = files.validated(list[GateResult], document.get("gates"), f"{path}: gates")
     compared = files.validated(list[Comparison], document.get("comparisons", []), f"{path}: comparisons")
@@ -134,11 +146,11 @@ def to_document(run: RunInfo, outcome: Outcome, decision: Decision) -> dict[str,
             "tests": [record.to_dict() for record in tests],
             "summary": [summary.to_dict() for summary in decision.summaries],
             "methods": [method.to_dict() for method in decision.methods],
-            "comparisons": [one.to_dict() for one in decision.comparisons or ()],
+            "comparisons": [comparison.to_dict() for comparison in decision.comparisons or ()],
             "tests_not_run": list(decision.tests_not_run),
             "gates": [gate.to_dict() for gate in decision.gates],
             "missing": [
-                _describe_missing(one, outcome.missing) for one in outcome.collected if one.nodeid in outcome.missing
+                _describe_missing(test, outcome.missing) for test in outcome.collected if test.nodeid in outcome.missing
             ],
         },
         WHOLE,
@@ -152,7 +164,7 @@ def _describe_missing(one: Collected, missing: Mapping[str, Missing]) -> dict[st
 
 
 def _collected(one: Record | _MissingTest, groups: Mapping[Key, _Group]) -> Collected:
-    group = groups.get((one.test, one.optimization), _Group(one.test, one.optimization, {}, []))
+    group = groups.get(one.key, _Group(one.test, one.optimization, {}, []))
     return Collected(one.nodeid, one.test, one.example_id, one.optimization, group.gates, group.settings)
 
 

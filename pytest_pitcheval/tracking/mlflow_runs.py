@@ -73,8 +73,8 @@ def _session(document: Mapping[str, Any], name: str | None, tags: Mapping[str, s
 def _part(document: Mapping[str, Any], summary: Mapping[str, Any], tags: Mapping[str, str]) -> MlflowRun:
     name = f"{summary['test']} [{summary['optimization']}]"
     tests = _tests(document, summary)
-    gates = [one for one in document["gates"] if _key(one) == _key(summary)]
-    compared = [one for one in document["comparisons"] if _key(one) == _key(summary)]
+    gates = [gate for gate in document["gates"] if _key(gate) == _key(summary)]
+    compared = [comparison for comparison in document["comparisons"] if _key(comparison) == _key(summary)]
     settings = {f"settings.{key}": _text(value) for key, value in summary["settings"].items()}
     return MlflowRun(
         name,
@@ -89,7 +89,7 @@ def _part(document: Mapping[str, Any], summary: Mapping[str, Any], tags: Mapping
 
 
 def _tests(document: Mapping[str, Any], summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    return [one for one in document["tests"] if _key(one) == _key(summary)]
+    return [test for test in document["tests"] if _key(test) == _key(summary)]
 
 
 def _key(one: Mapping[str, Any]) -> tuple[str, str]:
@@ -131,13 +131,13 @@ def _tags(document: Mapping[str, Any], gates: Iterable[Mapping[str, Any]]) -> di
 
 def _worst(statuses: Iterable[str]) -> str:
     found = set(statuses)
-    return next((one for one in ("failed", "inconclusive", "passed") if one in found), "none")
+    return next((status for status in ("failed", "inconclusive", "passed") if status in found), "none")
 
 
 def _totals(document: Mapping[str, Any]) -> dict[str, float]:
     tests = document["tests"]
-    scores = [one["score"] for one in tests if one["score"] is not None]
-    counts = {f"{status}_tests": sum(one["status"] == status for one in tests) for status in _STATUSES}
+    scores = [test["score"] for test in tests if test["score"] is not None]
+    counts = {f"{status}_tests": sum(test["status"] == status for test in tests) for status in _STATUSES}
     return {
         "tests": len(tests) + len(document["missing"]),
         **counts,
@@ -212,7 +212,7 @@ def _cell(value: Any) -> Any:
 def _dataset(document: Mapping[str, Any], summary: Mapping[str, Any]) -> tuple[str, str, int]:
     """The examples of a test: 8 hexadecimal digits stand for their rows, whatever the order."""
     tests = _tests(document, summary)
-    rows = sorted(f"{one['example_id']} {one['fingerprints'].get('example')}" for one in tests)
+    rows = sorted(f"{test['example_id']} {test['fingerprints'].get('example')}" for test in tests)
     return _text(summary["test"], _LONGEST_NAME), hashlib.sha256("\n".join(rows).encode()).hexdigest()[:8], len(tests)
 
 

@@ -71,7 +71,7 @@ def test_show_a_test(suite: Suite, command: Command) -> None:
     assert said.code == pytest.ExitCode.OK
     assert said.lines[0] == "test_qa.py::test_qa[e1]"
     shown = {line[:12].strip(): line[13:] for line in said.lines[1:]}
-    assert (shown["status"], shown["score"]) == ("failed", "0.250 of 0.25, 0.25, threshold 0.5")
+    assert (shown["status"], shown["score"]) == ("failed", "0.250 (rollouts 0.25, 0.25), threshold 0.5")
     assert (shown["feedback"], shown["question"]) == ("as told", "question 1?")
     assert shown["calls"] == "4 fresh, 0 cached, 0 failed"
     assert shown["rollout"].endswith("Z/test_qa.py::test_qa[e1]")

@@ -66,7 +66,8 @@ def run_file(
     outcome = Outcome(collected, found, why)
     baseline = measure(before) or None
     decision = decide(outcome, baseline, Terms(lambda gate, own: own))
-    about_run = RunInfo(RUN_ID, RUN_ID, **{"baseline": "run 20260101T000000.000000Z" if baseline else None, **run})
+    named = "run 20260101T000000.000000Z" if baseline else None
+    about_run = RunInfo(**{"id": RUN_ID, "timestamp": RUN_ID, "baseline": named, **run})
     return run_files.from_document(run_files.to_document(about_run, outcome, decision), Path("run.json"))
 
 

@@ -6,7 +6,9 @@ A new release of pytest, xdist, pytest-timeout, DSPy or LiteLLM that ends one of
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from contextlib import AbstractContextManager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import dspy
 import pytest
 import pytest_timeout
 from dspy.clients.cache import Cache
+from dspy.utils.callback import BaseCallback
 from support.openai_server import OpenAIServer, chat_format
 
 from pytest_pitcheval.lm import failures
@@ -32,9 +35,12 @@ class Recorder(Cache):
         )
         self.requests: list[dict[str, Any]] = []
         self.values: list[Any] = []
+        self.notes: list[str] = []
+        self.note: Callable[[], str] = str
 
     def get(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         self.requests.append(request)
+        self.notes.append(self.note())
         return super().get(request, *args, **kwargs)
 
     def put(self, request: Any, value: Any, *args: Any, **kwargs: Any) -> None:
@@ -158,10 +164,23 @@ class TestDSPy:
         assert entry["outputs"] is outputs
         assert {"usage", "cost"} <= set(entry)
 
-    def test_a_callback_is_told_which_call_it_is_within(self) -> None:
-        from dspy.utils.callback import ACTIVE_CALL_ID
+    def test_a_callback_hears_of_a_call_where_the_call_is_made(self, lm: Any, recorder: Recorder) -> None:
+        """In the same thread and context: what is set there at the start is seen by the cache, and until the end."""
+        seen: ContextVar[str] = ContextVar("seen", default="")
+        at_end: list[str] = []
 
-        assert ACTIVE_CALL_ID.get() is None
+        class Listener(BaseCallback):
+            def on_lm_start(self, call_id: str, instance: Any, inputs: Any) -> None:
+                seen.set(call_id)
+
+            def on_lm_end(self, call_id: str, outputs: Any, exception: Any = None) -> None:
+                at_end.append(call_id)
+
+        recorder.note = seen.get
+        with dspy.context(callbacks=[Listener()]):
+            lm("What is the capital of Peru?")
+        assert recorder.notes == at_end
+        assert at_end[0]
 
     def test_the_state_of_an_lm_names_its_class_if_at_all_in_this_way(self, lm: Any) -> None:
         assert lm.dump_state().get("_dspy_lm_class", "dspy.clients.lm.LM") == "dspy.clients.lm.LM"
@@ -202,6 +221,8 @@ class TestLiteLLM:
             ("APIConnectionError", failures.is_transient),
             ("RateLimitError", failures.is_rate_limited),
             ("ServiceUnavailableError", failures.is_transient),
+            ("AuthenticationError", failures.is_lm_error),
+            ("Timeout", failures.is_lm_error),
         ],
     )
     def test_an_exception_is_known_for_what_it_is(self, name: str, question: Any) -> None:

@@ -7,6 +7,7 @@ import base64
 import pytest
 
 from pytest_pitcheval import credentials
+from pytest_pitcheval.redaction import redact
 
 
 @pytest.mark.parametrize(
@@ -51,72 +52,10 @@ def test_a_short_password_is_kept_out_of_reports_with_its_user() -> None:
     assert "pw" not in found
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *(
-            "api_key",
-            "OPENAI_API_KEY",
-            "x-api-key",
-            "apikey",
-            "Authorization",
-            "token",
-            "GITHUB_TOKEN",
-            "azure_ad_token",
-        ),
-        *(
-            "aws_secret_access_key",
-            "password",
-            "PGPASSWORD",
-            "DB_PASS",
-            "client_secret",
-            "vertex_credentials",
-            "Cookie",
-        ),
-        *("azure_ad_token", "Cookie", "api_tokens", "passphrase", "private_key", "AZURE_STORAGE_CONNECTION_STRING"),
-    ],
-)
-def test_names_of_secrets(name: str) -> None:
-    assert credentials.is_secret_name(name)
+def test_redacts_keys_and_values_at_any_depth() -> None:
+    value = {"sk-one": ["a sk-one b sk-two", 3, None, {"x": "sk-two"}]}
+    assert redact(value, ("sk-one", "sk-two")) == {"***": ["a *** b ***", 3, None, {"x": "***"}]}
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("max_tokens", "max_completion_tokens", "num_tokens", "token_count", "token_limit", "tokenizer", "eos_token"),
-        *("pad_token", "stop_token", "budget_tokens", "cache_key", "sort_key", "key", "PWD", "OLDPWD", "monkey"),
-    ],
-)
-def test_names_that_only_look_like_it(name: str) -> None:
-    assert not credentials.is_secret_name(name)
-
-
-def test_secrets_in_the_arguments_of_an_lm() -> None:
-    arguments = {
-        "api_base": "https://ada:pw@host/v1?key=abcdefgh&api-version=2024-01-01",
-        "extra_headers": {"Authorization": "Bearer abcdefghijkl", "X-Title": "mine"},
-        "vertex_credentials": {"private_key": "-----BEGIN", "client_email": "a@b"},
-        "max_tokens": 4000,
-        "password": None,
-        "token": 17,
-        "credentials": "/home/ada/key.json",
-    }
-    found = credentials.secret_values(arguments)
-    assert {"ada:pw", "abcdefgh", "Bearer abcdefghijkl", "abcdefghijkl", "-----BEGIN"} <= found
-    assert not found & {"mine", "2024-01-01", "4000", "17", "/home/ada/key.json"}
-
-
-@pytest.mark.parametrize("word", ["test", "question", "postgres", "Production", "12345678", "sk-abc"])
-def test_a_word_is_hidden_nowhere(word: str) -> None:
-    assert word not in credentials.secrets([{"password": word}], ())
-
-
-@pytest.mark.parametrize("password", ["correct-horse", "passw0rd", "a b c d e", "abcdefghijklmnopqrstuvw"])
-def test_a_password_that_is_no_word_is_hidden(password: str) -> None:
-    assert password in credentials.secrets([{"password": password}], ())
-
-
-def test_secrets_on_a_command_line() -> None:
-    arguments = ["tests", "--generator-api-base=https://ada:pw@host/v1?key=abcdefgh", "-n2", "sqlite:///a.db"]
-    assert {"ada:pw", "abcdefgh"} <= set(credentials.argument_secrets(arguments))
-    assert credentials.argument_secrets(["tests::a", "-k", "a:b"]) == []
+def test_redacts_nothing_without_secrets() -> None:
+    assert redact({"a": ["b"]}, ()) == {"a": ["b"]}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 from pytest_pitcheval.names import MAX_REGRESSION
 from pytest_pitcheval.reports import run_reports
@@ -70,7 +69,7 @@ class Group:
 
     @classmethod
     def of(cls, report: RunReport, summary: Summary) -> Group:
-        compared = report.comparison_of((summary.test, summary.optimization))
+        compared = report.comparison_of(summary.key)
         fell, rose = run_reports.moved(compared) if compared else ([], [])
         return cls(
             summary,
@@ -82,10 +81,6 @@ class Group:
             len(fell),
             len(rose),
         )
-
-
-def _same(one: Any, summary: Summary) -> bool:
-    return (one.test, one.optimization) == (summary.test, summary.optimization)
 
 
 def _mean_whisker(summary: Summary) -> Whisker | None:
@@ -105,12 +100,12 @@ def _difference_whisker(compared: Comparison | None) -> Whisker | None:
 
 
 def _distribution(report: RunReport, summary: Summary, compared: Comparison | None) -> Distribution | None:
-    records = [one for one in report.file.outcome.records.values() if _same(one, summary)]
-    scores = [one.score for one in records if one.score is not None]
+    records = [record for record in report.file.outcome.records.values() if record.key == summary.key]
+    scores = [record.score for record in records if record.score is not None]
     if len(scores) < _FEWEST_DRAWN:
         return None
     before = [Measurement(pair.before).score for pair in compared.pairs] if compared else []
-    thresholds = {one.threshold for one in records if one.score is not None}
+    thresholds = {record.threshold for record in records if record.score is not None}
     threshold = thresholds.pop() if len(thresholds) == 1 else None
     return plots.distribution(scores, before, summary.mean, summary.ci95, threshold)
 

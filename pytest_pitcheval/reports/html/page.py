@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 from pytest_pitcheval.reports.html import rows
 from pytest_pitcheval.reports.html.groups import Group
 from pytest_pitcheval.reports.run_reports import RunReport
-from pytest_pitcheval.results import formats, gates
+from pytest_pitcheval.results import formats
 from pytest_pitcheval.storage.run_info import RunInfo
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_ESCAPED = {ord(one): f"\\u{ord(one):04x}" for one in "<>&\u2028\u2029"}
+_ESCAPED = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 
 
 def render(report: RunReport) -> str:
@@ -69,7 +69,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals["formats"] = formats
-    environment.globals["count"] = gates.count
+    environment.globals["count"] = formats.count
     return environment
 
 

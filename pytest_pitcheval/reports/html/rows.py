@@ -19,17 +19,17 @@ _ITEMS, _CHARACTERS = 2_000, 10_000
 
 def rows(report: RunReport) -> list[dict[str, Any]]:
     """A row for each collected test, in its order; what is long is cut, and says which run file has it whole."""
-    compared = {(one.test, one.optimization): _Compared(one) for one in report.decision.comparisons or ()}
-    before = {(one.test, one.optimization, one.example_id or ""): one for one in report.before.values()}
+    compared = {comparison.key: _Compared(comparison) for comparison in report.decision.comparisons or ()}
+    before = {(record.test, record.optimization, record.example_id or ""): record for record in report.before.values()}
     outcome, found = report.file.outcome, []
     bounds = Bounds(50, _ITEMS, _CHARACTERS, f", all in {report.file.path.name}")
-    for one in outcome.collected:
-        against = compared.get((one.test, one.optimization))
-        record = outcome.records.get(one.nodeid)
-        row = _about(one, report.run)
-        row |= _measured(record, report.run, bounds) if record else _missing(outcome.missing[one.nodeid].reason)
+    for test in outcome.collected:
+        against = compared.get(test.key)
+        record = outcome.records.get(test.nodeid)
+        row = _about(test, report.run)
+        row |= _measured(record, report.run, bounds) if record else _missing(outcome.missing[test.nodeid].reason)
         if against is not None:
-            row |= against.of(one, before, bounds)
+            row |= against.of(test, before, bounds)
         found.append(row)
     return found
 

@@ -36,7 +36,7 @@ def exchanged_tails(before: Sequence[Sequence[float]], after: Sequence[Sequence[
 def _rotated_differences(samples: Sequence[float], first: int) -> list[float]:
     """The mean of all but the ``first`` samples minus that of these, in each rotation."""
     rotations = ([*samples[start:], *samples[:start]] for start in range(len(samples)))
-    return [difference_of_means(one[first:], one[:first]) for one in rotations]
+    return [difference_of_means(rotation[first:], rotation[:first]) for rotation in rotations]
 
 
 _MOST_ENUMERATED = 50_000

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MOST_PERMUTED = 100
-"""Differences other than zero, up to which signs are permuted; the t-test is as good beyond."""
+"""The signs of so many differences, those of zero not counted, are permuted; of more, the t-test is as good."""
 
 
 @dataclasses.dataclass(frozen=True)

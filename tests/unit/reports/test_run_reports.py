@@ -8,7 +8,7 @@ import pytest
 from support.run_documents import record, report, run_file
 
 from pytest_pitcheval.reports import run_reports
-from pytest_pitcheval.reports.run_reports import RunReport, Verdict
+from pytest_pitcheval.reports.run_reports import RunReport, RunVerdict
 from pytest_pitcheval.results.baselines import measure
 from pytest_pitcheval.results.records import Record
 
@@ -16,33 +16,33 @@ from pytest_pitcheval.results.records import Record
 @pytest.mark.parametrize(
     ("found", "verdict"),
     [
-        (report([record("a"), record("b")]), Verdict("passed", ["2 examples passed"])),
-        (report([record("a"), record("b", 0.25)]), Verdict("failed", ["1 of 2 examples failed"])),
-        (report([record("a", None)]), Verdict("failed", ["1 of 1 example ended in an error"])),
-        (report([record("a")], missing={"b": "not run"}), Verdict("failed", ["1 of 2 examples left no record"])),
-        (report([]), Verdict("failed", ["no example was evaluated"])),
+        (report([record("a"), record("b")]), RunVerdict("passed", ["2 examples passed"])),
+        (report([record("a"), record("b", 0.25)]), RunVerdict("failed", ["1 of 2 examples failed"])),
+        (report([record("a", None)]), RunVerdict("failed", ["1 of 1 example ended in an error"])),
+        (report([record("a")], missing={"b": "not run"}), RunVerdict("failed", ["1 of 2 examples left no record"])),
+        (report([]), RunVerdict("failed", ["no example was evaluated"])),
         (
             report([record("a", status="skipped", score=None)]),
-            Verdict("passed", ["no example was evaluated", "1 of 1 example skipped"]),
+            RunVerdict("passed", ["no example was evaluated", "1 of 1 example skipped"]),
         ),
         (
             report([record("a")], gates={"min_mean": 0.9, "min_pass_rate": 0.5}),
-            Verdict("failed", ["1 of 2 gates failed"]),
+            RunVerdict("failed", ["1 of 2 gates failed"]),
         ),
         (
             report([record("a", 0.5)], [record("a", 0.75)]),
-            Verdict("inconclusive", ["1 example passed", "1 of 1 gate inconclusive"]),
+            RunVerdict("inconclusive", ["1 example passed", "1 of 1 gate inconclusive"]),
         ),
     ],
 )
-def test_the_verdict(found: RunReport, verdict: Verdict) -> None:
+def test_the_verdict(found: RunReport, verdict: RunVerdict) -> None:
     assert found.verdict() == verdict
 
 
 def test_a_run_that_was_killed() -> None:
     file = dataclasses.replace(run_file([record("a"), record("b", 0.25)]), finished=False)
     verdict = run_reports.as_decided(file, {}).verdict()
-    assert verdict == Verdict("unfinished", ["2 examples recorded before it ended", "1 of 2 examples failed"])
+    assert verdict == RunVerdict("unfinished", ["2 examples recorded before it ended", "1 of 2 examples failed"])
 
 
 NOW = [record("a", 0.5), record("b", 0.75), record("c", 1.0), record("new")]

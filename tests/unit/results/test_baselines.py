@@ -16,7 +16,6 @@ from support.strategies import ODD_JSON, baselines, damaged, places, records
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.names import COMPARED_ROLES, ROLES
 from pytest_pitcheval.results.baselines import (
-    Key,
     Measurement,
     Measurements,
     differing,
@@ -25,7 +24,7 @@ from pytest_pitcheval.results.baselines import (
     to_text,
     update,
 )
-from pytest_pitcheval.results.records import Record
+from pytest_pitcheval.results.records import Key, Record
 
 few = settings(max_examples=25, deadline=None, database=None)
 fuzz = settings(max_examples=150, deadline=None, database=None)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_pitcheval.results.baselines import Measurement, Measurements
-from pytest_pitcheval.results.comparison import Comparison, Pair, Scope, absent_tests, compare, compare_all
+from pytest_pitcheval.results.comparison import Comparison, Coverage, Pair, absent_tests, compare, compare_all
 
 few = settings(max_examples=50, deadline=None, database=None)
 
@@ -23,9 +23,9 @@ def measured(scores: Mapping[str, float], rows: Mapping[str, str] | None = None,
 
 
 def compared(
-    before: Measurements, after: Measurements, scope: Scope | None = None, allowed: tuple[str, ...] = ()
+    before: Measurements, after: Measurements, covered: Coverage | None = None, allowed: tuple[str, ...] = ()
 ) -> Comparison:
-    return compare(KEY, "none", before, after, scope or Scope(dict(after.examples)), allowed)
+    return compare(KEY, "none", before, after, covered or Coverage(dict(after.examples)), allowed)
 
 
 def test_means_are_of_the_examples_that_both_have() -> None:
@@ -38,12 +38,12 @@ def test_means_are_of_the_examples_that_both_have() -> None:
 
 
 def test_what_was_not_run_is_not_gone() -> None:
-    found = compared(measured({"a": 0.5, "b": 0.5, "c": 0.5}), measured({"a": 0.5}), Scope({"a"}, {"b"}))
+    found = compared(measured({"a": 0.5, "b": 0.5, "c": 0.5}), measured({"a": 0.5}), Coverage({"a"}, {"b"}))
     assert (found.not_run, found.removed) == (("b",), ("c",))
 
 
 def test_what_has_no_score_now_is_named() -> None:
-    found = compared(measured({"a": 0.5, "b": 0.5}), measured({"a": 0.5}), Scope({"a", "b", "c"}))
+    found = compared(measured({"a": 0.5, "b": 0.5}), measured({"a": 0.5}), Coverage({"a", "b", "c"}))
     assert (found.unscored, found.added) == (("b",), ("c",))
 
 
@@ -73,8 +73,8 @@ def test_every_example_is_accounted_for_once(
     allowed: bool,
 ) -> None:
     collected = {*new, *failed}
-    scope = Scope(collected, skipped - collected)
-    found = compared(measured(old, old_rows), measured(new, new_rows), scope, ("example",) if allowed else ())
+    covered = Coverage(collected, skipped - collected)
+    found = compared(measured(old, old_rows), measured(new, new_rows), covered, ("example",) if allowed else ())
     shared = [pair.example_id for pair in found.pairs]
     changed = () if allowed else found.changed
     parts = [*shared, *changed, *found.unscored, *found.not_run, *found.removed]
@@ -129,8 +129,8 @@ class TestCounterpart:
 
     def against(self, *methods: str, test: str = TEST) -> dict[str, str]:
         current = {(test, method): measured({"a": 0.5}) for method in methods}
-        scopes = {key: Scope({"a"}) for key in current}
-        return {one.optimization: one.against for one in compare_all(BASELINE, current, scopes)}
+        coverage = {key: Coverage({"a"}) for key in current}
+        return {one.optimization: one.against for one in compare_all(BASELINE, current, coverage)}
 
     @pytest.mark.parametrize(
         ("methods", "against"),
@@ -149,17 +149,19 @@ class TestCounterpart:
         assert self.against("none", test="new.py::test") == {}
 
     def test_a_method_without_any_score_is_compared_too(self) -> None:
-        [found] = compare_all(BASELINE, {}, {KEY: Scope({"a", "b"})})
+        [found] = compare_all(BASELINE, {}, {KEY: Coverage({"a", "b"})})
         assert (found.unscored, found.result) == (("a", "b"), None)
 
     def test_the_tests_that_the_run_has_nothing_of(self) -> None:
-        assert absent_tests(BASELINE, {KEY: Scope({"a"}), ("new.py::test", "none"): Scope({"a"})}) == ["u.py::test"]
-        assert absent_tests(BASELINE, {key: Scope(()) for key in BASELINE}) == []
-        assert absent_tests({}, {KEY: Scope({"a"})}) == []
+        assert absent_tests(BASELINE, {KEY: Coverage({"a"}), ("new.py::test", "none"): Coverage({"a"})}) == [
+            "u.py::test"
+        ]
+        assert absent_tests(BASELINE, {key: Coverage(()) for key in BASELINE}) == []
+        assert absent_tests({}, {KEY: Coverage({"a"})}) == []
 
     def test_in_the_order_of_the_run(self) -> None:
         keys = [("u.py::test", "none"), (TEST, "none"), (TEST, "bootstrap")]
-        found = compare_all(BASELINE, {}, {key: Scope({"a"}) for key in keys})
+        found = compare_all(BASELINE, {}, {key: Coverage({"a"}) for key in keys})
         assert [(one.test, one.optimization) for one in found] == keys
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from pytest_pitcheval.results import formats
-from pytest_pitcheval.results.records import Usage
+from pytest_pitcheval.results.records import Record, Usage
 
 
 @pytest.mark.parametrize(
@@ -120,3 +122,30 @@ def test_a_table_stays_within_the_terminal(width: int) -> None:
     lines = list(formats.table([("m" * width, "n"), ("a", "1")]))
     assert all(len(line) <= 80 for line in lines)
     assert len(lines) in (2, 4)
+
+
+@pytest.mark.parametrize(("number", "text"), [(0, "0 examples"), (1, "1 example"), (2, "2 examples")])
+def test_a_noun_is_counted(number: int, text: str) -> None:
+    assert formats.count(number) == text
+    assert formats.count(number, "row") == text.replace("example", "row")
+
+
+@pytest.mark.parametrize(("number", "text"), [(0, ""), (1, "a"), (3, "a, b, c"), (4, "a, b, c and 1 more")])
+def test_of_many_names_some_are_shown_and_all_are_counted(number: int, text: str) -> None:
+    assert formats.some("abcdefgh"[:number], 3) == text
+
+
+@pytest.mark.parametrize(
+    ("samples", "threshold", "text"),
+    [
+        ((0.75,), None, "0.750"),
+        ((0.75,), 0.5, "0.750, threshold 0.5"),
+        ((0.5, 1.0), 0.0, "0.750 (rollouts 0.5, 1), threshold 0"),
+    ],
+)
+def test_a_score_is_told_with_its_rollouts_and_its_threshold(
+    samples: tuple[float, ...], threshold: float | None, text: str
+) -> None:
+    record = Record("t.py::t", "t.py::t", None, "none", "passed", score=0.75, samples=samples, threshold=threshold)
+    assert formats.score(record) == text
+    assert formats.score(dataclasses.replace(record, score=None)) is None

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from pytest_pitcheval.results.comparison import Comparison, Pair
-from pytest_pitcheval.results.gates import GateResult, count, decide, describe_change, describe_power
+from pytest_pitcheval.results.gates import GateResult, decide, describe_change, describe_power
 from pytest_pitcheval.results.records import Collected, Record
 from pytest_pitcheval.results.significance.paired import PairedDifference, paired_difference
 from pytest_pitcheval.results.summaries import Summary, find_missing, summarize
@@ -243,11 +243,6 @@ def test_a_drop_of_exactly_the_limit_passes_whatever_floats_make_of_it() -> None
 )
 def test_a_change_in_words(result: PairedDifference, text: str) -> None:
     assert describe_change(result) == text
-
-
-@pytest.mark.parametrize(("examples", "text"), [(0, "0 examples"), (1, "1 example"), (2, "2 examples")])
-def test_count(examples: int, text: str) -> None:
-    assert count(examples) == text
 
 
 def test_becomes_json() -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pytest_pitcheval.errors import PitchevalError
-from pytest_pitcheval.results.baselines import Baseline, Key, Measurement, Measurements
+from pytest_pitcheval.results.baselines import Baseline, Measurement, Measurements
+from pytest_pitcheval.results.records import Key
 from pytest_pitcheval.storage import baseline_files
 
 KEY = ("t.py::test", "none")

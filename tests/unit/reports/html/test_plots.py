@@ -1,65 +1,41 @@
-"""Geometry of the plots."""
+"""What the plots of a report consist of."""
 
 from __future__ import annotations
 
 import pytest
 
 from pytest_pitcheval.reports.html import plots
+from pytest_pitcheval.reports.html.plots import LEFT, RIGHT, Scale
 
 
-def test_scores_are_counted_in_twentieths() -> None:
-    found = plots.distribution([0.0, 0.05, 0.35, 0.99, 1.0], [], 0.478, (0.2, 0.7), 0.5)
-    assert [bar.title for bar in found.bars] == [
-        "0.00 to 0.05: 1 now",
-        "0.05 to 0.10: 1 now",
-        "0.35 to 0.40: 1 now",
-        "0.95 to 1.00: 2 now",
-    ]
-    assert found.most == 2
-    assert found.bars[3].height == 2 * found.bars[0].height
-    assert (found.threshold, found.ticks[2].position, found.ticks[2].label) == (180, 180, "0.5")
+def test_a_scale_has_its_ends_where_the_plot_has_its_own() -> None:
+    scale = Scale(-1, 3, LEFT, RIGHT)
+    assert (scale(-1), scale(3), scale(1)) == (LEFT, RIGHT, (LEFT + RIGHT) / 2)
 
 
-def test_the_baseline_stands_below_the_axis_in_the_same_scale() -> None:
-    found = plots.distribution([0.5, 0.5], [0.5], 0.5, None, None)
-    now, then = found.bars
-    assert now.y + now.height == found.axis
-    assert then.y == found.axis + 1
-    assert (then.x, then.height * 2) == (now.x, now.height)
-    assert then.y + then.height <= found.height
+def test_each_example_is_in_one_bar_of_its_run() -> None:
+    scores, before = [0.0, 0.01, 0.5, 1.0], [0.5, 0.5]
+    drawn = plots.distribution(scores, before, 0.38, (0.1, 0.9), 0.5)
+    now, then = ([bar for bar in drawn.bars if bar.kind == kind] for kind in ("now", "before"))
+    assert drawn.most == 2
+    assert len(now) == 3
+    assert len(then) == 1
+    assert all(bar.y + bar.height <= drawn.axis + 0.01 for bar in now), "above the axis"
+    assert all(bar.y >= drawn.axis for bar in then), "below it"
 
 
-def test_scores_beyond_0_to_1_have_room() -> None:
-    found = plots.distribution([-1.0, 3.0], [], 1.0, None, 5.0)
-    assert [tick.label for tick in found.ticks] == ["-1", "0", "1", "2", "3"]
-    assert found.threshold == plots.RIGHT
-    assert all(bar.x >= plots.LEFT and bar.x + bar.width <= plots.RIGHT for bar in found.bars)
+@pytest.mark.parametrize("scores", [[0.0], [1.0], [-2.0, 5.0], [0.5] * 1000, [1e300, -1e300]])
+def test_everything_stays_within_the_drawing(scores: list[float]) -> None:
+    drawn = plots.distribution(scores, scores, scores[0], None, 0.5)
+    assert all(bar.x >= LEFT and bar.x + bar.width <= RIGHT + 0.01 for bar in drawn.bars)
+    assert all(bar.y >= 0 and bar.y + bar.height <= drawn.height + 0.01 for bar in drawn.bars)
+    assert all(LEFT <= tick.position <= RIGHT for tick in drawn.ticks)
 
 
-def test_differences_are_in_order_around_zero() -> None:
-    found = plots.differences([("a", 0.1), ("b", -0.3), ("c", 0.0)], -0.07, (-0.5, 0.4), 0.05)
-    assert [(bar.kind, bar.title) for bar in found.bars] == [
-        ("fell", "b: -0.300"),
-        ("same", "c: +0.000"),
-        ("rose", "a: +0.100"),
-    ]
-    fell, _, rose = found.bars
-    assert fell.y == found.zero
-    assert rose.y + rose.height == pytest.approx(found.zero)
-    assert found.limit is not None
-    assert found.limit > found.zero
-    assert found.interval is not None
-    assert 0 <= found.interval[0] < found.interval[1] <= found.height
+def test_a_threshold_beyond_the_scores_stands_at_the_edge() -> None:
+    assert plots.distribution([0.5, 0.6], [], None, None, 100).threshold == RIGHT
 
 
-def test_where_nothing_changed() -> None:
-    found = plots.differences([("a", 0.0), ("b", 0.0)], 0.0, (0.0, 0.0), None)
-    assert {bar.kind for bar in found.bars} == {"same"}
-    assert [tick.label for tick in found.ticks] == ["0"]
-
-
-@pytest.mark.parametrize(("examples", "bars", "bundled"), [(180, 180, 1), (181, 91, 2), (2000, 167, 12)])
-def test_many_examples_share_bars(examples: int, bars: int, bundled: int) -> None:
-    found = plots.differences([(f"e{n}", n - examples / 2) for n in range(examples)], 0.0, None, None)
-    assert (len(found.bars), found.bundled) == (bars, bundled)
-    assert all(bar.x + bar.width <= plots.RIGHT + 0.01 for bar in found.bars)
+def test_without_a_baseline_there_is_no_room_for_one() -> None:
+    alone, both = plots.distribution([0.5], [], None, None, None), plots.distribution([0.5], [0.5], None, None, None)
+    assert alone.height < both.height
