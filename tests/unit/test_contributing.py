@@ -19,11 +19,12 @@ def test_the_files_that_it_names_exist() -> None:
     assert not [name for name in named if not (ROOT / name).exists() and not (PACKAGE / name).exists()]
 
 
-def test_every_folder_of_the_package_has_its_floor() -> None:
+def test_every_file_and_folder_of_the_package_has_its_floor() -> None:
     floors = TEXT[TEXT.index("| floor |") : TEXT.index("## The way of one example")]
+    files = {path.name for path in PACKAGE.glob("*.py")} - {"__init__.py"}
     folders = {f"{path.parent.name}/" for path in PACKAGE.glob("*/__init__.py")}
     rows = "".join(line for line in floors.splitlines() if line.startswith("|"))
-    assert set(re.findall(r"`(\w+\.py|\w+/)`", rows)) >= folders
+    assert set(re.findall(r"`(\w+\.py|\w+/)`", rows)) == files | folders
 
 
 def test_it_names_every_benchmark() -> None:
