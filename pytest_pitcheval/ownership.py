@@ -22,6 +22,11 @@ def params_of(node: pytest.Item) -> dict[str, Any]:
     return dict(getattr(getattr(node, "callspec", None), "params", {}))
 
 
+def id_of(node: pytest.Item) -> str:
+    """What stands in brackets at the end of a test's node ID: the IDs of its parameters, joined with hyphens."""
+    return str(getattr(getattr(node, "callspec", None), "id", ""))
+
+
 def is_ours(node: pytest.Item) -> bool:
     """Whether a test uses the plugin, and not just fixtures of its own with the same names."""
     if ANCHOR in fixture_names(node):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -13,9 +11,9 @@ from pytest_pitcheval.collection.markers import Evaluation, parse_evaluation
 from pytest_pitcheval.collection.parametrization import optimization_of
 from pytest_pitcheval.collection.rows import Row
 from pytest_pitcheval.errors import MarkerError
-from pytest_pitcheval.ownership import fixture_names, params_of
-from pytest_pitcheval.results.plain import plain, text_of
-from pytest_pitcheval.results.records import Collected, function_of
+from pytest_pitcheval.ownership import fixture_names, id_of, params_of
+from pytest_pitcheval.results.plain import plain
+from pytest_pitcheval.results.records import Collected
 from pytest_pitcheval.settings.methods import Optimization
 from pytest_pitcheval.settings.settings import Settings
 
@@ -36,6 +34,8 @@ class Asked:
     row: Row | None
 
 
+_OURS = ("optimization", "example")
+"""The parameters that `parametrize` makes, in their order in an ID."""
 _ASKED: pytest.StashKey[Asked] = pytest.StashKey()
 
 
@@ -53,14 +53,12 @@ def collected(item: pytest.Item, settings: Settings) -> Collected:
 
 
 def _read(item: pytest.Item, settings: Settings) -> Asked:
-    params = params_of(item)
-    row = params.pop("example", None)
-    params.pop("optimization", None)
+    row = params_of(item).get("example")
     evaluation = _evaluation_of(item)
     optimization = optimization_of(item, settings)
     about = Collected(
         nodeid=item.nodeid,
-        test=_test_name(item, params),
+        test=name_of_test(item),
         example_id=plain(getattr(row, "id", None)),
         optimization=str(optimization),
         gates=evaluation.gates if evaluation else {},
@@ -97,16 +95,32 @@ def may_run_ahead(item: pytest.Item) -> bool:
     return runs and not skipped
 
 
-def _test_name(item: pytest.Item, params: Mapping[str, Any]) -> str:
-    """The node ID of the function, with parameters of the user's own: each combination is a test of its own."""
-    name = function_of(item.nodeid)
-    return name + (f"[{','.join(f'{k}={_as_text(v)}' for k, v in params.items())}]" if params else "")
+def name_of_test(item: pytest.Item) -> str:
+    """The node ID without what is ours in it, so each combination of parameters of the user's own is a test."""
+    params, ident = params_of(item), id_of(item)
+    if not params:
+        return item.nodeid
+    function, last = item.nodeid.removesuffix(f"[{ident}]"), list(params)[-1]
+    if set(params) <= set(_OURS):
+        return function
+    for name in _OURS:
+        shorter = (_without(ident, part, name == last) for part in _ids_of(params.get(name)))
+        ident = next((rest for rest in shorter if rest != ident), ident)
+    return f"{function}[{ident}]"
 
 
-def _as_text(parameter: Any) -> str:
-    """The same in every worker and every run: no addresses."""
-    if parameter is None or isinstance(parameter, (str, int, float)):
-        return text_of(parameter)
-    if isinstance(parameter, (list, tuple, Mapping)):
-        return json.dumps(plain(parameter))
-    return str(getattr(parameter, "__name__", type(parameter).__name__))
+def _ids_of(parameter: Any) -> list[str]:
+    """How pytest may write the ID that `parametrize` gives to a parameter; none for those of the user's own."""
+    if not isinstance(parameter, (Row, Optimization)):
+        return []
+    text = parameter.id if isinstance(parameter, Row) else str(parameter)
+    return [text.encode("unicode_escape").decode("ascii"), text]
+
+
+def _without(ident: str, part: str, is_last: bool) -> str:
+    """pytest's ID without one of the parts that it is joined of with hyphens."""
+    if f"{ident}-".startswith(f"{part}-") and not (is_last and ident.endswith(f"-{part}")):
+        return ident.removeprefix(f"{part}-")
+    if ident.endswith(f"-{part}"):
+        return ident.removesuffix(f"-{part}")
+    return ident.replace(f"-{part}-", "-", 1)

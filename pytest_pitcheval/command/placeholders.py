@@ -5,13 +5,22 @@ from __future__ import annotations
 import datetime
 import enum
 import types
-from collections.abc import Mapping
+import typing
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 REPLACE = "Replace me"
 """What every text begins with."""
 
 _DEPTH = 3
+_PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+_OF_DSPY: dict[str, dict[str, Any]] = {
+    "Image": {"url": f"data:image/png;base64,{_PIXEL}"},
+    "Audio": {"data": "UklGRiQAAABXQVZFZm10IBAAAAABAAEAQB8AAEAfAAABAAgAZGF0YQAAAAA=", "audio_format": "wav"},
+    "File": {"file_data": "data:text/plain;base64,UmVwbGFjZSBtZQ==", "filename": "replace-me.txt"},
+    "History": {"messages": []},
+}
+"""Values of DSPy's own types, which take no text for one: a pixel, a sound of no length, a file, no turn yet."""
 
 
 def placeholder(annotation: Any, name: str, number: int, depth: int = _DEPTH) -> Any:
@@ -35,7 +44,20 @@ def placeholder(annotation: Any, name: str, number: int, depth: int = _DEPTH) ->
     if (origin or annotation) in (dict, Mapping):
         inner = arguments[1] if arguments else str
         return {f"{REPLACE}: key": placeholder(inner, name, number, depth)} if depth > 0 or not has_model(inner) else {}
+    if getattr(annotation, "__module__", "").startswith("dspy.") and annotation.__name__ in _OF_DSPY:
+        return _OF_DSPY[annotation.__name__]
     return _model(annotation, number, depth) if has_fields(annotation) else _scalar(annotation, name, number)
+
+
+def has_code(annotation: Any) -> bool:
+    """Whether functions stand in it, as in ``dspy.Tool``."""
+    if get_origin(annotation) is Callable or annotation is Callable:
+        return True
+    fields = annotation.model_fields.values() if has_fields(annotation) else ()
+    required = (field.annotation for field in fields if field.is_required())
+    return any(has_code(inner) for inner in get_args(annotation)) or any(
+        get_origin(kind) is Callable or kind in (Callable, typing.Callable) for kind in required
+    )
 
 
 def has_fields(annotation: Any) -> bool:

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 import os
 import re
 import sys
-import typing
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pytest_pitcheval import files
 from pytest_pitcheval.command import starter_files
+from pytest_pitcheval.command.placeholders import has_code, has_model
+from pytest_pitcheval.command.program_fields import fields_of, method_of
 from pytest_pitcheval.command.starter_files import EXAMPLES, Starter
 from pytest_pitcheval.errors import PitchevalError, one_line
 from pytest_pitcheval.reports.terminal import Line
 from pytest_pitcheval.settings.settings import Settings
-
-_THOUGHTS = "reasoning"
-"""What ChainOfThought puts before the outputs; nobody's answer."""
 
 _CONFIGURES_PYTEST = {
     "pytest.toml": "",
@@ -73,7 +70,9 @@ def _starter(target: str, start: Path, path: Path, model: str) -> Starter:
         raise PitchevalError(f"{target!r}: expected MODULE:CLASS, such as my_package.qa:QA")
     found = _import(target, module, attribute, start)
     program, is_made = _program(target, found)
-    inputs, outputs = _fields(target, program)
+    inputs, outputs = fields_of(target, program)
+    _check_types(target, inputs)
+    known = {name for _, predictor in program.named_predictors() for name in predictor.signature.input_fields}
     ini = {"generator_model": model}
     file = getattr(sys.modules[module], "__file__", None)
     if file and Path(file).resolve().is_relative_to(start.resolve()):
@@ -82,7 +81,8 @@ def _starter(target: str, start: Path, path: Path, model: str) -> Starter:
         module=module,
         attribute=attribute,
         program=f"{attribute}()" if is_made else attribute,
-        method=_method(program),
+        method=method_of(program),
+        is_typed_by_method=any(has_model(kind) and name not in known for name, kind in inputs.items()),
         name=re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", attribute).lower(),
         inputs=inputs,
         outputs=outputs,
@@ -119,45 +119,9 @@ def _program(target: str, found: Any) -> tuple[Any, bool]:
         ) from None
 
 
-def _method(program: Any) -> str:
-    return "forward" if hasattr(type(program), "forward") else "aforward"
-
-
-def _fields(target: str, program: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Inputs and outputs of a program, with their types.
-
-    Inputs are the arguments that its ``forward`` needs; where it names none, the inputs of its predictors that no
-    predictor makes. Outputs are those of its last predictor.
-    """
-    signatures = [predictor.signature for _, predictor in program.named_predictors()]
-    if hasattr(program, "signature"):  # ReAct's own, other than those of its predictors
-        signatures = [program.signature]
-    if not signatures:
-        raise PitchevalError(f"{target!r} has no predictor; expected a dspy.Module with one, such as dspy.Predict")
-    taken = {
-        name: field.annotation for signature in reversed(signatures) for name, field in signature.input_fields.items()
-    }
-    made = {name: field.annotation for signature in signatures for name, field in signature.output_fields.items()}
-    last = {name: made[name] for name in signatures[-1].output_fields}
-    asked = _parameters(program)
-    inputs = {name: taken.get(name, kind) for name, kind in asked.items()} if asked else _without(taken, made)
-    return inputs, _without(last, [_THOUGHTS]) or last
-
-
-def _without(fields: Mapping[str, Any], names: Container[str]) -> dict[str, Any]:
-    return {name: kind for name, kind in fields.items() if name not in names}
-
-
-def _parameters(program: Any) -> dict[str, Any]:
-    """What the program's ``forward`` must be given by name, with its types; text where it tells none."""
-    method = getattr(type(program), _method(program))
-    hints = typing.get_type_hints(method)
-    _, *parameters = inspect.signature(method).parameters.values()  # without self
-    named = [
-        parameter
-        for parameter in parameters
-        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
-    ]
-    return {
-        parameter.name: hints.get(parameter.name, str) for parameter in named if parameter.default is parameter.empty
-    }
+def _check_types(target: str, inputs: Mapping[str, Any]) -> None:
+    if code := [name for name, kind in inputs.items() if has_code(kind)]:
+        raise PitchevalError(
+            f"{target!r}: its input {code[0]!r} is code, which no row of a dataset can hold; "
+            "expected a program that has its tools itself"
+        )

@@ -21,6 +21,7 @@ class Starter:
         program: the expression that is the program, where ``attribute`` is imported.
         method: that of the program which is called with the inputs: ``forward`` or ``aforward``.
         name: an identifier for the test.
+        is_typed_by_method: whether that has the types of inputs which no predictor has.
         inputs, outputs: the fields, with their types.
         ini: what stands in ``pytest.ini``, by key.
     """
@@ -29,6 +30,7 @@ class Starter:
     attribute: str
     program: str
     method: str
+    is_typed_by_method: bool
     name: str
     inputs: Mapping[str, object]
     outputs: Mapping[str, object]
@@ -131,8 +133,9 @@ def contains_expected(example, pred, trace=None):
     A text is right if the example's value for it stands in it, in capitals or not; anything else if it is equal.
     Where the example has no value (null), whatever is not empty is right: so write values into the rows.
     """
-    wrong = [name for name in OUTPUTS if not is_right(example.get(name), pred.get(name))]
-    feedback = [f"{{name}} is {{pred.get(name)!r}}, expected {{example.get(name)!r}}" for name in wrong]
+    found = {{name: pred.get(name) if hasattr(pred, "get") else pred for name in OUTPUTS}}
+    wrong = [name for name in OUTPUTS if not is_right(example.get(name), found[name])]
+    feedback = [f"{{name}} is {{found[name]!r}}, expected {{example.get(name)!r}}" for name in wrong]
     feedback += [f"the example has no {{name}} to compare with" for name in OUTPUTS if example.get(name) is None]
     return dspy.Prediction(score=1 - len(wrong) / len(OUTPUTS), feedback="; ".join(feedback) or "as expected")
 
@@ -146,7 +149,7 @@ def is_right(expected, found):
 '''
 
 _TRAINSET = """lines = (Path(__file__).parent / "data/train.jsonl").read_text(encoding="utf-8").splitlines()
-    return [dspy.Example(**json.loads(line)).with_inputs({inputs}) for line in lines]"""
+    return [dspy.Example(json.loads(line)).with_inputs({inputs}) for line in lines]"""
 
 
 def _conftest(starter: Starter) -> str:
@@ -167,8 +170,7 @@ _LOADER = '''"""The examples in data/, with models made of what JSON has for the
 
 import json
 from pathlib import Path
-from typing import get_type_hints
-
+{typing}
 import dspy
 from pydantic import TypeAdapter
 
@@ -179,14 +181,14 @@ MODELS = [{models}]
 
 def load_examples(name):
     program = {program}
-    kinds = get_type_hints(type(program).{method})
+    kinds = {kinds}
     for predictor in reversed(program.predictors()):
         kinds |= {{field: info.annotation for field, info in predictor.signature.input_fields.items()}}
     examples = []
     for line in (Path(__file__).parent / "data" / name).read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
         row |= {{field: TypeAdapter(kinds[field]).validate_python(row[field]) for field in MODELS}}
-        examples.append(dspy.Example(**row).with_inputs({inputs}))
+        examples.append(dspy.Example(row).with_inputs({inputs}))
     return examples
 '''
 
@@ -196,7 +198,8 @@ def _loader(starter: Starter) -> str:
         module=starter.module,
         attribute=starter.attribute,
         program=starter.program,
-        method=starter.method,
+        typing="from typing import get_type_hints\n" if starter.is_typed_by_method else "",
+        kinds=f"get_type_hints(type(program).{starter.method})" if starter.is_typed_by_method else "{}",
         models=_names(starter.models),
         inputs=_names(starter.inputs),
     )

@@ -111,7 +111,7 @@ class Runner:
         """The fingerprints of this process's fixtures."""
         from pytest_pitcheval.programs.identities import Identities
 
-        return Identities()
+        return Identities(self.process.notes.add)
 
     @property
     def lm_keys(self) -> set[str]:

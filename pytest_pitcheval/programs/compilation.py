@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import threading
 import time
 import warnings
@@ -16,7 +17,8 @@ import pytest
 from pytest_pitcheval import files
 from pytest_pitcheval.concurrency.process import Process
 from pytest_pitcheval.errors import CompileFailed, PitchevalError, PitchevalWarning, one_line
-from pytest_pitcheval.programs.descriptions import describe_lm
+from pytest_pitcheval.programs.attributes import describe_lm
+from pytest_pitcheval.programs.effect import ALWAYS_CHANGE, WatchedMetric, check_metric, check_trainset, idleness
 from pytest_pitcheval.programs.fingerprints import fingerprint
 from pytest_pitcheval.programs.optimization import Ingredients, compile_program, import_optimizer
 from pytest_pitcheval.programs.program_files import is_storable, load_program, program_state, read_stored
@@ -103,10 +105,13 @@ class Compiler:
             incomplete = stored.failed_calls > 0  # good for the session that has paid for it
             if (self._process.settings.recompile or incomplete) and stored.run_id != self._process.run_id:
                 return None
-            return load_program(ingredients.program, stored.state)
+            program = load_program(ingredients.program, stored.state)
         except (PitchevalError, LookupError, TypeError, ValueError, AttributeError, NotImplementedError) as error:
             self._process.notes.add(f"a stored program is compiled again: {one_line(error)}")
             return None
+        if stored.note:
+            self._process.notes.add(stored.note)
+        return program
 
     def _compile(
         self,
@@ -121,8 +126,7 @@ class Compiler:
         say(f"compiling {name} on {len(ingredients.trainset)} examples")
         try:
             with _ticking(scope, lambda text: say(f"compiling {name}: {text}")):
-                program = compile_program(optimization, ingredients, self._rollouts, scope)
-            _check_calls(scope)
+                program = self._optimize(optimization, ingredients, scope)
         except Exception as error:
             self._process.make_runtime_dir()
             with self._process.noting("other workers compile again what failed"):
@@ -133,20 +137,35 @@ class Compiler:
                 reason += f" (its last LM call failed with {one_line(failure)})"
             raise CompileFailed(f"compiling {name} failed: {reason}") from error
         seconds = time.monotonic() - start
-        say(f"compiled {name} in {seconds:.0f} s, {_calls(scope)}")
+        idle = idleness(optimization, program, ingredients.program)
+        say(f"compiled {name} in {seconds:.0f} s, {_calls(scope)}{f'; {idle}' if idle else ''}")
         if failed := scope.total.failed:
             text = (
                 f"compiling {name}: {failed} LM calls failed: the program may be a worse one, no later session gets it"
             )
             warnings.warn(PitchevalWarning(text), stacklevel=1)
+        note = f"compiling {name}: {idle}" if idle and optimization.method in ALWAYS_CHANGE else None
+        if note:
+            self._process.notes.add(note)
         if not is_storable(program, ingredients.program):
             return program
-        provenance = self._provenance(mark, optimization, ingredients, scope, seconds)
+        provenance = self._provenance(mark, optimization, ingredients, scope, seconds) | {"note": note}
         state = program_state(program, provenance, (ingredients.generator_lm, ingredients.evaluator_lm))
         with self._process.noting("the compiled program is not kept, and compiled again by others"):
             files.write_json(self._path(mark), state)
         # As every other process gets it: optimizers drop the LMs that predictors have of their own.
         return load_program(ingredients.program, state)
+
+    def _optimize(self, optimization: Optimization, ingredients: Ingredients, scope: Scope) -> Any:
+        """The compiled program; raises where the optimizer had nothing to work with, and did not say so."""
+        check_trainset(optimization, ingredients)
+        metric = None if ingredients.metric is None else WatchedMetric(ingredients.metric)
+        watched = dataclasses.replace(ingredients, metric=metric)
+        program = compile_program(optimization, watched, self._rollouts, scope)
+        _check_calls(scope)
+        if metric is not None:
+            check_metric(optimization, metric)
+        return program
 
     def _provenance(
         self, mark: str, optimization: Optimization, ingredients: Ingredients, scope: Scope, seconds: float

@@ -8,44 +8,32 @@ while code runs (counters, memos, moments) does not count at all.
 from __future__ import annotations
 
 import collections
-import contextlib
 import enum
 import functools
-import inspect
 import itertools
 import json
-import pickle
 import types
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, get_args, get_origin
 
 from pytest_pitcheval.credentials import is_secret_name
 from pytest_pitcheval.errors import one_line
+from pytest_pitcheval.programs import attributes as stored
 from pytest_pitcheval.programs import sources
-from pytest_pitcheval.programs.values import NOT_PLAIN, array_value, plain_value
-from pytest_pitcheval.redaction import without_secrets
+from pytest_pitcheval.programs.values import ITEMS, NOT_PLAIN, array_value, ends, plain_value
 
 _DEPTH = 4
 """Levels of attributes and closures."""
 _NESTING = 50
 """Levels of lists and dicts."""
-_PARTS, _ITEMS, _CODE = 3_000, 500, 200
-"""How many values that code holds, items of one of their lists (from each end), functions and classes are described."""
+_PARTS, _CODE = 3_000, 200
+"""How many values that code holds, and how many functions and classes, are described."""
 _LARGE = 100_000
 """Members of a set that code holds, beyond which its size stands for it."""
 _OF_PYTEST = frozenset({"_pytest", "pluggy", "pytest", "xdist"})
 _OF_DSPY = frozenset({"dspy_uuid", "dspy_split"})
 """Random fields that ``dspy.datasets`` puts into examples."""
 _GROWING = (collections.Counter, collections.defaultdict, collections.deque)
-_RUN_STATE = frozenset({"callbacks", "history", "stage", "traces", "train", "lm", "demos", "_compiled"})
-"""Attributes of DSPy's modules that are no settings, or are described as parts of a predictor."""
-_ROUTINES = (
-    *(types.FunctionType, types.MethodType, types.BuiltinFunctionType, types.MethodWrapperType),
-    *(types.WrapperDescriptorType, types.MethodDescriptorType, types.ClassMethodDescriptorType),
-    *(staticmethod, classmethod, type(functools.lru_cache(len))),
-)
-_OWN = __name__.partition(".")[0]
 
 
 class Describer:
@@ -85,16 +73,16 @@ class Describer:
             return value
         self._parts -= live
         if self._parts < 0 and live:
-            return {"type": _kind_name(type(value))}
+            return {"type": stored.kind_name(type(value))}
         if id(value) in self._path or self._nesting > _NESTING:
-            return {"within": _kind_name(type(value))}
+            return {"within": stored.kind_name(type(value))}
         self._path.add(id(value))
         self._nesting += 1
         try:
             return self._by_kind(value, depth, live, exact)
         except Exception as error:
-            self.unknown.append(f"{_kind_name(type(value))}: {one_line(error)}")
-            return {"unknown": _kind_name(type(value))}
+            self.unknown.append(f"{stored.kind_name(type(value))}: {one_line(error)}")
+            return {"unknown": stored.kind_name(type(value))}
         finally:
             self._nesting -= 1
             self._path.discard(id(value))
@@ -102,22 +90,22 @@ class Describer:
     def _by_kind(self, value: Any, depth: int, live: bool, exact: bool) -> Any:
         kind = type(value)
         if issubclass(kind, enum.Enum):
-            return {"type": _kind_name(kind), "name": str(value._name_), "source": self._sources(kind)}
+            return {"type": stored.kind_name(kind), "name": str(value._name_), "source": self._sources(kind)}
         if (plain := plain_value(value, live)) is not NOT_PLAIN:
             return plain
         if issubclass(kind, _GROWING) and live:
-            return {"type": _kind_name(kind)}
+            return {"type": stored.kind_name(kind)}
         if issubclass(kind, (dict, types.MappingProxyType)):
             return self._mapping(value, depth, live, exact)
         if issubclass(kind, (list, tuple)):
-            return [self._describe(item, depth, live, exact) for item in (_ends(value) if live else value)]
+            return [self._describe(item, depth, live, exact) for item in (ends(value) if live else value)]
         if issubclass(kind, (set, frozenset)):
             return self._set(value, depth, live, exact)
         if issubclass(kind, (functools.partial, functools.partialmethod)):
             return [self._describe(part, depth, True) for part in (value.func, value.args, value.keywords)]
         if issubclass(kind, type):
             return self._class(value, depth)
-        if issubclass(kind, _ROUTINES):
+        if stored.is_code(value):
             return self._routine(value, depth)
         if kind.__module__ in ("typing", "types") and get_origin(value) is not None:  # list[Answer], Literal["a"]
             return {
@@ -127,7 +115,7 @@ class Describer:
         return self._object(value, depth, live, exact)
 
     def _mapping(self, value: Any, depth: int, live: bool, exact: bool) -> Any:
-        items = _ends(list(dict.items(value) if isinstance(value, dict) else value.items())) if live else value.items()
+        items = ends(list(dict.items(value) if isinstance(value, dict) else value.items())) if live else value.items()
         described = {}
         for key, item in items:
             name = key if isinstance(key, str) else json.dumps(self._describe(key, depth, live, exact), sort_keys=True)
@@ -136,7 +124,7 @@ class Describer:
         return {**described, "": len(value)} if live and len(value) > len(described) else described
 
     def _set(self, value: Any, depth: int, live: bool, exact: bool) -> Any:
-        if live and len(value) > 2 * _ITEMS:
+        if live and len(value) > 2 * ITEMS:
             texts = (item for item in itertools.islice(value, _LARGE) if type(item) is str)
             whole = len(value) <= _LARGE  # else which of them come first is another matter in each process
             checks = (zlib.crc32(text.encode("utf-8", "surrogatepass")) for text in texts)
@@ -148,7 +136,7 @@ class Describer:
 
     def _routine(self, code: Any, depth: int) -> dict[str, Any]:
         """A function, method or builtin; where it stands a second time, its name."""
-        described: dict[str, Any] = {"name": _code_name(code)}
+        described: dict[str, Any] = {"name": stored.code_name(code)}
         if id(code) in self._seen:
             return described
         self._seen[id(code)] = code  # which keeps the ID taken
@@ -165,11 +153,11 @@ class Describer:
         source = self._source(code)
         changing: frozenset[str] = source.changing if source else frozenset()
         cells = zip(code.__code__.co_freevars, code.__closure__ or (), strict=False)
-        held = {name: cell.cell_contents for name, cell in cells if _is_filled(cell)}
-        held = _without_changing(held, changing, "")
+        held = {name: cell.cell_contents for name, cell in cells if stored.is_filled(cell)}
+        held = stored.without_changing(held, changing, "")
         defaults = [*(code.__defaults__ or ()), *(code.__kwdefaults__ or {}).items()]
         attributes = {name: value for name, value in vars(code).items() if not name.startswith("__")}
-        attributes = _without_changing(attributes, changing, ".")
+        attributes = stored.without_changing(attributes, changing, ".")
         return {
             "source": self._digest(code, source),
             "closure": {name: self._describe(value, depth - 1, True) for name, value in held.items()} if depth else {},
@@ -192,10 +180,12 @@ class Describer:
         key = f"{code.__module__}.{name}"
         if key in self._uses or value is None or len(self._uses) >= _CODE:
             return
-        if issubclass(type(value), (type, *_ROUTINES)):
+        if issubclass(type(value), (type, *stored.ROUTINES)):
             wanted = sources.unwrapped(value).__module__ == code.__module__ and value is not code
         else:
-            wanted = not isinstance(value, types.ModuleType) and bool(_without_changing({name: value}, source.changing))
+            wanted = not isinstance(value, types.ModuleType) and bool(
+                stored.without_changing({name: value}, source.changing)
+            )
         if wanted:
             self._uses[key] = None  # taken
             self._pending.append((key, value))
@@ -222,16 +212,13 @@ class Describer:
         if id(kind) in self._seen:
             return kind.__qualname__
         self._seen[id(kind)] = kind
-        members = {name: value for name, value in vars(kind).items() if not name.startswith("_")}
-        plain = {
-            name: value for name, value in members.items() if issubclass(type(value), _ROUTINES) or _is_constant(value)
-        }
+        plain = stored.constants_of(kind)
         return {"name": kind.__qualname__, "members": self._mapping(plain, 1, True, False)}
 
     def _class(self, kind: type, depth: int) -> Any:
         if isinstance(getattr(kind, "input_fields", None), dict):  # a dspy.Signature
             return self._signature(kind, depth)
-        described: dict[str, Any] = {"name": _kind_name(kind), "source": self._sources(kind)}
+        described: dict[str, Any] = {"name": stored.kind_name(kind), "source": self._sources(kind)}
         fields = vars(kind).get("__pydantic_fields__")
         if isinstance(fields, dict) and sources.is_own(kind) and depth:
             described["fields"] = {name: self._describe(f.annotation, depth - 1, True) for name, f in fields.items()}
@@ -241,37 +228,34 @@ class Describer:
 
     def _object(self, value: Any, depth: int, live: bool, exact: bool) -> Any:
         kind = type(value)
-        name = _kind_name(kind)
+        name = stored.kind_name(kind)
         if name.partition(".")[0] in _OF_PYTEST:  # a fixture's request leads to all of the session
             return {"type": name}
-        if _is_field(kind, "toDict"):  # dspy.Example and dspy.Prediction
+        if stored.is_field(kind, "toDict"):  # dspy.Example and dspy.Prediction
             fields = value.toDict()
             return self._mapping({k: v for k, v in fields.items() if k not in _OF_DSPY}, depth, live, True)
         if (array := array_value(value)) is not NOT_PLAIN:
             return array
         described: dict[str, Any] = {"type": name, "source": self._sources(kind)}
-        if _is_field(kind, "named_sub_modules"):
+        if stored.is_field(kind, "named_sub_modules"):
             return self._program(value, depth, described)
-        attributes = _attributes(value)
-        if _is_lm(value):
+        attributes = stored.attributes_of(value)
+        if stored.is_lm(value):
             return self._lm(value, described)
-        holds_values = sources.is_own(kind) or _is_record(kind)
+        holds_values = sources.is_own(kind) or stored.is_record(kind)
         if depth and (holds_values or (exact and attributes)):
             exact = exact and holds_values
-            settings = attributes if exact else self._settings(kind, attributes)
+            settings = attributes if exact else stored.settings_of(kind, attributes)
             described["state"] = self._mapping(settings, depth - 1, not exact, exact)
-        elif depth and not live and not attributes:
-            described["kept"] = self._describe(_kept(value), depth - 1, live, exact)
+        elif depth and not live and attributes:  # a library's metric is its settings
+            public = {name: item for name, item in attributes.items() if not name.startswith("_")}
+            described["state"] = self._mapping(public, depth - 1, True, False)
+        elif depth and not live:
+            described["kept"] = self._describe(stored.kept_by_pickling(value), depth - 1, live, exact)
         return described
 
-    def _settings(self, kind: type, attributes: Mapping[str, Any]) -> dict[str, Any]:
-        """The attributes that stay as they are: of no cached property, and that no method changes."""
-        changing = frozenset(name for base in kind.__mro__ for name in _changing(base))
-        kept = {name: value for name, value in attributes.items() if not _is_computed(kind, name)}
-        return _without_changing(_without_changing(kept, changing, "self."), changing, ".")
-
     def _lm(self, lm: Any, described: dict[str, Any]) -> Any:
-        described["lm"] = self._mapping(describe_lm(lm), 2, True, False)
+        described["lm"] = self._mapping(stored.describe_lm(lm), 2, True, False)
         if self._with_lms:
             return described
         self.lms.append(described["lm"])
@@ -290,14 +274,11 @@ class Describer:
         return {**described, "modules": modules}
 
     def _module(self, module: Any) -> Any:
-        kind, attributes = type(module), _attributes(module)
-        is_own = sources.is_own(kind)
-        settings = {n: v for n, v in attributes.items() if n not in _RUN_STATE and (is_own or not n.startswith("_"))}
-        settings = self._settings(kind, settings)
+        kind, attributes = type(module), stored.attributes_of(module)
         described = {
-            "type": _kind_name(kind),
+            "type": stored.kind_name(kind),
             "source": self._sources(kind),
-            "settings": self._mapping(settings, _DEPTH - 1, True, False),
+            "settings": self._mapping(stored.settings_of_module(module), _DEPTH - 1, True, False),
         }
         if "demos" in attributes:
             described["demos"] = self._describe(attributes["demos"], _DEPTH, False, True)
@@ -306,115 +287,11 @@ class Describer:
         return described
 
     def _signature(self, signature: Any, depth: int) -> Any:
-        fields = {**signature.input_fields, **signature.output_fields}
-        return {
+        described = {
             "instructions": plain_value(signature.instructions, False),
             "inputs": list(signature.input_fields),
-            "fields": {
-                name: [self._describe(info.annotation, max(depth - 1, 0), True), *_texts(info.json_schema_extra)]
-                for name, info in fields.items()
-            },
         }
-
-
-def describe_lm(lm: Any) -> dict[str, Any]:
-    """Model and arguments of ``lm`` that decide its answers, without keys and addresses."""
-    kwargs = getattr(lm, "kwargs", None) or {}
-    kept = {name: value for name, value in kwargs.items() if name not in ("api_base", "base_url", "timeout")}
-    return {"model": str(getattr(lm, "model", type(lm).__name__)), **without_secrets(kept)}
-
-
-def _texts(extra: Any) -> list[Any]:
-    return [plain_value(extra.get(name), False) for name in ("prefix", "desc")] if isinstance(extra, dict) else []
-
-
-def _ends(values: Any) -> list[Any]:
-    """All items of a sequence, or some from each end."""
-    if len(values) <= 2 * _ITEMS:
-        return list(values)
-    return [*itertools.islice(values, _ITEMS), *itertools.islice(values, len(values) - _ITEMS, None), len(values)]
-
-
-def _is_filled(cell: types.CellType) -> bool:
-    try:
-        return cell.cell_contents is not cell
-    except ValueError:  # an empty cell
-        return False
-
-
-def _without_changing(values: Mapping[str, Any], changing: frozenset[str], prefix: str = "") -> dict[str, Any]:
-    """``values`` without data that code changes while it runs; a program or LM that is set again counts."""
-    return {name: v for name, v in values.items() if f"{prefix}{name}" not in changing or not _is_data(v)}
-
-
-def _is_data(value: Any) -> bool:
-    kind = type(value)
-    return not (issubclass(kind, (type, *_ROUTINES)) or _is_field(kind, "named_sub_modules") or _is_lm(value))
-
-
-def _is_lm(value: Any) -> bool:
-    attributes = _attributes(value)
-    return isinstance(attributes.get("kwargs"), dict) and "model" in attributes
-
-
-def _is_constant(value: Any) -> bool:
-    return plain_value(value, True) is not NOT_PLAIN or isinstance(value, (list, tuple, dict, set, frozenset))
-
-
-def _is_field(kind: type, *names: str) -> bool:
-    """Whether a class has all these, of whatever kind; asked of the class, as objects may answer to any name."""
-    return all(any(name in vars(base) for base in kind.__mro__) for name in names)
-
-
-def _is_record(kind: type) -> bool:
-    """Whether a library's class is there to hold values."""
-    return issubclass(kind, types.SimpleNamespace) or _is_field(kind, "__pydantic_fields__")
-
-
-def _is_computed(kind: type, name: str) -> bool:
-    member = inspect.getattr_static(kind, name, None)
-    return isinstance(member, (functools.cached_property, property))
-
-
-def _changing(kind: type) -> Iterable[str]:
-    source = sources.source_of(kind) if sources.is_own(kind) else None
-    return source.changing if source else ()
-
-
-def _attributes(value: Any) -> dict[str, Any]:
-    """Its ``__dict__`` and slots, as they are stored: no property is asked."""
-    attributes: dict[str, Any] = {}
-    with contextlib.suppress(AttributeError):
-        attributes |= object.__getattribute__(value, "__dict__")
-    for base in type(value).__mro__:
-        for name, member in vars(base).items():
-            if isinstance(member, types.MemberDescriptorType) and sources.is_own(base):
-                with contextlib.suppress(AttributeError):
-                    attributes[name] = member.__get__(value)
-    return attributes
-
-
-def _kept(value: Any) -> Any:
-    """What pickling keeps of data that has no attributes."""
-    try:
-        return value.__reduce_ex__(2)[1:3]
-    except (TypeError, AttributeError, NotImplementedError, pickle.PicklingError):  # it cannot be pickled
-        return None
-
-
-def _code_name(code: Any) -> str:
-    module, name = getattr(code, "__module__", None), getattr(code, "__qualname__", type(code).__name__)
-    return f"{module if isinstance(module, str) else 'builtins'}.{name}"  # str.upper has no module
-
-
-def _kind_name(kind: type) -> str:
-    """The name of the class, or of the first that it is derived from and that is not this package's own.
-
-    No edit and no move of our own files may make users pay for compiling again.
-    """
-    other = next(base for base in _own_mro(kind))
-    return f"{other.__module__}.{other.__qualname__}"
-
-
-def _own_mro(kind: type) -> Iterator[type]:
-    return (base for base in kind.__mro__ if str(base.__module__).partition(".")[0] != _OWN)
+        for name, field in {**signature.input_fields, **signature.output_fields}.items():
+            kind = self._describe(field.annotation, max(depth - 1, 0), True)
+            described[f"field {name}"] = [kind, *stored.texts_of(field.json_schema_extra)]
+        return described

@@ -7,11 +7,10 @@ is merely near: an edit of the program in the file that also has the metric is n
 from __future__ import annotations
 
 import inspect
-import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from pytest_pitcheval.errors import PitchevalWarning, one_line
+from pytest_pitcheval.errors import one_line
 from pytest_pitcheval.names import GENERATOR, JUDGE, METRIC, PROGRAM
 from pytest_pitcheval.programs.descriptions import Describer
 from pytest_pitcheval.programs.fingerprints import digest_of
@@ -27,12 +26,14 @@ UNKNOWN = "unknown"
 class Identities:
     """The fingerprints of this process's fixtures.
 
-    An object is described when it is seen first, before its calls can have changed it, and not again.
+    An object is described when it is seen first, before its calls can have changed it, and not again. ``note`` is
+    told what cannot be described, which is no error of a test.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, note: Callable[[str], None]) -> None:
         self._known: dict[tuple[Any, ...], tuple[str, tuple[Any, ...]]] = {}
         self._told: set[str] = set()
+        self._note = note
 
     def program(self, program: Any) -> str:
         return self._once(PROGRAM, program)
@@ -57,16 +58,8 @@ class Identities:
             self._known[key] = mark, values  # holding the values keeps their IDs taken
             if unknown and unknown not in self._told:
                 self._told.add(unknown)
-                _tell(f"{role}: not all of it can be described, so a change is not seen: {one_line(unknown)}")
+                self._note(f"{role}: not all of it can be described, so a change is not seen: {one_line(unknown)}")
         return self._known[key][0]
-
-
-def _tell(text: str) -> None:
-    """A warning, also where warnings are errors: this is no error of a test."""
-    try:
-        warnings.warn(PitchevalWarning(text), stacklevel=1)
-    except PitchevalWarning as warning:
-        warnings.showwarning(warning, PitchevalWarning, __file__, 1)
 
 
 def _key(value: Any) -> Any:

@@ -69,6 +69,7 @@ class _Provenance:
     fingerprint: str
     run_id: str
     lm_calls: dict[str, int]
+    note: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,11 +79,13 @@ class Stored:
     Attributes:
         run_id: the run that has compiled it.
         failed_calls: how many of its LM calls failed.
+        note: what the session says of it, or None.
     """
 
     state: dict[str, Any]
     run_id: str
     failed_calls: int
+    note: str | None
 
 
 def read_stored(path: Path, mark: str, student: Any) -> Stored:
@@ -103,7 +106,7 @@ def read_stored(path: Path, mark: str, student: Any) -> Stored:
     state = {name: part for name, part in document.items() if name != "metadata"}
     if problem := _misfit(state, plain(student.dump_state(), WHOLE)):
         raise files.complaint(str(path), problem)
-    return Stored(document, provenance.run_id, provenance.lm_calls.get("failed", 0))
+    return Stored(document, provenance.run_id, provenance.lm_calls.get("failed", 0), provenance.note)
 
 
 def _misfit(state: Mapping[str, Any], own: Mapping[str, Any]) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import fractions
 import hashlib
+import itertools
 import os
 import pathlib
 import re
@@ -28,6 +29,8 @@ _BY_TEXT = (
     *(datetime.date, datetime.time, datetime.timedelta, datetime.tzinfo),
 )
 """Types whose text says all."""
+ITEMS = 500
+"""How many items from each end of a list count where code holds it."""
 NOT_PLAIN = object()
 """What `plain_value` returns of a value that it does not know."""
 
@@ -121,3 +124,10 @@ def _array(value: Any, name: str) -> Any:
     flat = value.reshape(-1)[:: max(1, value.size // 100_000)]
     content = None if value.dtype.hasobject else _hash(flat.tobytes())
     return {"type": name, "shape": list(value.shape), "dtype": str(value.dtype), "content": content}
+
+
+def ends(values: Any) -> list[Any]:
+    """All items of a sequence, or some from each end."""
+    if len(values) <= 2 * ITEMS:
+        return list(values)
+    return [*itertools.islice(values, ITEMS), *itertools.islice(values, len(values) - ITEMS, None), len(values)]

@@ -80,7 +80,8 @@ def total(usages: Iterable[Usage]) -> Usage:
 
 def function_of(test: str) -> str:
     """The test function's node ID, without parameters of the user's own."""
-    return test.partition("[")[0]
+    path, separator, name = test.partition("::")  # a folder or a parameter may have brackets and colons too
+    return path + separator + name.partition("[")[0]
 
 
 @dataclasses.dataclass(frozen=True)

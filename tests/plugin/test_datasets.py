@@ -417,10 +417,10 @@ def test_style(example, style, options, record_score):
         run.result.assert_outcomes(passed=12)
         assert run.document is not None
         assert {(one["test"].partition("::")[2], one["examples"], one["mean"]) for one in run.document["summary"]} == {
-            ('test_style[style=short,options={"a": 1}]', 3, 0.25),
-            ('test_style[style=short,options={"a": 2}]', 3, 0.5),
-            ('test_style[style=long,options={"a": 1}]', 3, 0.5),
-            ('test_style[style=long,options={"a": 2}]', 3, 1.0),
+            ("test_style[short-options0]", 3, 0.25),
+            ("test_style[short-options1]", 3, 0.5),
+            ("test_style[long-options0]", 3, 0.5),
+            ("test_style[long-options1]", 3, 1.0),
         }
         assert sorted(set(ids(run))) == ["e0", "e1", "e2"]
 

@@ -92,7 +92,79 @@ def metric():
 """,
     )
     run = suite.run()
-    run.result.assert_outcomes(passed=3, warnings=1)
+    run.result.assert_outcomes(passed=3)
     run.result.stdout.fnmatch_lines(
         ["*metric: not all of it can be described, so a change is not seen: *nobody may look"]
     )
+
+
+TWO_PROGRAMS = """
+class Echo(dspy.Module):
+    def __init__(self, answer):
+        super().__init__()
+        self.ask = dspy.Predict("question -> answer")
+        self.answer = answer
+
+    def forward(self, question):
+        return dspy.Prediction(answer=self.answer)
+
+
+@pytest.fixture(scope="session", params=[Echo("yes"), Echo("no")], ids=["right-e1", "wrong"])
+def program(request):
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def metric():
+    return lambda example, pred, trace=None: float(pred.answer == "yes")
+"""
+
+PARAMETERS = """
+import pytest
+
+@pytest.mark.parametrize("style", ["a::b[c]", "e0", object()])
+@pytest.mark.evaluation("data.jsonl", inputs=["question"], min_mean=0.5)
+class TestStyles:
+    def test_qa(self, score, style):
+        pass
+"""
+
+
+@pytest.mark.parametrize("arguments", [("-n0",), ("-n2",)], ids=["alone", "with-workers"])
+def test_each_combination_of_parameters_is_a_test_by_pytests_own_ids(suite: Suite, arguments: tuple[str, ...]) -> None:
+    suite.add("conftest.py", TWO_PROGRAMS)
+    suite.write("test_qa.py", PARAMETERS)
+    first = suite.run("--optimization=none,labeled", "--eval-update-baseline", *arguments)
+    assert first.document is not None
+    names = {
+        f"test_qa.py::TestStyles::test_qa[{p}-{s}]" for p in ("right-e1", "wrong") for s in ("a::b[c]", "e0", "style2")
+    }
+    assert {(group["test"], group["examples"]) for group in first.document["summary"]} == {(name, 3) for name in names}
+    assert len(first.document["summary"]) == 2 * len(names)
+    assert {(gate["test"], gate["status"]) for gate in first.document["gates"]} == {
+        (name, "failed" if "wrong" in name else "passed") for name in names
+    }
+    assert "36 examples written" in first.text
+    second = suite.run("--optimization=none,labeled", "--eval-max-regression=0.05", *arguments)
+    assert second.document is not None
+    regressions = [gate for gate in second.document["gates"] if gate["gate"] == "max_regression"]
+    assert [gate["status"] for gate in regressions] == ["passed"] * 2 * len(names)
+
+
+def test_folders_with_brackets(suite: Suite) -> None:
+    """As web frameworks name those of their routes."""
+    test = (suite.path / "test_qa.py").read_text(encoding="utf-8")
+    (suite.path / "test_qa.py").unlink()
+    suite.rows(3, "pages[slug]/data.jsonl")
+    for name in ("one", "two"):
+        suite.write(f"pages[slug]/test_{name}.py", test)
+    run = suite.run("--eval-update-baseline")
+    assert run.document is not None
+    assert [(group["test"], group["examples"]) for group in run.document["summary"]] == [
+        ("pages[slug]/test_one.py::test_qa", 3),
+        ("pages[slug]/test_two.py::test_qa", 3),
+    ]
+    assert "6 examples written" in run.text
+    rest = suite.run("--eval-max-regression=0.1", "--test-size=2")
+    assert rest.document is not None
+    assert [len(group["not_run"]) for group in rest.document["summary"]] == [1, 1]

@@ -236,6 +236,129 @@ def test_typed_fields(start: Start) -> None:
     assert "kind is" not in wrong.text
 
 
+TUTORIALS = """
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, Optional
+
+import dspy
+import pydantic
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from somewhere import Unknown
+
+dspy.configure(lm=dspy.LM("openai/never-asked", api_key="sk-for-tests-only"))
+
+
+def search(query: str) -> str:
+    "Find something."
+    return "nothing"
+
+
+class Agent(dspy.Module):
+    def __init__(self):
+        super().__init__()
+        self.agent = dspy.ReAct("question -> answer", tools=[search])
+
+    def forward(self, **inputs):
+        return self.agent(**inputs)
+
+
+class Rag(dspy.Module):
+    def __init__(self):
+        super().__init__()
+        self.respond = dspy.ChainOfThought("context, question -> response")
+
+    def forward(self, question: Unknown, k: int = 3):
+        context = search(question)
+        return self.respond(context=context, question=question)
+
+
+class Article(dspy.Module):
+    def __init__(self):
+        super().__init__()
+        self.outline = dspy.Predict("topic -> title, sections: list[str]")
+        self.draft = dspy.Predict("topic, title, section -> content")
+
+    def forward(self, topic: str):
+        outline = self.outline(topic=topic)
+        parts = [self.draft(topic=topic, title=outline.title, section=one).content for one in outline.sections[:1]]
+        return dspy.Prediction(title=outline.title, article=parts)
+
+
+class See(dspy.Signature):
+    image: dspy.Image = dspy.InputField()
+    history: dspy.History = dspy.InputField()
+    mood: Optional[Literal["calm", "wild"]] = dspy.InputField()
+    labels: list[str] = dspy.OutputField()
+    score: float = dspy.OutputField()
+
+
+class Seeing(dspy.Module):
+    def __init__(self):
+        super().__init__()
+        self.see = dspy.ChainOfThought(See)
+
+    def forward(self, image, history, mood=None, **others: Any):
+        assert isinstance(image, dspy.Image) and isinstance(history, dspy.History)
+        return self.see(image=image, history=history, mood=mood or "calm")
+
+
+class Text(dspy.Module):
+    def __init__(self):
+        super().__init__()
+        self.write = dspy.Predict("topics: list[str] -> text")
+
+    async def aforward(self, topics: Sequence[str]) -> str:
+        return (await self.write.acall(topics=topics)).text
+
+
+class Trip(pydantic.BaseModel):
+    to: str
+    days: int
+
+
+class Planner(dspy.Module):
+    def __init__(self):
+        super().__init__()
+        self.plan = dspy.Predict("request -> plan")
+
+    def forward(self, trip: Trip):
+        assert isinstance(trip, Trip)
+        return self.plan(request=trip.to)
+
+
+best = dspy.BestOfN(dspy.ChainOfThought("question -> answer"), N=2, reward_fn=lambda args, pred: 1.0, threshold=1.0)
+"""
+
+
+TOLD = {
+    "Agent": "question -> answer",
+    "Rag": "question -> response",
+    "Article": "topic -> title, article",
+    "Seeing": "image, history -> labels, score",
+    "Text": "topics -> text",
+    "Planner": "trip -> plan",
+    "best": "question -> answer",
+}
+
+
+@pytest.mark.parametrize("name", TOLD)
+def test_programs_as_tutorials_have_them(start: Start, suite: Suite, name: str) -> None:
+    def answer(request: Request) -> str:
+        if "next_tool_name" in request.prompt:
+            return chat_format(next_thought="Enough.", next_tool_name="finish", next_tool_args={})
+        return dspy_answer(request)
+
+    suite.server.answer = answer
+    started = start(f"tutorial_{name.lower()}:{name}", TUTORIALS)
+    assert started.lines[0] == f"tutorial_{name.lower()}:{name}: {TOLD[name]}"
+    run = started.run()
+    run.result.assert_outcomes(passed=10)
+    assert run.result.ret == pytest.ExitCode.OK, run.text
+
+
 def test_nothing_is_overwritten(start: Start, command: Command) -> None:
     started = start("kept:QA", ONE)
     (started.folder / "conftest.py").write_text("# mine\n")
@@ -281,6 +404,8 @@ WRONG = [
     ("wrong:number", "'wrong:number' is no program; expected a dspy.Module: its class or itself"),
     ("wrong:Needing", "'wrong:Needing': Needing() raised TypeError: "),
     ("wrong:Empty", "'wrong:Empty' has no predictor; expected a dspy.Module with one, such as dspy.Predict"),
+    ("wrong:Tools", "'wrong:Tools': its input 'tools' is code, which no row of a dataset can hold; expected "),
+    ("wrong:Anything", "'wrong:Anything': forward does not say what its inputs are; expected one with named arguments"),
     ("broken:QA", "'broken:QA': importing broken raised SyntaxError: "),
 ]
 
@@ -291,7 +416,13 @@ def test_a_wrong_program_is_one_line(suite: Suite, command: Command, program: st
     suite.write(
         "wrong.py",
         "import dspy\nnumber = 3\nclass Empty(dspy.Module): pass\n"
-        "class Needing(dspy.Module):\n    def __init__(self, k): super().__init__()\n",
+        "class Needing(dspy.Module):\n    def __init__(self, k): super().__init__()\n"
+        "class Tools(dspy.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.ask = dspy.Predict('question, tools: list[dspy.Tool] -> calls: dspy.ToolCalls')\n"
+        "    def forward(self, question, tools): return self.ask(question=question, tools=tools)\n"
+        "class Anything(dspy.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.ask = dspy.Predict('question -> answer')\n"
+        "    def forward(self, *args): return self.ask(question=args[0])\n",
     )
     said = command("init", program)
     assert (said.code, said.lines, len(said.errors)) == (pytest.ExitCode.USAGE_ERROR, [], 1)

@@ -398,3 +398,91 @@ def test_only_the_sample_is_asked(suite: Suite) -> None:
     run.result.assert_outcomes(passed=3)
     assert len(compiling(run)) == 3 * 2
     assert {demos(request) for request in evaluating(run)} == {3}
+
+
+NOTHING_LEARNT = {
+    "no inputs": (
+        'return [dspy.Example(question=f"train {n}?", answer="a") for n in range(4)]',
+        "trainset: 4 of 4 examples have no inputs, such as Example({'question': 'train 0?', 'answer': 'a'}) "
+        "(input_keys=None); expected dspy.Example(...).with_inputs(...)",
+    ),
+    "other inputs": (
+        'return [dspy.Example(query=f"train {n}?", answer="a").with_inputs("query") for n in range(4)]',
+        "the metric raised each of the 4 times it was asked, last AttributeError: 'Example' object has no attribute "
+        "'question'",
+    ),
+    "no examples": ("return []", "trainset: it has no examples; expected a list of dspy.Example"),
+}
+"""Trainsets of which an optimizer can learn nothing, and the error."""
+
+RAISING = """
+@pytest.fixture(scope="session")
+def metric():
+    def metric(example, pred, trace=None):
+        return example.solution == pred.answer
+
+    return metric
+"""
+
+
+BREAKING = """
+class Breaking(dspy.Module):
+    def __init__(self):
+        super().__init__()
+        self.ask = dspy.Predict("question -> answer")
+
+    def forward(self, question):
+        raise KeyError(question)
+
+
+@pytest.fixture(scope="session")
+def program():
+    return Breaking()
+"""
+
+
+def trained_on(suite: Suite, body: str) -> None:
+    """Give the suite another trainset."""
+    suite.add("conftest.py", f'\n\n@pytest.fixture(scope="session")\ndef trainset():\n    {body}\n')
+
+
+class TestAnOptimizerThatCouldNotDoItsWork:
+    """It is no optimized program that is evaluated then, whatever DSPy gives back."""
+
+    @pytest.mark.parametrize("kind", NOTHING_LEARNT)
+    def test_is_one_error(self, suite: Suite, kind: str) -> None:
+        body, error = NOTHING_LEARNT[kind]
+        trained_on(suite, body)
+        run = suite.run("--optimization=bootstrap,none")
+        run.result.assert_outcomes(errors=1, skipped=2, passed=3)
+        assert error_of(run)["error"].endswith(f"compiling Predict with bootstrap failed: {error}")
+        assert list((suite.path / ".pitcheval").rglob("programs/*.json")) == []
+
+    def test_of_whose_metric_raises_each_time(self, suite: Suite) -> None:
+        suite.add("conftest.py", RAISING)
+        run = suite.run("--optimization=bootstrap")
+        run.result.assert_outcomes(errors=1, skipped=2)
+        assert "the metric raised each of the 8 times it was asked, last AttributeError: " in error_of(run)["error"]
+
+    def test_of_whose_program_raises_each_time(self, suite: Suite) -> None:
+        suite.add("conftest.py", BREAKING)
+        run = suite.run("--optimization=bootstrap")
+        run.result.assert_outcomes(errors=1, skipped=2)
+        error = "the metric was not asked once: the program raised on each example of the trainset"
+        assert error_of(run)["error"].endswith(f"compiling Breaking with bootstrap failed: {error}")
+
+    def test_labelled_demos_need_no_inputs(self, suite: Suite) -> None:
+        trained_on(suite, NOTHING_LEARNT["no inputs"][0])
+        suite.run("--optimization=labeled").result.assert_outcomes(passed=3)
+
+    def test_that_bootstrapped_nothing_is_said_in_each_session(self, suite: Suite) -> None:
+        suite.scores(lambda request: 0.0)
+        for arguments in (["-n0"], ["-n2"]):
+            run = suite.run("--optimization=bootstrap", "--eval-threshold=0", *arguments)
+            run.result.assert_outcomes(passed=3)
+            assert run.text.count("compiling Predict with bootstrap: no answer to the trainset passed the metric") == 1
+
+    def test_that_found_nothing_better_says_so(self, suite: Suite, capfd: pytest.CaptureFixture[str]) -> None:
+        suite.write("optimizers.py", "class Same:\n    def compile(self, student):\n        return student\n")
+        suite.run("--optimization=optimizers:Same").result.assert_outcomes(passed=3)
+        assert "0 LM calls (0 from the cache); it changed nothing: the program is as it was\n" in capfd.readouterr().err

@@ -261,7 +261,7 @@ class TestJudge:
 
 
 def test_an_object_that_is_seen_again_is_not_described_again() -> None:
-    identities, metric, lm = Identities(), Judging(None), LM("a")
+    identities, metric, lm = Identities(print), Judging(None), LM("a")
     first = identities.metric(metric), identities.judge(metric, lm), identities.generator(lm)
     metric.style = "changed in place"
     assert (identities.metric(metric), identities.judge(metric, lm), identities.generator(lm)) == first
