@@ -46,6 +46,10 @@ class Ambiguous(PitchevalError):
     """Several rollouts are in flight, and it cannot be told which of them an LM call belongs to."""
 
 
+class NotForThreads(PitchevalError):
+    """The program does what changes the whole process, while other rollouts are in flight."""
+
+
 class ReplayMiss(PitchevalError):
     """A replayed rollout asked for an LM call that its first run did not leave in DSPy's cache."""
 

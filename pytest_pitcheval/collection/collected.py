@@ -26,12 +26,14 @@ class Asked:
         about: what the controller must know of it.
         evaluation: its ``evaluation`` marker, None without one or where it is wrong (the test itself tells that).
         row: the row of its dataset, None where it has none.
+        fixtures: what it asks for, before other plugins add to it while it is set up.
     """
 
     about: Collected
     optimization: Optimization
     evaluation: Evaluation | None
     row: Row | None
+    fixtures: tuple[str, ...]
 
 
 _OURS = ("optimization", "example")
@@ -64,7 +66,8 @@ def _read(item: pytest.Item, settings: Settings) -> Asked:
         gates=evaluation.gates if evaluation else {},
         settings=plain(optimization.settings),
     )
-    return Asked(about, optimization, evaluation, row if isinstance(row, Row) else None)
+    fixtures = tuple(getattr(item, "fixturenames", ()))
+    return Asked(about, optimization, evaluation, row if isinstance(row, Row) else None, fixtures)
 
 
 def _evaluation_of(item: pytest.Item) -> Evaluation | None:

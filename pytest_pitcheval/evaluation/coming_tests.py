@@ -49,7 +49,7 @@ class ComingTests:
 
     def lane_key(self, item: pytest.Item) -> LaneKey:
         """The same for tests that may share what their rollouts need."""
-        return lane_key(item, asked_by(item, self._settings).optimization)
+        return lane_key(item, asked_by(item, self._settings))
 
     def start(self, item: pytest.Item) -> RunningTest:
         """The next attempt at ``item``: a test that is run again gets new rollouts."""

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_pitcheval.evaluation.flights import Shared
-from pytest_pitcheval.ownership import fixture_names, params_of
+from pytest_pitcheval.ownership import params_of
 
 if TYPE_CHECKING:
+    from pytest_pitcheval.collection.collected import Asked
     from pytest_pitcheval.rollouts.program_and_metric import Generator, Judge
 
 OURS = frozenset(
@@ -34,11 +35,11 @@ _HARMLESS = frozenset({"_pytest", "xdist", "pytest_asyncio", "pytest_mock", "pyt
 LaneKey = tuple[Any, ...]
 
 
-def lane_key(item: pytest.Item, optimization: object) -> LaneKey:
+def lane_key(item: pytest.Item, asked: Asked) -> LaneKey:
     """Equal for two tests if pytest gives both the same fixtures of class, module and session scope."""
     params = params_of(item)
     own = tuple((name, id(value)) for name, value in params.items() if name not in ("example", "optimization"))
-    return (id(item.parent), fixture_names(item), own, repr(optimization))
+    return (id(item.parent), asked.fixtures, own, repr(asked.optimization))
 
 
 def is_harmless(fixturedef: pytest.FixtureDef[object]) -> bool:

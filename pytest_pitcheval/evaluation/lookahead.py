@@ -73,6 +73,7 @@ class LookAhead(InTurn):
         self._window = window
         self._lanes: dict[LaneKey, Lane | None] = {}
         self._ahead: dict[str, _Ahead] = {}
+        rollouts.loop.shared = True
 
     def predict(self, test: RunningTest, generator: Generator) -> Any:
         __tracebackhide__ = True
@@ -231,4 +232,5 @@ class LookAhead(InTurn):
             raise PitchevalError(STOPPED)
         if limit is not None and flight.seconds > limit:
             flight.give_up()
+            self._rollouts.loop.leave_behind()
             raise TimedOut(f"Timeout (>{limit:.1f}s): no end of rollout {flight.rollout.rollout_id}")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pytest_pitcheval.errors import PitchevalError, PitchevalWarning
+from pytest_pitcheval.errors import LMCallFailed, PitchevalError, PitchevalWarning, one_line
 from pytest_pitcheval.evaluation import judges
 from pytest_pitcheval.evaluation.runner import Runner
 from pytest_pitcheval.evaluation.running_test import RunningTest
@@ -92,6 +92,7 @@ def score_recorder(runner: Runner, running: RunningTest) -> Callable[..., Score]
 
         Raises:
             PitchevalError: ``value`` is not a finite number or bool.
+            LMCallFailed: an LM call of the test has failed, and none that was made after it was answered.
         """
         number = as_number(value)
         if number is None:
@@ -100,6 +101,12 @@ def score_recorder(runner: Runner, running: RunningTest) -> Callable[..., Score]
             raise PitchevalError(f"record_score: threshold={text_of(threshold)!r}: expected a finite number")
         threshold = as_number(threshold)
         feedback = None if feedback is None else text_of(feedback)
+        failure = running.first.failure(forgiving=True)
+        if failure is not None:
+            raise LMCallFailed(
+                f"record_score: {value!r} after an LM call of the test had failed: {one_line(failure)}; expected no "
+                "score where a call has no answer"
+            ) from failure
         own_threshold = threshold if name else _threshold(runner, running, threshold)
         recorded = Score(number, threshold=own_threshold, feedback=feedback)
         running.recorded(recorded, name)

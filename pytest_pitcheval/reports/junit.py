@@ -56,6 +56,7 @@ def _spent(usage: Usage) -> dict[str, Any]:
     return {
         "fresh_calls": usage.fresh,
         "cached_calls": usage.cached,
+        "failed_calls": usage.failed,
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
         "cost": usage.cost,

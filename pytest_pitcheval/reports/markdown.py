@@ -13,6 +13,7 @@ from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.baselines import Measurement
 from pytest_pitcheval.results.comparison import Comparison, Pair
 from pytest_pitcheval.results.gates import GateResult
+from pytest_pitcheval.results.records import total
 from pytest_pitcheval.results.summaries import Summary
 
 COMMENT_LIMIT = 65_536
@@ -99,6 +100,8 @@ def _head(report: RunReport) -> Iterator[str]:
     verdict = report.verdict()
     yield f"## {_MARKS[verdict.status]} pitcheval: {verdict.status}"
     yield ", ".join(verdict.reasons) + "."
+    if failed := total(summary.usage for summary in report.decision.summaries).failed_text:
+        yield f"{failed}."
     if report.baseline is not None:
         yield f"Compared with {code(report.baseline)}."
         if tests := report.decision.tests_not_run:

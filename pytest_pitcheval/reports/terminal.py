@@ -50,6 +50,8 @@ def decision_lines(decision: Decision, baseline: str | None) -> Iterator[Line]:
         yield from ((line, False) for line in matrix([method for method in decision.methods if method.test == test]))
         for summary in group:
             yield from ((cut(line), True) for line in _missing(summary))
+            if failed := summary.usage.failed_text:
+                yield cut(f"  {failed} [{summary.optimization}]"), False
     if baseline is not None:
         yield from compared(decision, baseline)
     for gate in decision.gates:

@@ -53,6 +53,14 @@ class Usage:
             (self.cost or 0.0) + (other.cost or 0.0) if known else None,
         )
 
+    @property
+    def failed_text(self) -> str:
+        """``2 of 12 LM calls failed``; empty where none did."""
+        if not self.failed:
+            return ""
+        asked = max(self.fresh + self.cached, self.failed)
+        return f"{self.failed} of {asked} LM call{'' if asked == 1 else 's'} failed"
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "lm_calls": {"fresh": self.fresh, "cached": self.cached, "failed": self.failed},

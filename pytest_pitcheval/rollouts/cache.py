@@ -9,19 +9,25 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from dspy.clients.cache import Cache
 
+from pytest_pitcheval.lm.recorders import recorder
 from pytest_pitcheval.rollouts.lm_calls import answer_usage
 
 if TYPE_CHECKING:
-    from pytest_pitcheval.rollouts.cache_thread import CacheThread
     from pytest_pitcheval.rollouts.call_scopes import CallScopes
     from pytest_pitcheval.rollouts.lm_calls import LMCalls
     from pytest_pitcheval.rollouts.scopes import Scope
+
+_DSPYS = "dspy.clients."
+"""What the names of DSPy's functions that ask LMs and embedders begin with."""
+T = TypeVar("T")
 
 _IGNORED = "ignored_args_for_cache_key"
 Ignored = Sequence[str] | None
@@ -31,7 +37,7 @@ class RolloutCache:
     """A ``dspy.Cache`` in front of ``inner``; what is not an LM call of a scope passes through.
 
     ``scopes`` say whose a call is, ``calls`` count it and hold it up, ``thread`` asks a cache on disk; ``note`` is told
-    where that keeps nothing.
+    where that keeps nothing, and where something else than the network answers.
     """
 
     inner: Any
@@ -39,6 +45,7 @@ class RolloutCache:
     _calls: LMCalls
     _thread: CacheThread
     _note: Callable[[str], object]
+    _pid: int
 
     def __init__(
         self,
@@ -48,7 +55,8 @@ class RolloutCache:
         thread: CacheThread,
         note: Callable[[str], object] = lambda text: None,
     ) -> None:
-        self.__dict__.update(inner=inner, _scopes=scopes, _calls=calls, _thread=thread, _note=note)
+        ours = {"_scopes": scopes, "_calls": calls, "_thread": thread, "_note": note, "_pid": os.getpid()}
+        self.__dict__.update(inner=inner, **ours)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
@@ -63,9 +71,11 @@ class RolloutCache:
         """The cached answer, or None; counted for the scope. Arguments as of ``dspy.Cache.get``."""
         ignored = kwargs.pop(_IGNORED, ignored)
         scope = self._scope(request)
+        if os.getpid() != self._pid and self._is_lm_call(request) and not (scope and scope.answers_from_cache):
+            return None  # a process that was forked may be of another rollout, and tells nobody what it counts
         if scope is None:
             answer = self._ask(self.inner.get, request, ignored, *args, **kwargs)
-            if answer is None and not _is_embedding(request):
+            if answer is None and self._is_lm_call(request):
                 self._calls.keep_to_limits(self._calls.asks_cache(), request)
             return answer
         request = dict(scope.keyed(request))
@@ -76,6 +86,8 @@ class RolloutCache:
         part = call.part
         if answer is None:
             scope.asks_provider(part)
+            if library := recorder():
+                self._note(f"LM calls went through {library}: what it answers from a recording counts as fresh, too")
             self._calls.keep_to_limits(call, request)
         else:
             scope.answered_from_cache(key, part)
@@ -122,7 +134,17 @@ class RolloutCache:
             return None
 
     def _scope(self, request: Mapping[str, Any]) -> Scope | None:
-        return None if _is_embedding(request) else self._scopes.current()
+        return self._scopes.current() if self._is_lm_call(request) else None
+
+    def _is_lm_call(self, request: Mapping[str, Any]) -> bool:
+        """Whether it is an LM that asks: not an embedder, and no function of others that uses DSPy's cache.
+
+        Those depend on no rollout: the same text has the same vector, the same question the same passages.
+        """
+        function = str(request.get("_fn_identifier", _DSPYS))
+        if function.startswith(_DSPYS):
+            return not function.startswith(f"{_DSPYS}embedding")
+        return self._calls.is_calling  # an LM of the user's own may cache its answers by DSPy's decorator
 
     def _key(self, request: dict[str, Any], ignored: Ignored) -> str | None:
         """The key of the request's answer, None where the request cannot be serialized: DSPy caches nothing then.
@@ -136,6 +158,27 @@ class RolloutCache:
             return None
 
 
-def _is_embedding(request: Mapping[str, Any]) -> bool:
-    """Embeddings do not depend on the rollout: the same text has the same vector."""
-    return str(request.get("_fn_identifier", "")).startswith("dspy.clients.embedding")
+class CacheThread:
+    """Does work for other threads, one piece after the other, while they wait.
+
+    DSPy's disk cache opens 16 databases for each thread that asks it: many rollouts in flight would take more time
+    for that than for their LM calls, and more files than a process may open.
+    """
+
+    def __init__(self) -> None:
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="pitcheval-cache")
+        self._pid = os.getpid()
+
+    def do(self, work: Callable[[], T]) -> T:
+        """What ``work`` returns or raises; done by the caller once this is closed, and in a process that was forked."""
+        if os.getpid() != self._pid:
+            return work()
+        try:
+            done = self._executor.submit(work)
+        except RuntimeError:  # it is closed
+            return work()
+        return done.result()
+
+    def close(self) -> None:
+        """End the thread, as soon as what it has to do is done."""
+        self._executor.shutdown(wait=False)

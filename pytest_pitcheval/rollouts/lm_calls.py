@@ -94,6 +94,11 @@ class LMCalls(BaseCallback):
         if not goes_on(exception):
             scope.ended(call.part, exception, call.begun)
 
+    @property
+    def is_calling(self) -> bool:
+        """Whether the calling thread is within an LM call."""
+        return _active.get() in self._calls
+
     def asks_cache(self) -> Call:
         """Note that the calling thread's LM call asks the cache; returns it."""
         call = self._calls.get(_active.get())

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import pytest
 
-from pytest_pitcheval.errors import LMCallFailed, MetricFailed, PitchevalError, ProgramStopped, one_line
+from pytest_pitcheval.errors import LMCallFailed, MetricFailed, NotForThreads, PitchevalError, ProgramStopped, one_line
 from pytest_pitcheval.lm.failures import is_lm_error, is_race, origins
 from pytest_pitcheval.lm.language_models import dspy_settings
 from pytest_pitcheval.names import GENERATOR, JUDGE
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _OF_PYTEST = (pytest.skip.Exception, pytest.fail.Exception, pytest.exit.Exception)
+CONFIGURED = ("dspy.settings can only be changed by the thread", "dspy.configure(...) can only be called from")
+"""What DSPy says of ``dspy.configure`` in another thread, or another task, than the first."""
 _RACES = 10
 """How often a race is run again: a second one in the same rollout is most unlikely."""
 
@@ -56,7 +58,7 @@ def predict(rollouts: Rollouts, rollout: Rollout, generator: Generator, example:
     inputs = dict(example.inputs().items(include_dspy=True))  # toDict would make dicts of pydantic models
     with rollout.timed(), rollouts.entered(rollout, GENERATOR, **dspy_settings(generator.lm)):
         try:
-            return _past_races(run_program, generator.program, inputs, rollout)
+            return _past_races(run_program, generator.program, inputs, rollout, rollouts.loop.run)
         except PitchevalError:
             raise
         except Exception as error:
@@ -86,20 +88,27 @@ def _past_races(make: Callable[..., T], *args: Any) -> T:
     return make(*args)
 
 
-def run_program(program: Callable[..., Any], inputs: Mapping[str, Any], scope: Scope) -> Any:
-    """``program(**inputs)``, for an async-only program too.
+def run_program(
+    program: Callable[..., Any],
+    inputs: Mapping[str, Any],
+    scope: Scope,
+    run: Callable[[Coroutine[Any, Any, Any]], Any] = asyncio.run,
+) -> Any:
+    """``program(**inputs)``; for an async-only program too, by ``run``.
 
     Raises:
+        NotForThreads: the program does what cannot be done while other rollouts are in flight.
         LMCallFailed: the program ended because of an LM call that failed, or went on without an answer to it.
         Exception: whatever else the program raised.
     """
     __tracebackhide__ = True
     try:
-        prediction = _call(program, inputs)
+        prediction = _call(program, inputs, run)
     except Exception as error:
         _check(scope)
         if _is_of_lm(error, scope, GENERATOR) or scope.failure(GENERATOR, forgiving=True) is not None:
             raise LMCallFailed(f"an LM call of the program failed: {one_line(error)}{_of(scope)}") from error
+        _check_configured("program", error)
         raise
     except BaseException as error:
         if not _would_stop_all(error):
@@ -120,12 +129,12 @@ def _is_of_lm(error: BaseException, scope: Scope, part: str) -> bool:
     return is_lm_error(error) or any(link is failure for link in origins(error) for failure in failures)
 
 
-def _call(program: Callable[..., Any], inputs: Mapping[str, Any]) -> Any:
+def _call(program: Callable[..., Any], inputs: Mapping[str, Any], run: Callable[..., Any]) -> Any:
     __tracebackhide__ = True
     kind = type(program)  # DSPy warns of whoever looks at an instance's forward
     only_async = hasattr(kind, "aforward") and not hasattr(kind, "forward")
     result = program.acall(**inputs) if only_async else program(**inputs)  # type: ignore[attr-defined]
-    return asyncio.run(result) if inspect.iscoroutine(result) else result  # as dspy.asyncify's programs give
+    return run(result) if inspect.iscoroutine(result) else result  # as dspy.asyncify's programs give
 
 
 def ask_metric(metric: Callable[..., Any], example: Any, prediction: Any, scope: Scope) -> Verdict:
@@ -141,6 +150,7 @@ def ask_metric(metric: Callable[..., Any], example: Any, prediction: Any, scope:
         _check(scope)
         if _is_of_lm(error, scope, JUDGE) or scope.failure(JUDGE) is not None:
             raise LMCallFailed(f"an LM call of the metric failed: {one_line(error)}{_of(scope)}") from error
+        _check_configured("metric", error)
         raise MetricFailed(f"the metric raised {one_line(error)}{_of(scope)}") from error
     except BaseException as error:
         if not _would_stop_all(error):
@@ -163,6 +173,15 @@ def _would_stop_all(error: BaseException) -> bool:
     """
     by_hand = isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread()
     return not by_hand and not isinstance(error, _OF_PYTEST)
+
+
+def _check_configured(who: str, error: Exception) -> None:
+    """Raise NotForThreads if ``error`` is DSPy's own complaint of a ``dspy.configure`` in a thread."""
+    if isinstance(error, RuntimeError) and any(text in str(error) for text in CONFIGURED):
+        raise NotForThreads(
+            f"the {who} calls dspy.configure, which is for all rollouts in flight and not for its own thread; "
+            "expected 'with dspy.context(...):' around what it asks"
+        ) from None
 
 
 def _check(scope: Scope) -> None:

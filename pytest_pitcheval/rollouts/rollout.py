@@ -43,6 +43,10 @@ class Rollout(Scope):
         kept = {name: value for name, value in request.items() if name != "timeout"}  # that decides no answer
         return {**kept, "rollout_id": self.rollout_id.key(request.get("rollout_id"))}
 
+    @property
+    def answers_from_cache(self) -> bool:
+        return self._answers is not Answers.FRESH
+
     def asks_first(self, key: str | None) -> bool:
         return self._answers is Answers.FRESH and key is not None and key not in self._own_keys
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableSet
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +13,10 @@ import dspy
 
 from pytest_pitcheval.errors import StaleAnswer
 from pytest_pitcheval.lm.patient_lm import BOUNDED
-from pytest_pitcheval.rollouts import thread_scopes
-from pytest_pitcheval.rollouts.cache import RolloutCache
-from pytest_pitcheval.rollouts.cache_thread import CacheThread
+from pytest_pitcheval.rollouts import child_processes, progress_bars, strands
+from pytest_pitcheval.rollouts.cache import CacheThread, RolloutCache
 from pytest_pitcheval.rollouts.call_scopes import SCOPE, CallScopes
+from pytest_pitcheval.rollouts.event_loops import EventLoop
 from pytest_pitcheval.rollouts.lm_calls import PART, LMCalls
 from pytest_pitcheval.rollouts.rollout import Rollout
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Rollouts:
-    """What this process needs for rollouts: ``scopes``, and ``calls`` as DSPy's callback.
+    """What rollouts need in this process: ``scopes``, ``calls`` as DSPy's callback, the ``loop`` of async programs.
 
     ``limiter`` is asked before each LM request; ``clock`` gives what stops the running test's timeout meanwhile;
     ``bounded`` says that tests have no timeouts that end their LM calls; ``note`` is told what the run cannot do.
@@ -47,7 +47,9 @@ class Rollouts:
         self.calls = LMCalls(self.scopes, limiter)
         self._limiter = limiter
         self._cache_thread = CacheThread()
-        self._threads: contextlib.ExitStack | None = None
+        self.loop = EventLoop()
+        self._around: contextlib.ExitStack | None = None
+        self._installing = threading.Lock()
         self._closed = False
 
     def begin(self, scope: Scope | None) -> None:
@@ -77,16 +79,17 @@ class Rollouts:
         self.check_installed(scope)
 
     def install(self, entering: Scope | None = None) -> None:
-        """Stand in front of DSPy's cache; again if the user has configured another one. Threads inherit scopes.
+        """Stand in front of DSPy's cache; again if the user has configured another one. Threads are looked after.
 
         That makes stale what is in flight, but for the scope that is just ``entering``.
         """
-        if isinstance(dspy.cache, RolloutCache) or self._closed:
-            return
-        if self._threads is None:
-            self._threads = contextlib.ExitStack()
-            self._threads.enter_context(thread_scopes.handed_on(self.scopes.own, self.started))
-        dspy.cache = RolloutCache(dspy.cache, self.scopes, self.calls, self._cache_thread, self._note)
+        with self._installing:
+            if isinstance(dspy.cache, RolloutCache) or self._closed:
+                return
+            dspy.cache = RolloutCache(dspy.cache, self.scopes, self.calls, self._cache_thread, self._note)
+            if self._around is None:
+                self._around = _around(self.scopes, self.started)
+                return
         for rollout in self.scopes.in_flight:
             if rollout is not entering:
                 rollout.report(_replaced(rollout))
@@ -100,12 +103,24 @@ class Rollouts:
     def uninstall(self) -> None:
         """Give DSPy's cache back, for good: rollouts that are still in flight do not take it again."""
         self._closed = True
-        if self._threads is not None:
-            self._threads.close()
+        self.loop.close()
+        if self._around is not None:
+            self._around.close()
         self._limiter.close()
         self._cache_thread.close()
         if isinstance(dspy.cache, RolloutCache):
             dspy.cache = dspy.cache.inner
+
+
+def _around(scopes: CallScopes, started: MutableSet[threading.Thread]) -> contextlib.ExitStack:
+    """What is different in this process while there are rollouts."""
+    with contextlib.suppress(RuntimeError):  # another thread has configured DSPy
+        dspy.configure()  # else the first thread whose program does it would be DSPy's main one
+    stack = contextlib.ExitStack()
+    stack.enter_context(strands.handed_on(scopes.own, started))
+    stack.enter_context(progress_bars.kept_apart())
+    stack.enter_context(child_processes.without_old_answers())
+    return stack
 
 
 def _replaced(rollout: Rollout) -> StaleAnswer:

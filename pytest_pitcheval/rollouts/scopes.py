@@ -71,6 +71,11 @@ class Scope:
         """The request whose fields make up the cache key."""
         return request
 
+    @property
+    def answers_from_cache(self) -> bool:
+        """Whether it may have answers that an earlier session has left."""
+        return True
+
     def asks_first(self, key: str | None) -> bool:
         """Whether no cache can have the answer of ``key``, as it is this rollout's own and never asked for yet."""
         return False

@@ -160,6 +160,7 @@ def _used(tests: Iterable[Mapping[str, Any]]) -> dict[str, float]:
     return {
         "fresh_calls": sum(one["lm_calls"]["fresh"] for one in found),
         "cached_calls": sum(one["lm_calls"]["cached"] for one in found),
+        "failed_calls": sum(one["lm_calls"]["failed"] for one in found),
         "prompt_tokens": sum(one["tokens"]["prompt"] for one in found),
         "completion_tokens": sum(one["tokens"]["completion"] for one in found),
         "seconds": sum(one["seconds"] for one in found),
@@ -172,7 +173,7 @@ def _numbers(summary: Mapping[str, Any], compared: list[Mapping[str, Any]]) -> d
     numbers = {key: summary[key] for key in ("examples", "scored", "passed", "skipped", "mean", "pass_rate", "seconds")}
     numbers |= dict(zip(("ci95_low", "ci95_high"), summary["ci95"] or (None, None), strict=True))
     numbers |= {"unscored": len(summary["unscored"]), "cost": summary["cost"]}
-    numbers |= {f"{kind}_calls": summary["lm_calls"][kind] for kind in ("fresh", "cached")}
+    numbers |= {f"{kind}_calls": summary["lm_calls"][kind] for kind in ("fresh", "cached", "failed")}
     numbers |= {f"{kind}_tokens": summary["tokens"][kind] for kind in ("prompt", "completion")}
     for comparison in compared:
         result = comparison["result"] or {}

@@ -485,3 +485,23 @@ def test_a_time_stamp_gives_the_same_rollout_ids_in_workers(suite: Suite) -> Non
     again = suite.run("-n2", "--eval-replay=last")
     ids = [[(test["rollout_id"], test["rollout_key"]) for test in run.tests] for run in (first, again)]
     assert ids[0] == ids[1]
+
+
+RECORDED = """
+import http.client
+
+
+@pytest.fixture(autouse=True, scope="session")
+def recorded():
+    before = http.client.HTTPConnection
+    http.client.HTTPConnection = type("VCRHTTPConnection", (before,), {"__module__": "vcr.stubs"})
+    yield
+    http.client.HTTPConnection = before
+"""
+
+
+def test_who_is_in_place_of_the_network_is_said_once(suite: Suite) -> None:
+    suite.add("conftest.py", RECORDED)
+    run = suite.run()
+    run.result.assert_outcomes(passed=3)
+    assert run.text.count("LM calls went through vcr: ") == 1

@@ -64,6 +64,7 @@ def spent(entry: dict[str, Any]) -> dict[str, Any]:
     return {
         "fresh_calls": entry["lm_calls"]["fresh"],
         "cached_calls": entry["lm_calls"]["cached"],
+        "failed_calls": entry["lm_calls"]["failed"],
         "prompt_tokens": entry["tokens"]["prompt"],
         "completion_tokens": entry["tokens"]["completion"],
         "cost": entry["cost"],

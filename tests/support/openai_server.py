@@ -155,7 +155,7 @@ class OpenAIServer:
         self._lock = threading.Lock()
         self._numbers = itertools.count(1)
         self._requests: dict[int, Request] = {}
-        self._in_flight = self._peak = self._embeddings = 0
+        self._in_flight = self._peak = self._embeddings = self._searches = 0
         self._http = _HTTPServer(self, port)
         self.url = f"http://127.0.0.1:{self._http.server_port}/v1"
         # poll_interval is how long close() takes.
@@ -208,12 +208,18 @@ class OpenAIServer:
         with self._lock:
             return self._embeddings
 
+    @property
+    def searches(self) -> int:
+        """Searches of a retriever."""
+        with self._lock:
+            return self._searches
+
     def clear(self) -> None:
         """Forget what was counted; requests in flight go on, uncounted."""
         with self._lock:
             self._requests.clear()
             self._peak = self._in_flight
-            self._embeddings = 0
+            self._embeddings = self._searches = 0
 
     def stats(self) -> dict[str, int]:
         return {"count": self.count, "peak_in_flight": self.peak_in_flight, "embeddings": self.embeddings}
@@ -241,6 +247,15 @@ class OpenAIServer:
         words = sum(len(str(text).split()) for text in texts)
         usage = {"prompt_tokens": words, "total_tokens": words}
         return Reply({"object": "list", "model": body.get("model", ""), "data": data, "usage": usage})
+
+    def search(self) -> Reply:
+        """Three passages, as a ColBERTv2 server answers to ``GET /search?query=...&k=...``."""
+        with self._lock:
+            self._searches += 1
+        passages = [
+            {"pid": number, "rank": number + 1, "score": 1.0, "text": f"passage {number}"} for number in range(3)
+        ]
+        return Reply({"topk": passages})
 
     def _start(self, path: str, headers: Message, body: Body) -> Request:
         with self._lock:
@@ -379,6 +394,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path == "/stats":
             self._send(Reply(dict(self.server.owner.stats())))
+        elif self.path.startswith("/search?"):
+            self._send(self.server.owner.search())
         elif self.path in ("/v1/models", "/models"):
             model = {"id": "fake-model", "object": "model", "created": 0, "owned_by": "tests"}
             self._send(Reply({"object": "list", "data": [model]}))

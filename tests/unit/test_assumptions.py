@@ -6,6 +6,8 @@ A new release of pytest, xdist, pytest-timeout, DSPy or LiteLLM that ends one of
 from __future__ import annotations
 
 import inspect
+import threading
+import weakref
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
@@ -15,11 +17,13 @@ from typing import Any
 import dspy
 import pytest
 import pytest_timeout
+import tqdm
 from dspy.clients.cache import Cache
 from dspy.utils.callback import BaseCallback
 from support.openai_server import OpenAIServer, chat_format
 
 from pytest_pitcheval.lm import failures
+from pytest_pitcheval.rollouts import program_and_metric
 
 
 class Recorder(Cache):
@@ -59,6 +63,39 @@ def recorder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recorder:
 def lm(server: OpenAIServer) -> Any:
     server.answer = lambda request: chat_format(answer="Lima")
     return dspy.LM("openai/generator", api_base=server.url, api_key="k", max_tokens=50)
+
+
+class TestThreads:
+    def test_dspy_says_who_may_configure_it(self) -> None:
+        dspy.configure()  # from now on, if not before, this thread alone may
+        errors: list[BaseException] = []
+
+        def configure() -> None:
+            try:
+                dspy.configure(track_usage=True)
+            except BaseException as error:
+                errors.append(error)
+
+        thread = threading.Thread(target=configure)
+        thread.start()
+        thread.join()
+        [error] = errors
+        assert isinstance(error, RuntimeError)
+        assert any(text in str(error) for text in program_and_metric.CONFIGURED)
+
+    def test_tqdm_keeps_its_bars_in_a_weak_set(self) -> None:
+        assert type(tqdm.tqdm._instances) is weakref.WeakSet
+
+    def test_a_disk_cache_without_room_keeps_nothing(self, tmp_path: Path) -> None:
+        cache = Cache(
+            enable_disk_cache=True,
+            enable_memory_cache=False,
+            disk_cache_dir=str(tmp_path),
+            disk_size_limit_bytes=0,
+            memory_max_entries=1,
+        )
+        cache.put({"prompt": "p"}, {"text": "answer"})
+        assert cache.get({"prompt": "p"}) is None
 
 
 class TestPytest:

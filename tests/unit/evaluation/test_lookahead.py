@@ -98,7 +98,9 @@ class House:
     def start(self, number: int) -> RunningTest:
         following = self.items[number + 1] if number + 1 < len(self.items) else None
         self.upcoming.starts(following)
-        return self.coming.start(self.items[number])
+        test = self.coming.start(self.items[number])
+        self.rollouts.begin(test.first)
+        return test
 
     def predict(self, test: RunningTest, generator: Generator) -> Any:
         test.compiled(generator.program)
@@ -193,6 +195,17 @@ def test_what_was_begun_with_another_program_is_thrown_away(house: House) -> Non
     assert house.predict(second, Generator(new, None)) == "answer to 1?"
     assert new.counts["1?"] == 1
     assert second.first is not before
+
+
+def test_fixtures_that_others_add_while_a_test_is_set_up_make_no_difference(house: House) -> None:
+    """As pytest-asyncio does it with the event loop of an async test."""
+    program = Asked()
+    generator = Generator(program, None)
+    for number in range(5):
+        test = house.start(number)
+        test.item.fixturenames.append("runner")  # type: ignore[attr-defined]
+        house.predict(test, generator)
+    assert set(program.counts.values()) == {1}
 
 
 def test_the_calls_of_what_was_thrown_away_stay_in_the_record(house: House) -> None:

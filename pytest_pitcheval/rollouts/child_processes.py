@@ -1,0 +1,32 @@
+"""LM calls of child processes, which have DSPy's own cache: they get no answer of an earlier session either."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def without_old_answers() -> Iterator[None]:
+    """Within it, processes that are started find DSPy's disk cache empty, and it keeps nothing.
+
+    By environment variables, which DSPy reads when it makes its cache; the one of this process must be there already.
+    """
+    folder = tempfile.mkdtemp(prefix="pitcheval-children-")
+    ours = {"DSPY_CACHEDIR": folder, "DSPY_CACHE_LIMIT": "0"}
+    before = {name: os.environ.get(name) for name in ours}
+    os.environ.update(ours)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if os.environ.get(name) != ours[name]:
+                continue  # somebody else has set it meanwhile
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+        shutil.rmtree(folder, ignore_errors=True)

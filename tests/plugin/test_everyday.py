@@ -1,0 +1,188 @@
+"""Programs as people write them, many rollouts at a time: threads, tasks, retrievers, clients that are kept."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from support.suite import Suite
+
+EXAMPLES = 16
+
+PROGRAMS = '''
+import asyncio
+import concurrent.futures
+
+URL = {url!r}
+
+
+class Asking(dspy.Module):
+    """Asks three questions of one, marked with the name of its class."""
+
+    def __init__(self):
+        super().__init__()
+        self.ask = dspy.Predict("question -> answer")
+
+    def parts(self, question):
+        return [f"{{type(self).__name__}} {{n}} of {{question}}" for n in range(3)]
+
+
+class Parallel(Asking):
+    def forward(self, question):
+        pairs = [(self.ask, dspy.Example(question=part).with_inputs("question")) for part in self.parts(question)]
+        results = dspy.Parallel(num_threads=3)(pairs)
+        return dspy.Prediction(answer=" ".join(one.answer for one in results))
+
+
+class Evaluating(Asking):
+    """Evaluates within, as a program does that chooses among candidates."""
+
+    def forward(self, question):
+        devset = [dspy.Example(question=part).with_inputs("question") for part in self.parts(question)]
+        evaluate = dspy.Evaluate(devset=devset, metric=lambda example, pred: len(pred.answer), num_threads=2)
+        evaluate(self.ask)
+        return dspy.Prediction(answer="evaluated")
+
+
+class Gathering(Asking):
+    async def aforward(self, question):
+        results = await asyncio.gather(*(self.ask.acall(question=part) for part in self.parts(question)))
+        return dspy.Prediction(answer=" ".join(one.answer for one in results))
+
+
+class Pooled(Asking):
+    """Has a thread pool of its own, that lives as long as the program."""
+
+    def __init__(self):
+        super().__init__()
+        self.pool = concurrent.futures.ThreadPoolExecutor(4)
+
+    def __deepcopy__(self, memo):
+        return type(self)()
+
+    def forward(self, question):
+        results = self.pool.map(lambda part: self.ask(question=part), self.parts(question))
+        return dspy.Prediction(answer=" ".join(one.answer for one in results))
+
+
+class Retrieving(Asking):
+    def __init__(self):
+        super().__init__()
+        self.search = dspy.ColBERTv2(url=URL.removesuffix("v1") + "search")
+        self.embed = dspy.Embedder("openai/embedder", api_base=URL, api_key="sk-for-tests-only")
+
+    def forward(self, question):
+        for part in self.parts(question):
+            self.search(part, k=2)
+            self.embed(part)
+            self.ask(question=part)
+        return dspy.Prediction(answer="retrieved")
+
+
+class Session:
+    """A connection such as MCP's: it belongs to the event loop that it was opened in, and answers one by one."""
+
+    def __init__(self):
+        self.requests = None
+
+    async def call(self, text):
+        if self.requests is None:
+            self.requests = asyncio.Queue()
+            self.server = asyncio.create_task(self.serve())
+        answer = asyncio.get_running_loop().create_future()
+        await self.requests.put((text, answer))
+        return await answer
+
+    async def serve(self):
+        while True:
+            text, answer = await self.requests.get()
+            answer.set_result(text.upper())
+
+
+SESSION = Session()
+
+
+async def shout(text: str) -> str:
+    """Say it loudly."""
+    return await SESSION.call(text)
+
+
+class WithTools(Asking):
+    def __init__(self):
+        super().__init__()
+        self.tool = dspy.Tool(shout)
+
+    async def aforward(self, question):
+        for part in self.parts(question):
+            await self.tool.acall(text=part)
+            await self.ask.acall(question=part)
+        return dspy.Prediction(answer="shouted")
+
+
+KINDS = {{kind.__name__: kind for kind in (Parallel, Evaluating, Gathering, Pooled, Retrieving, WithTools)}}
+
+
+@pytest.fixture(scope="session", params=list(KINDS))
+def program(request):
+    return KINDS[request.param]()
+
+
+@pytest.fixture(scope="session")
+def metric():
+    return lambda example, pred, trace=None: bool(pred.answer)
+'''
+
+KINDS = ("Parallel", "Evaluating", "Gathering", "Pooled", "Retrieving", "WithTools")
+
+
+@pytest.mark.parametrize("arguments", ["", "-n2", "--eval-concurrency=1"])
+def test_everyday_programs_are_asked_for_exactly_once(suite: Suite, arguments: str) -> None:
+    examples = EXAMPLES if arguments != "--eval-concurrency=1" else 3
+    suite.add("conftest.py", PROGRAMS.format(url=suite.server.url))
+    suite.rows(examples)
+    run = suite.run("-q", *arguments.split(), subprocess=True)
+    run.result.assert_outcomes(passed=len(KINDS) * examples)
+    asked = Counter(kind for request in run.requests for kind in KINDS if f"{kind} " in request.prompt)
+    assert asked == dict.fromkeys(KINDS, 3 * examples)
+    for test in run.tests:
+        assert test["lm_calls"] == {"fresh": 3, "cached": 0, "failed": 0}, test["nodeid"]
+        assert test["tokens"]["prompt"] > 0
+    assert suite.server.embeddings == suite.server.searches == 3 * examples
+
+
+def test_retrievers_and_embedders_keep_to_no_limit_of_lms(suite: Suite) -> None:
+    """Six LM calls may be made at once; with twelve others counted, the session would wait for a minute."""
+    suite.add("conftest.py", PROGRAMS.format(url=suite.server.url))
+    suite.rows(2)
+    run = suite.run("-k", "Retrieving", "--eval-rate-limit=6/min", "--eval-timeout=50", subprocess=True)
+    run.result.assert_outcomes(passed=2, deselected=2 * (len(KINDS) - 1))
+    assert suite.server.searches == 6
+
+
+CONFIGURING = """
+
+class Configuring(dspy.Module):
+    def __init__(self):
+        super().__init__()
+        self.ask = dspy.Predict("question -> answer")
+
+    def forward(self, question):
+        dspy.configure(track_usage=True)
+        return self.ask(question=question)
+
+
+@pytest.fixture(scope="session")
+def program():
+    return Configuring()
+"""
+
+
+def test_what_a_thread_may_not_do_is_said_in_one_line(suite: Suite) -> None:
+    suite.rows(6)
+    suite.add("conftest.py", CONFIGURING)
+    run = suite.run()
+    errors = run.result.parseoutcomes()["errors"]
+    assert errors >= 5  # the last one, beside which nothing flies, may do it
+    assert run.text.count("\nthe program calls dspy.configure, which is for all rollouts") == errors
+    assert "Traceback" not in run.text
+    suite.run("--eval-concurrency=1").result.assert_outcomes(passed=6)
