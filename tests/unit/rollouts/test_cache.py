@@ -14,10 +14,11 @@ import pytest
 from dspy.clients.cache import Cache
 
 from pytest_pitcheval.concurrency.limiter import Limiter
+from pytest_pitcheval.errors import ReplayMiss
 from pytest_pitcheval.rollouts.cache import CacheThread, RolloutCache
 from pytest_pitcheval.rollouts.call_scopes import CallScopes
 from pytest_pitcheval.rollouts.lm_calls import LMCalls
-from pytest_pitcheval.rollouts.rollout import Rollout
+from pytest_pitcheval.rollouts.rollout import Answers, Rollout
 from pytest_pitcheval.rollouts.rollout_id import RolloutId
 
 
@@ -95,6 +96,84 @@ def test_a_request_that_cannot_be_serialized_has_no_key(front: Front, rollout: R
 def test_a_cache_whose_key_takes_other_arguments_is_an_error(front: Front) -> None:
     with pytest.raises(TypeError, match="namespace"):
         front(OtherCache).get({"prompt": "p"})
+
+
+def test_what_no_test_asks_goes_by_the_plain_key(front: Front, scopes: CallScopes) -> None:
+    ours = front()
+    scopes.begin(None)
+    ours.put({"prompt": "p"}, {"text": "answer"})
+    assert ours.inner.get({"prompt": "p"}) == ours.get({"prompt": "p"}) == {"text": "answer"}
+
+
+def test_what_an_earlier_rollout_was_told_is_asked_again(front: Front, scopes: CallScopes, rollout: Rollout) -> None:
+    ours = front()
+    ours.put({"prompt": "p"}, {"text": "answer"})
+    other = Rollout(rollout.rollout_id.with_sample(1))
+    scopes.begin(other)
+    assert ours.get({"prompt": "p"}) is None
+    assert (other.total.fresh, rollout.total.fresh) == (1, 0)
+
+
+def test_a_replay_is_told_what_the_rollout_was(front: Front, scopes: CallScopes, rollout: Rollout) -> None:
+    ours = front(disk=True)
+    ours.put({"prompt": "p"}, {"text": "answer"})
+    replay = Rollout(rollout.rollout_id, Answers.REPLAYED)
+    scopes.begin(replay)
+    assert ours.get({"prompt": "p"}) == {"text": "answer"}
+    with pytest.raises(ReplayMiss):
+        ours.get({"prompt": "q"})
+    assert (replay.total.fresh, replay.total.cached) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("function", "is_counted"),
+    [
+        ("dspy.clients.lm.litellm_completion", True),
+        ("dspy.clients.lm15.complete.async", True),
+        ("dspy.clients.embedding._cached_compute_embeddings", False),
+        ("dspy.dsp.colbertv2.colbertv2_get_request_v2_wrapped", False),
+        ("tools.weather", False),
+    ],
+)
+def test_only_lms_are_asked_for_each_rollout(front: Front, rollout: Rollout, function: str, is_counted: bool) -> None:
+    ours, request = front(), {"prompt": "p", "_fn_identifier": function}
+    assert ours.get(request) is None
+    ours.put(request, {"text": "answer"})
+    assert (ours.inner.get(request) is None) is is_counted
+    assert rollout.total.fresh == int(is_counted)
+
+
+def test_the_tokens_of_an_answer_are_the_rollouts(front: Front, rollout: Rollout) -> None:
+    ours = front()
+    ours.get({"prompt": "p"})
+    ours.put({"prompt": "p"}, {"usage": {"prompt_tokens": 3, "completion_tokens": 2}, "cost": 0.5})
+    assert (rollout.total.prompt_tokens, rollout.total.completion_tokens, rollout.total.cost) == (3, 2, 0.5)
+
+
+def test_everything_else_is_that_of_the_cache_behind(front: Front) -> None:
+    ours = front()
+    ours.put({"prompt": "p"}, {"text": "answer"})
+    ours.restrict = True
+    assert ours.inner.restrict
+    assert ours.memory_cache is ours.inner.memory_cache
+    [key] = ours.memory_cache
+    assert key in ours
+    ours.reset_memory_cache()
+    assert key not in ours
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no process can be forked here")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_forked_process_is_told_nothing_old(front: Front) -> None:
+    """It may stay for other rollouts than the one that it was forked in."""
+    ours = front()
+    ours.put({"prompt": "p"}, {"text": "answer"})
+    assert ours.get({"prompt": "p"}) == {"text": "answer"}
+    child = os.fork()
+    if not child:
+        os._exit(0 if ours.get({"prompt": "p"}) is None else 1)
+    _, status = os.waitpid(child, 0)
+    assert status == 0
 
 
 def test_all_work_is_done_in_one_thread_and_comes_back() -> None:
