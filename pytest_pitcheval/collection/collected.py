@@ -66,7 +66,7 @@ def _read(item: pytest.Item, settings: Settings) -> Asked:
         gates=evaluation.gates if evaluation else {},
         settings=plain(optimization.settings),
     )
-    fixtures = tuple(getattr(item, "fixturenames", ()))
+    fixtures = tuple(fixture_names(item))
     return Asked(about, optimization, evaluation, row if isinstance(row, Row) else None, fixtures)
 
 
