@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import endings, gate_simulation, html, kills, mlflow_logging, regression, startup, throughput
+from benchmarks import endings, gate_simulation, html, kills, memory, mlflow_logging, regression, startup, throughput
 
 BENCHMARKS = {
     "startup": startup.main,
     "throughput": throughput.main,
     "html": html.main,
+    "memory": memory.main,
     "mlflow": mlflow_logging.main,
     "gate_simulation": gate_simulation.main,
     "regression": regression.main,

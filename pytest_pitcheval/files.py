@@ -9,7 +9,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import filelock
 
 T = TypeVar("T")
-Write = Callable[[Path, str], None]
+Write = Callable[[Path, str | Iterable[str]], None]
 
 LARGEST = 1 << 30
 """Bytes of the largest file that is read."""
@@ -31,14 +31,14 @@ _NOT_REPLACEABLE = frozenset({errno.EACCES, errno.EPERM, errno.EBUSY, errno.EROF
 """What the file system says where a file may be written to, and its folder not."""
 
 
-def write_output(path: Path, text: str) -> None:
+def write_output(path: Path, text: str | Iterable[str]) -> None:
     """`write_atomically` for a ``path`` that a user has named: whatever is there stays what it is.
 
     A link stays one: the file that it leads to is replaced. What is no regular file, such as a pipe or a device, is
     written to; so is a file that cannot be replaced, such as one that is mounted by itself.
     """
     if outputs.is_special(path):
-        outputs.write(path, text)
+        outputs.write(path, "".join(text))
         return
     target = Path(os.path.realpath(path))
     try:
@@ -46,11 +46,12 @@ def write_output(path: Path, text: str) -> None:
     except OSError as error:
         if error.errno not in _NOT_REPLACEABLE or not target.is_file():
             raise
-        target.write_text(text, encoding="utf-8")
+        with target.open("w", encoding="utf-8") as file:
+            file.writelines([text] if isinstance(text, str) else text)
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write ``text`` to ``path`` as UTF-8; readers see the old file or the new one, never a part.
+def write_atomically(path: Path, text: str | Iterable[str]) -> None:
+    """Write ``text``, or its parts, to ``path`` as UTF-8; readers see the old file or the new one, never a part.
 
     A link is replaced: what comes with a checkout leads nowhere else.
     """
@@ -59,7 +60,7 @@ def write_atomically(path: Path, text: str) -> None:
     try:
         # The operating system applies the umask to this mode; tempfile's files are for their owner alone.
         with open(draft, "x", encoding="utf-8", opener=_open_for_all) as file:
-            file.write(text)
+            file.writelines([text] if isinstance(text, str) else text)
         os.replace(draft, path)
     except BaseException as error:
         with contextlib.suppress(OSError):
@@ -78,17 +79,42 @@ def write_json(path: Path, document: Any, *, indent: int | None = 1, write: Writ
     write(path, json.dumps(document, indent=indent, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+class Rows:
+    """Values that are made anew whenever they are gone through, so that they need not all be there at once."""
+
+    def __init__(self, make: Callable[[], Iterator[Any]]) -> None:
+        self._make = make
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._make()
+
+
 def write_rows(path: Path, document: Mapping[str, Any], *, write: Write = write_atomically) -> None:
-    """As `write_json`, but what is in the document's lists takes a line each: fast, and good to search in."""
-    parts = (f"{json.dumps(name)}: {_rows(value)}" for name, value in document.items())
-    write(path, "{\n" + ",\n".join(parts) + "\n}\n")
+    """As `write_json`, but what is in the document's lists takes a line each: fast, and good to search in.
+
+    `Rows` are lists that are never whole in memory.
+    """
+    write(path, Rows(lambda: _written(document)))
 
 
-def _rows(value: Any) -> str:
-    if not isinstance(value, list):
-        return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
-    rows = (json.dumps(row, ensure_ascii=False, allow_nan=False) for row in value)  # without an indent it is C
-    return "[\n" + ",\n".join(rows) + "\n]" if value else "[]"
+def _written(document: Mapping[str, Any]) -> Iterator[str]:
+    before = "{\n"
+    for name, value in document.items():
+        yield f"{before}{json.dumps(name)}: "
+        before = ",\n"
+        if isinstance(value, (list, Rows)):
+            yield from _rows(value)
+        else:
+            yield json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False)
+    yield "\n}\n"
+
+
+def _rows(values: Iterable[Any]) -> Iterator[str]:
+    before = "[\n"
+    for row in values:
+        yield before + json.dumps(row, ensure_ascii=False, allow_nan=False)  # without an indent it is C
+        before = ",\n"
+    yield "[]" if before == "[\n" else "\n]"
 
 
 def read_json(path: Path) -> Any:

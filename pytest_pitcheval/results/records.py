@@ -183,6 +183,10 @@ class Record:
     def usage(self) -> Usage:
         return self.generator + self.judge
 
+    def without_texts(self) -> Record:
+        """What sums, gates and comparisons need of it, which is small: no inputs, answers and feedback."""
+        return dataclasses.replace(self, inputs={}, prediction=None, feedback=None, later_rollouts=())
+
     def to_dict(self) -> dict[str, Any]:
         data = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         data["samples"] = list(self.samples)

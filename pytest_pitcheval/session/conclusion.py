@@ -7,7 +7,6 @@ import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from pytest_pitcheval import files
 from pytest_pitcheval.credentials import argument_secrets
@@ -47,17 +46,24 @@ def conclude(controller: Controller, secrets: Sequence[str]) -> Results:
     outcome, settings, baseline = _outcome(controller, secrets), controller.process.settings, controller.baseline
     measured = baseline.measured if baseline else None
     decision = decide(outcome, measured, references.terms_of(settings), gated=not settings.baseline.update)
-    report = _report(_describe_run(controller, secrets), outcome, decision, controller)
+    late = _late(controller, secrets)
+    report = _report(_describe_run(controller, secrets), outcome, decision, controller, late)
     results = Results(report)
-    _write(controller, results, run_files.to_document(report.run, outcome, decision))
+    _write(controller, results)
     _wait_for_tracker(controller, results)
     if settings.baseline.update:
         results = dataclasses.replace(results, update=_update_baseline(controller, outcome, results))
     return results
 
 
-def _report(run: RunInfo, outcome: Outcome, decision: Decision, controller: Controller) -> RunReport:
+def _report(
+    run: RunInfo, outcome: Outcome, decision: Decision, controller: Controller, late: Sequence[str]
+) -> RunReport:
     """The run as its file will tell it."""
+
+    def whole(record: Record) -> Record:
+        return _without(controller.whole(record), late)
+
     file = RunFile(
         run_files.run_path(controller.process.settings.directory, run.id),
         run,
@@ -66,6 +72,7 @@ def _report(run: RunInfo, outcome: Outcome, decision: Decision, controller: Cont
         finished=True,
         comparisons=decision.comparisons or [],
         tests_not_run=list(decision.tests_not_run),
+        whole=whole,
     )
     return RunReport(file, decision, run.baseline, controller.baseline.records if controller.baseline else {})
 
@@ -75,8 +82,10 @@ def _outcome(controller: Controller, secrets: Sequence[str]) -> Outcome:
     if not collected:  # by workers
         told = controller.process.read_collected()
         collected, datasets = [Collected.from_dict(test) for test in told["tests"]], told["datasets"]
-    missing = summaries.find_missing(collected, controller.records, controller.lost)
-    outcome = Outcome(collected, _hidden(controller, secrets), missing)
+    late = _late(controller, secrets)
+    records = {nodeid: _without(record, late) for nodeid, record in controller.records.items()}
+    missing = summaries.find_missing(collected, records, controller.lost)
+    outcome = Outcome(collected, records, missing)
     not_run = {
         key: [name for name in datasets.get(function_of(key[0]), ()) if name not in covered.collected]
         for key, covered in outcome.coverage().items()
@@ -84,21 +93,20 @@ def _outcome(controller: Controller, secrets: Sequence[str]) -> Outcome:
     return dataclasses.replace(outcome, not_run=not_run)
 
 
-def _hidden(controller: Controller, secrets: Sequence[str]) -> Mapping[str, Record]:
-    """The records without keys that an LM was first seen with after they had arrived."""
+def _late(controller: Controller, secrets: Sequence[str]) -> list[str]:
+    """Keys that an LM was first seen with after records had arrived."""
     known = set(controller.process.secrets(()))
-    late = [secret for secret in secrets if secret not in known]
-    if not late:
-        return controller.records
-    return {
-        nodeid: Record.from_dict(redact_content(record.to_dict(), late))
-        for nodeid, record in controller.records.items()
-    }
+    return [secret for secret in secrets if secret not in known]
 
 
-def _write(controller: Controller, results: Results, document: Mapping[str, Any]) -> None:
+def _without(record: Record, late: Sequence[str]) -> Record:
+    return Record.from_dict(redact_content(record.to_dict(), late)) if late else record
+
+
+def _write(controller: Controller, results: Results) -> None:
     settings, journal = controller.process.settings, controller.outbox.journal
-    of_run = results.report.file.path
+    file, of_run = results.report.file, results.report.file.path
+    document = run_files.to_rows(file.run, file.outcome, results.report.decision, file.whole)
     for path in (of_run, settings.json_path):
         try:
             if path == of_run:
@@ -111,9 +119,7 @@ def _write(controller: Controller, results: Results, document: Mapping[str, Any]
             results.paths.append(path)
         except OSError as error:
             results.problems.append(f"the run file could not be written: {error}")
-    written = of_run in results.paths
-    journal.close(remove=written)
-    if journal.problem and not written:
+    if journal.problem and (of_run not in results.paths or journal.is_lost):
         results.problems.append(journal.problem)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import time
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ import pytest
 from pytest_pitcheval.concurrency.flight_log import read_flying
 from pytest_pitcheval.concurrency.process import Process
 from pytest_pitcheval.errors import PitchevalError
+from pytest_pitcheval.session.shared_texts import SharedTexts
 
 if TYPE_CHECKING:
     from pytest_pitcheval.evaluation.runner import Runner
@@ -31,7 +33,8 @@ class Controller:
         runner: the tests that run in this very process, None in xdist's controller.
         collected: the evaluation tests of this process.
         datasets: by test function, the IDs of all examples, sampled or not.
-        records: by node ID, what came of the tests.
+        records: by node ID, what came of the tests, without the texts that are in the journal.
+        texts: what reports and records have in common.
         lost: by node ID, why a test that was begun left no record.
         results: what the session came to, once it has ended with evaluation tests.
     """
@@ -47,6 +50,8 @@ class Controller:
         self.collected: Sequence[Collected] = ()
         self.datasets: Mapping[str, Sequence[str]] = {}
         self.records: dict[str, Record] = {}
+        self._places: dict[str, int] = {}
+        self.texts = SharedTexts()
         self.lost: dict[str, str] = {}
         self.results: Results | None = None
         self._has_evaluations = False
@@ -108,9 +113,22 @@ class Controller:
         """A record has arrived, without credentials; ``nodeid`` is the test's own, which may have one in it."""
         from pytest_pitcheval.results.records import Record
 
-        self.records[nodeid] = Record.from_dict(record)
-        self._display.add(self.records[nodeid])
-        self.outbox.add(record)
+        whole, place = Record.from_dict(record), self.outbox.add(record)
+        names = ("nodeid", "test", "example_id", "optimization", "rollout_id", "fingerprints", "program_file")
+        whole = dataclasses.replace(whole, **{name: self.texts.of(getattr(whole, name)) for name in names})
+        self._display.add(whole)
+        if place is None:
+            self.records[nodeid] = whole
+            self._places.pop(nodeid, None)
+        else:
+            self.records[nodeid] = whole.without_texts()
+            self._places[nodeid] = place
+
+    def whole(self, record: Record) -> Record:
+        """A record with its texts; without them where the journal has been lost."""
+        place = self._places.get(record.nodeid)
+        data = None if place is None else self.outbox.journal.read(place)
+        return record if data is None else type(record).from_dict(data)
 
     # The end
 

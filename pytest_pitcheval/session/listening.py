@@ -31,6 +31,8 @@ class ListeningHooks:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, Any, Any]:
         self._controller.make_room()
         record = report.__dict__.pop(RECORD, None)  # pytest keeps reports: not twice
+        if self._controller.runner is None and report.when in ("setup", "call", "teardown"):
+            self._controller.texts.share(report)
         try:
             outcome = yield
         finally:

@@ -24,11 +24,11 @@ class Outbox:
         if not settings.mlflow.off:
             self.tracker = Tracker(settings.mlflow, settings.directory, rootpath)
 
-    def add(self, record: Mapping[str, Any]) -> None:
-        """A record has arrived."""
+    def add(self, record: Mapping[str, Any]) -> int | None:
+        """A record has arrived; returns its place in the journal."""
         if self.tracker is not None:
             self.tracker.start()  # it takes seconds, while tests run
-        self.journal.append(record)
+        return self.journal.append(record)
 
     def publish(self, results: Results, left: Callable[[float], float]) -> None:
         """Complete the XML file that pytest has just written, write reports, log the run; whatever was asked for.
@@ -44,6 +44,7 @@ class Outbox:
             from pytest_pitcheval.reports import publishing
 
             publishing.write_reports(settings, results)
+        self.journal.close(remove=results.report.file.path in results.paths)
         if self.tracker is not None:
             seconds = left(settings.mlflow.timeout or LOGGING_SECONDS)
             results.logged.extend(self.tracker.send(seconds, self._process.run_id))

@@ -1,4 +1,7 @@
-"""The journal: each record on disk as soon as the controller has it, so that a kill loses none."""
+"""The journal: each record on disk as soon as the controller has it, so that a kill loses none.
+
+What a session's records have of texts is kept nowhere else, and read back from it.
+"""
 
 from __future__ import annotations
 
@@ -19,10 +22,14 @@ class Journal:
     def __init__(self, directory: Path, run_id: str, timestamp: str) -> None:
         self._directory = directory
         self._run = {"id": run_id, "timestamp": timestamp}
-        self._file: IO[str] | None = None
+        self._file: IO[bytes] | None = None
+        self._reader: IO[bytes] | None = None
+        self._end = 0
         self.is_empty = True
         self.problem: str | None = None
-        """Why it could not be written, if it could not."""
+        """Why it could not be written or read, if it could not."""
+        self.is_lost = False
+        """Whether texts that were in it could not be read back."""
 
     @property
     def path(self) -> Path:
@@ -39,43 +46,64 @@ class Journal:
             with self._noting():
                 self._open()
 
-    def append(self, record: Mapping[str, Any]) -> None:
-        """Add a record (plain values). What cannot be written is a `problem`, not an exception: tests go on."""
+    def append(self, record: Mapping[str, Any]) -> int | None:
+        """Add a record (plain values); returns its place.
+
+        None where it cannot be written, which is a `problem`, not an exception: tests go on.
+        """
         self.begin()
-        if self.problem is None:
-            with self._noting():
-                self._write(record)
-                self.is_empty = False
+        if self.problem is not None:
+            return None
+        with self._noting():
+            place = self._write(record)
+            self.is_empty = False
+            return place
+        return None
+
+    def read(self, place: int) -> Mapping[str, Any] | None:
+        """The record at ``place``, until the journal is closed; None where it cannot be read, which is a `problem`."""
+        with self._noting("read"):
+            if self._reader is None:
+                self._reader = self.path.open("rb")
+            self._reader.seek(place)
+            record: Mapping[str, Any] = json.loads(self._reader.readline())
+            return record
+        return None
 
     @contextlib.contextmanager
-    def _noting(self) -> Iterator[None]:
+    def _noting(self, what: str = "written") -> Iterator[None]:
         try:
             yield
-        except OSError as error:
-            self.problem = self.problem or f"the journal could not be written: {error}"
+        except (OSError, ValueError) as error:
+            self.problem = self.problem or f"the journal could not be {what}: {error}"
+            self.is_lost = self.is_lost or what == "read"
 
     def _open(self) -> None:
         files.make_directory(self._directory)
         self.path.parent.mkdir(exist_ok=True)
         try:
-            self._file = self.path.open("x", encoding="utf-8")
+            self._file = self.path.open("xb")
         except FileExistsError:
             raise PitchevalError(f"{self.path}: another session has begun in the same microsecond") from None
         self._write({"schema_version": SCHEMA_VERSION, "run": self._run})
 
-    def _write(self, value: Mapping[str, Any]) -> None:
+    def _write(self, value: Mapping[str, Any]) -> int:
         """To the operating system: that survives the end of the process."""
         assert self._file is not None
-        self._file.write(json.dumps(value, ensure_ascii=False, allow_nan=False) + "\n")
+        line = json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8") + b"\n"
+        self._file.write(line)
         self._file.flush()
+        self._end += len(line)
+        return self._end - len(line)
 
     def close(self, remove: bool) -> None:
         """``remove`` it, once the run file has all of it."""
         if self._file is None:
             return
-        with self._noting():
-            self._file.close()  # which writes what a full disk did not take
-        self._file = None
+        for file in filter(None, (self._reader, self._file)):
+            with self._noting():
+                file.close()  # which writes what a full disk did not take
+        self._reader = self._file = None
         if remove:
             with self._noting():
                 self.path.unlink(missing_ok=True)

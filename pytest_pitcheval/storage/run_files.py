@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,16 @@ JOURNAL = ".jsonl"
 """The suffix of a journal: its first line is the run, each further one a record; a finished run has none."""
 
 
+def _itself(record: Record) -> Record:
+    return record
+
+
 @dataclasses.dataclass(frozen=True)
 class RunFile:
-    """A run as its file tells it; ``finished`` is false for a journal, which knows only the tests that were done."""
+    """A run as its file tells it; ``finished`` is false for a journal, which knows only the tests that were done.
+
+    While a session runs, ``outcome`` has its records without their texts, which `whole` reads back for one of them.
+    """
 
     path: Path
     run: RunInfo
@@ -34,6 +41,7 @@ class RunFile:
     finished: bool
     comparisons: list[Comparison] = dataclasses.field(default_factory=list)
     tests_not_run: list[str] = dataclasses.field(default_factory=list)
+    whole: Callable[[Record], Record] = _itself
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,13 +145,25 @@ def from_document(document: Any, path: Path) -> RunFile:
 
 def to_document(run: RunInfo, outcome: Outcome, decision: Decision) -> dict[str, Any]:
     """The run file of a run (plain values): `from_document` reads it."""
+    document = to_rows(run, outcome, decision, _itself)
+    return {**document, "tests": list(document["tests"])}
+
+
+def to_rows(run: RunInfo, outcome: Outcome, decision: Decision, whole: Callable[[Record], Record]) -> dict[str, Any]:
+    """The same for `files.write_rows`: its ``tests`` are made one by one as they are written, with their texts."""
     order = {one.nodeid: position for position, one in enumerate(outcome.collected)}
     tests = sorted(outcome.records.values(), key=lambda record: order.get(record.nodeid, len(order)))
+
+    def rows() -> Iterator[Any]:
+        return (plain(whole(record).to_dict(), WHOLE) for record in tests)
+
+    about = plain({"schema_version": SCHEMA_VERSION, "run": run.to_dict()}, WHOLE)
+    return {**about, "tests": files.Rows(rows), **_decided(outcome, decision)}
+
+
+def _decided(outcome: Outcome, decision: Decision) -> dict[str, Any]:
     document: dict[str, Any] = plain(
         {
-            "schema_version": SCHEMA_VERSION,
-            "run": run.to_dict(),
-            "tests": [record.to_dict() for record in tests],
             "summary": [summary.to_dict() for summary in decision.summaries],
             "methods": [method.to_dict() for method in decision.methods],
             "comparisons": [comparison.to_dict() for comparison in decision.comparisons or ()],

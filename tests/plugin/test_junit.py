@@ -213,19 +213,19 @@ def test_characters_that_xml_cannot_hold(suite: Suite, plugin_args: tuple[str, .
     assert (min_pass_rate.get("name") or "").startswith(r"min_pass_rate test_qa.py::test_qa[\x1b")
 
 
-def test_no_key_is_in_properties_and_gates(suite: Suite, plugin_args: tuple[str, ...]) -> None:
+def test_what_a_test_is_of_stays_even_where_a_key_is_in_its_name(suite: Suite, plugin_args: tuple[str, ...]) -> None:
+    """Or it would be another test once the key is not set, or is a new one."""
     suite.write("data.jsonl", json.dumps({"id": "sk-for-tests-only", "question": "?"}) + "\n")
     keyed = GATED.replace("(score)", "(score, key)").replace(
         "\n@pytest.mark.evaluation",
         '\n@pytest.mark.parametrize("key", ["sk-for-tests-only"], ids=["a"])\n@pytest.mark.evaluation',
     )
     suite.write("test_qa.py", keyed)
-    suite.run("--junit-xml=junit.xml", *plugin_args)
+    run = suite.run("--junit-xml=junit.xml", *plugin_args)
     case, gate = junit_of(suite).findall("testcase")
-    assert properties_of(case)["pitcheval.example_id"] == "***"
-    assert "sk-for-tests-only" not in " ".join(properties_of(case).values())
-    assert gate.get("name") == "min_mean test_qa.py::test_qa[key=***] [none]"
-    assert "sk-for-tests-only" not in ElementTree.tostring(gate, "unicode")
+    assert properties_of(case)["pitcheval.example_id"] == run.tests[0]["example_id"] == "sk-for-tests-only"
+    assert properties_of(case)["pitcheval.rollout_id"] == run.tests[0]["rollout_id"]
+    assert gate.get("name") == f"min_mean {run.tests[0]['test']} [none]"
 
 
 def test_a_suite_without_evaluation_tests_is_left_alone(pytester: pytest.Pytester) -> None:

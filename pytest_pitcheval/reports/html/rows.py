@@ -27,7 +27,10 @@ def rows(report: RunReport) -> list[dict[str, Any]]:
         against = compared.get(test.key)
         record = outcome.records.get(test.nodeid)
         row = _about(test, report.run)
-        row |= _measured(record, report.run, bounds) if record else _missing(outcome.missing[test.nodeid].reason)
+        if record is not None:
+            row |= _measured(report.file.whole(record), report.run, bounds)
+        else:
+            row |= _missing(outcome.missing[test.nodeid].reason)
         if against is not None:
             row |= against.of(test, before, bounds)
         found.append(row)

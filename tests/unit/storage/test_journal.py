@@ -177,3 +177,24 @@ def test_two_sessions_do_not_share_one(tmp_path: Path) -> None:
         second.begin()
     first.close(remove=False)
     assert len(run_files.read(first.path).outcome.records) == 1
+
+
+def test_a_record_is_read_back_from_its_place(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, RUN_ID, RUN_ID)
+    places = [journal.append(record.to_dict()) for record in (RECORD, FAILED)]
+    assert places[1] is not None
+    assert journal.read(places[1]) == FAILED.to_dict()
+    journal.close(remove=True)
+    assert journal.problem is None
+
+
+def test_a_journal_that_cannot_be_read_back_is_told_of(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, RUN_ID, RUN_ID)
+    place = journal.append(RECORD.to_dict())
+    journal.path.unlink()
+    assert place is not None
+    assert journal.read(place) is None
+    journal.close(remove=True)
+    assert journal.is_lost
+    assert journal.problem is not None
+    assert journal.problem.startswith("the journal could not be read: ")
