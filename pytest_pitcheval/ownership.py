@@ -47,3 +47,10 @@ def uses_lm(node: pytest.Item) -> bool:
 def is_watched(node: pytest.Item) -> bool:
     """Whether the plugin has anything to do with a test."""
     return is_ours(node) or uses_lm(node)
+
+
+def uncallable_tests(collector: pytest.Collector) -> frozenset[str]:
+    """What is called like a test in a module or class, and is no function: none, in most."""
+    names = vars(collector.obj)  # type: ignore[attr-defined]  # of a Module and a Class
+    prefixes = tuple(pattern.partition("*")[0] for pattern in collector.config.getini("python_functions"))
+    return frozenset(name for name, value in names.items() if name.startswith(prefixes) and not callable(value))

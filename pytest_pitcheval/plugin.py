@@ -30,7 +30,7 @@ from pytest_pitcheval.fixtures import (  # noqa: F401  # pytest looks for fixtur
     trainset,
     valset,
 )
-from pytest_pitcheval.ownership import is_ours, is_watched
+from pytest_pitcheval.ownership import is_ours, is_watched, uncallable_tests
 from pytest_pitcheval.state import existing_session, get_session
 
 if TYPE_CHECKING:
@@ -128,6 +128,20 @@ def pytest_handlecrashitem(crashitem: str, report: pytest.TestReport, sched: Any
         from pytest_pitcheval.concurrency import scheduling
 
         scheduling.examine_crash(process.runtime_dir, crashitem, report, sched)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, pytest.CollectReport, Any]:
+    report = yield
+    if report.failed and "mark.evaluation(" in str(report.longrepr) and "positional argument" in str(report.longrepr):
+        from pytest_pitcheval.collection import swallowed
+
+        report.sections.append(("pitcheval", swallowed.HINT))
+    elif report.passed and type(collector) in (pytest.Module, pytest.Class) and (names := uncallable_tests(collector)):
+        from pytest_pitcheval.collection import swallowed
+
+        report.result = [*report.result, *swallowed.swallowed(collector, names)]
+    return report
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

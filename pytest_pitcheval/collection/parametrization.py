@@ -38,10 +38,12 @@ def parametrize(metafunc: pytest.Metafunc, settings: Settings) -> list[str]:
 
 
 def _rows(metafunc: pytest.Metafunc) -> list[Row]:
-    mark = metafunc.definition.get_closest_marker("evaluation")
-    if mark is None:
+    marked = list(metafunc.definition.iter_markers_with_node("evaluation"))  # the closest first
+    if not marked:
         return []
-    evaluation = parse_evaluation(mark)
+    if [node for node, _ in marked].count(marked[0][0]) > 1:
+        raise MarkerError("evaluation marker: there are two on one test; expected one, or a test for each dataset")
+    evaluation = parse_evaluation(marked[0][1])
     rows = load_rows(evaluation.dataset, evaluation.inputs, metafunc.definition.path.parent)
     return rows[: evaluation.limit]
 

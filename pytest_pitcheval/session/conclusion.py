@@ -17,6 +17,7 @@ from pytest_pitcheval.reports.results import Results
 from pytest_pitcheval.reports.run_reports import RunReport
 from pytest_pitcheval.results import summaries
 from pytest_pitcheval.results.decisions import Decision, Outcome, decide
+from pytest_pitcheval.results.formats import some
 from pytest_pitcheval.results.records import Collected, Record, function_of
 from pytest_pitcheval.session.controller import Controller
 from pytest_pitcheval.storage import references, run_files
@@ -54,6 +55,14 @@ def conclude(controller: Controller, secrets: Sequence[str]) -> Results:
     if settings.baseline.update:
         results = dataclasses.replace(results, update=_update_baseline(controller, outcome, results))
     return results
+
+
+def never_run(results: Results) -> list[str]:
+    """What a session that pytest takes for a good one has not measured, in a line, if there is anything."""
+    missing = results.report.file.outcome.missing
+    if not missing:
+        return []
+    return [f"{len(missing)} of the collected evaluation tests left no record, so the run fails: {some([*missing])}"]
 
 
 def _report(

@@ -138,10 +138,13 @@ class Session:
 
     def _conclude(self, controller: Controller) -> None:
         controller.make_room()
-        if controller.has_something_to_tell:
-            from pytest_pitcheval.session.conclusion import conclude
+        ended_well = self.exit_status() == pytest.ExitCode.OK and not self.config.getoption("collectonly", False)
+        if controller.has_something_to_tell or (ended_well and controller.has_evaluations):
+            from pytest_pitcheval.session.conclusion import conclude, never_run
 
             controller.results = conclude(controller, self.secrets())
+            if ended_well:
+                controller.results.problems.extend(never_run(controller.results))
 
     def publish(self) -> None:
         """Once pytest has written its own files: complete them, and log the run."""
