@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 METHOD_NAMES = (
     "none",
     "labeled",
@@ -38,3 +40,14 @@ MIN_MEAN, MIN_PASS_RATE, MAX_ERROR_RATE, MAX_REGRESSION, MAX_EXAMPLE_DROP = GATE
 """The gates, in the order in which they are decided."""
 
 NEED_BASELINE = (MAX_REGRESSION, MAX_EXAMPLE_DROP)
+
+GateMode = Literal["normal", "established", "strict"]
+"""How sure a gate must be.
+
+In all of them, a drop must be established to fail a gate. Of a mean or share, ``normal`` decides on the value;
+``established`` fails it only where it is established to be beyond the limit, ``strict`` passes it only where it is
+established to be within, and fails what is inconclusive.
+"""
+
+Family = Literal["holm", "none"]
+"""``holm``: all claims of a session that something got worse have one error rate; ``none``: each has its own."""

@@ -31,6 +31,7 @@ Kind = Literal[
     "rate limits",
     "gate mode",
     "allowed",
+    "family",
 ]
 """What kind of value an option takes; `settings.parsers` has the parser of each."""
 
@@ -162,16 +163,26 @@ OPTIONS = (
         "eval_max_example_drop",
         "X",
         "score",
-        "gate: fails when every rollout of an example is more than X below every one in the baseline; "
-        "default: no such gate",
+        "gate: fails when an example's mean is more than X below the baseline's, and that it dropped is established "
+        "(p < 0.05); default: no such gate",
         decides=True,
     ),
     Option(
         "eval_gate",
         "MODE",
         "gate mode",
-        "normal, or strict: what is inconclusive fails too; default: normal",
+        "how sure a gate must be: normal; established: a mean or share fails only where its 95 % interval is beyond "
+        "the limit; strict: it passes only where that is within, and what is inconclusive fails; default: normal",
         "normal",
+        decides=True,
+    ),
+    Option(
+        "eval_family",
+        "WHICH",
+        "family",
+        "holm: all decisions of a session that something got worse err together in 5 % of unchanged runs; none: each "
+        "of them does; default: holm",
+        "holm",
         decides=True,
     ),
     Option(

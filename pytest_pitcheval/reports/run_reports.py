@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Literal
 
 from pytest_pitcheval.names import MAX_REGRESSION, NEED_BASELINE
@@ -101,13 +101,15 @@ def compared_anew(
     name: str,
     baseline: Baseline,
     before: Mapping[str, Record],
-    allowed: Collection[str] = (),
-    strict: bool = False,
+    terms: Terms,
 ) -> RunReport:
-    """The run compared with another baseline; the gates that need one are decided again, with the limits they had."""
+    """The run compared with another baseline; the gates that need one are decided again, with the limits they had.
+
+    The rest is as ``terms`` say.
+    """
     outcome, report = file.outcome, as_decided(file, before)
     coverage = outcome.coverage()
-    compared = comparison.compare_all(baseline, measure(outcome.records.values()), coverage, allowed)
+    compared = comparison.compare_all(baseline, measure(outcome.records.values()), coverage, terms.allowed)
     by_key = {comparison.key: comparison for comparison in compared}
     had = {(gate.key, gate.gate): gate.limit for gate in file.gates if gate.gate in NEED_BASELINE}
 
@@ -115,7 +117,7 @@ def compared_anew(
         default = {MAX_REGRESSION: DEFAULT_MAX_REGRESSION} if summary.key in by_key else {}
         return default | {gate: limit for (key, gate), limit in had.items() if key == summary.key}
 
-    decided = gates.decide(report.decision.summaries, limits, by_key, strict)
+    decided = gates.decide(report.decision.summaries, limits, by_key, terms.mode, terms.family)
     kept = [gate for gate in file.gates if gate.gate not in NEED_BASELINE]
     decision = dataclasses.replace(
         report.decision,

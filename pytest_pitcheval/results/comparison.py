@@ -8,10 +8,9 @@ from typing import Any
 
 from pytest_pitcheval.names import COMPARED_ROLES, EXAMPLE
 from pytest_pitcheval.results.baselines import GROUP_ROLES, Baseline, Measurement, Measurements, differing
-from pytest_pitcheval.results.records import FINITE, Key
+from pytest_pitcheval.results.records import FINITE, Key, Keyed
 from pytest_pitcheval.results.significance.means import difference_of_means, mean, rounded
 from pytest_pitcheval.results.significance.paired import PairedDifference, paired_samples
-from pytest_pitcheval.results.significance.power import smallest_drop_with_rollouts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,12 +43,12 @@ class Pair:
 
     @property
     def drop(self) -> float:
-        """How far the best rollout now is below the worst one then; below 0 where they overlap."""
-        return rounded(min(self.before) - max(self.after))
+        """How far the mean of its samples fell; below 0 where it rose."""
+        return rounded(-self.change)
 
 
 @dataclasses.dataclass(frozen=True)
-class Comparison:
+class Comparison(Keyed):
     """One test and method against its baseline.
 
     Attributes:
@@ -57,7 +56,6 @@ class Comparison:
         pairs: the examples that are compared, in the order of the baseline file.
         result: their paired difference; None where there is none.
         rollouts: rollouts of an example now, the most of any.
-        smallest_with_more: the smallest drop that four times the rollouts could show, both times.
         added, removed: examples that only this run has, or that are gone from the dataset.
         not_run: in the baseline and the dataset, but not in this run.
         changed: with another row than in the baseline; not compared unless that is allowed.
@@ -77,7 +75,6 @@ class Comparison:
     mean_before: float | None = None
     mean_after: float | None = None
     rollouts: int = 1
-    smallest_with_more: float | None = None
     added: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     not_run: tuple[str, ...] = ()
@@ -87,17 +84,12 @@ class Comparison:
     fingerprints: Mapping[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
     refused: str | None = None
 
-    @property
-    def key(self) -> Key:
-        """Its group: test function and method."""
-        return self.test, self.optimization
-
-    def broken(self, limit: float) -> list[str]:
-        """The examples whose every rollout is more than ``limit`` below every rollout of the baseline."""
-        return [pair.example_id for pair in self.pairs if pair.drop > limit]
+    def fallen(self, limit: float) -> list[Pair]:
+        """The examples whose mean fell by more than ``limit``."""
+        return [pair for pair in self.pairs if pair.drop > limit]
 
     def to_dict(self) -> dict[str, Any]:
-        fields = ("test", "optimization", "against", "mean_before", "mean_after", "rollouts", "smallest_with_more")
+        fields = ("test", "optimization", "against", "mean_before", "mean_after", "rollouts")
         lists = ("added", "removed", "not_run", "changed", "unscored", "differs")
         data: dict[str, Any] = {name: getattr(self, name) for name in fields}
         data |= {name: list(getattr(self, name)) for name in lists}
@@ -187,5 +179,4 @@ def _with_result(comparison: Comparison, pairs: list[Pair]) -> Comparison:
         mean_before=mean([Measurement(samples).score for samples in before]),
         mean_after=mean([Measurement(samples).score for samples in after]),
         rollouts=rollouts,
-        smallest_with_more=smallest_drop_with_rollouts(before, after, 4 * rollouts),
     )

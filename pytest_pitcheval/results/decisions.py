@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from pytest_pitcheval.names import GATES, MAX_REGRESSION, NEED_BASELINE
+from pytest_pitcheval.names import GATES, MAX_REGRESSION, NEED_BASELINE, Family, GateMode
 from pytest_pitcheval.results import comparison, gates, side_by_side, summaries
 from pytest_pitcheval.results.baselines import Baseline, measure
 from pytest_pitcheval.results.comparison import Comparison, Coverage
@@ -45,12 +45,14 @@ class Terms:
 
     Attributes:
         limit: the limit of a gate, given its name and the test's own limit (each None where there is none).
-        strict: whether what is inconclusive fails.
+        mode: how sure a gate must be.
+        family: whether all claims that something got worse have one error rate.
         allowed: what may have changed since the baseline, of `names.ALLOWED`.
     """
 
     limit: Callable[[str, float | None], float | None]
-    strict: bool = False
+    mode: GateMode = "normal"
+    family: Family = "holm"
     allowed: Collection[str] = ()
 
 
@@ -84,7 +86,7 @@ def decide(outcome: Outcome, baseline: Baseline | None, terms: Terms, gated: boo
         found,
         compared,
         side_by_side.compare_methods(list(coverage), measured),
-        gates.decide(found, limits, by_key, terms.strict),
+        gates.decide(found, limits, by_key, terms.mode, terms.family),
         comparison.absent_tests(baseline or {}, coverage),
     )
 

@@ -11,9 +11,6 @@ from pytest_pitcheval.names import GENERATOR, JUDGE
 Status = Literal["passed", "failed", "error", "skipped"]
 """``failed`` is a low score, or the program raised; ``error`` is no verdict; what is xfailed is ``skipped``."""
 
-Key = tuple[str, str]
-"""A group of examples: their test function's node ID (with parameters of the user's own), and their method."""
-
 PARTS = (GENERATOR, JUDGE)
 """Whose LM calls are counted: the program's, and the metric's."""
 
@@ -92,8 +89,24 @@ def function_of(test: str) -> str:
     return path + separator + name.partition("[")[0]
 
 
+Key = tuple[str, str]
+"""A group: one test function (with parameters of the user's own) and one method."""
+
+
+class Keyed:
+    """What belongs to a group."""
+
+    test: str
+    optimization: str
+
+    @property
+    def key(self) -> Key:
+        """The group that it belongs to."""
+        return self.test, self.optimization
+
+
 @dataclasses.dataclass(frozen=True)
-class Collected:
+class Collected(Keyed):
     """An evaluation test as it was collected: what the controller must know to name a lost record.
 
     Attributes:
@@ -108,11 +121,6 @@ class Collected:
     gates: Mapping[str, float] = dataclasses.field(default_factory=dict)
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
-    @property
-    def key(self) -> Key:
-        """Its group: test function and method."""
-        return self.test, self.optimization
-
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
 
@@ -122,7 +130,7 @@ class Collected:
 
 
 @dataclasses.dataclass(frozen=True)
-class Record:
+class Record(Keyed):
     """The one record of one test; `to_dict` is its form in the run file.
 
     Attributes:
@@ -173,11 +181,6 @@ class Record:
     program_file: str | None = None
     later_rollouts: tuple[Mapping[str, Any], ...] = ()
     xfail: str | None = None
-
-    @property
-    def key(self) -> Key:
-        """Its group: test function and method."""
-        return self.test, self.optimization
 
     @property
     def usage(self) -> Usage:

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_pitcheval.results.baselines import Baseline, Measurements
-from pytest_pitcheval.results.records import Key
+from pytest_pitcheval.results.records import Key, Keyed
 from pytest_pitcheval.results.significance.means import ALPHA
 from pytest_pitcheval.results.significance.paired import PairedDifference, paired_samples
 
 
 @dataclasses.dataclass(frozen=True)
-class MethodResult:
+class MethodResult(Keyed):
     """One method beside the test's first one.
 
     Attributes:

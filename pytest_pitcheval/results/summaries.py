@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from pytest_pitcheval.results.records import Collected, Key, Record, Usage, total
+from pytest_pitcheval.results.records import Collected, Key, Keyed, Record, Usage, total
 from pytest_pitcheval.results.significance import means
 
 
@@ -20,7 +20,7 @@ class Missing:
 
 
 @dataclasses.dataclass(frozen=True)
-class Summary:
+class Summary(Keyed):
     """One test function with one method.
 
     Attributes:
@@ -52,11 +52,6 @@ class Summary:
     not_run: tuple[str, ...] = ()
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     xfailed: int = 0
-
-    @property
-    def key(self) -> Key:
-        """Its group: test function and method."""
-        return self.test, self.optimization
 
     @property
     def pass_rate(self) -> float | None:

@@ -43,10 +43,13 @@ def _share(text: str) -> float:
     return value
 
 
-def _gate_mode(text: str) -> str:
-    if text not in ("normal", "strict"):
-        raise ValueError("expected normal or strict")
-    return text
+def _one_of(*words: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"expected {', '.join(words[:-1])} or {words[-1]}")
+        return text
+
+    return parse
 
 
 def _allowed(text: str) -> frozenset[str]:
@@ -76,7 +79,8 @@ PARSERS: Mapping[Kind, Callable[[Any], Any]] = MappingProxyType(
         "share": _share,
         "temperature": _number(float, 0, "a temperature, 0 or more"),
         "rate limits": parse_rate_limits,
-        "gate mode": _gate_mode,
+        "gate mode": _one_of("normal", "established", "strict"),
+        "family": _one_of("holm", "none"),
         "allowed": _allowed,
     }
 )

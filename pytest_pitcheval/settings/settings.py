@@ -11,7 +11,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 import pytest
 
-from pytest_pitcheval.names import GATES
+from pytest_pitcheval.names import GATES, Family, GateMode
 from pytest_pitcheval.options import INI_ONLY, OPTIONS, Option
 from pytest_pitcheval.settings.parsers import PARSERS
 from pytest_pitcheval.settings.rate_limits import RateLimit
@@ -115,7 +115,8 @@ class Settings(NamedTuple):
     resume: str | None
     baseline: BaselineSettings
     limits: Mapping[str, Choice[float]]
-    strict: bool
+    gate: GateMode
+    family: Family
     allowed: frozenset[str]
     mlflow: MlflowSettings
 
@@ -283,7 +284,8 @@ def read_settings(config: pytest.Config) -> Settings:
         resume=read.value("eval_resume"),
         baseline=read.baseline(),
         limits={gate: read.choices[f"eval_{gate}"] for gate in GATES},
-        strict=read.value("eval_gate") == "strict",
+        gate=read.value("eval_gate"),
+        family=read.value("eval_family"),
         allowed=read.value("eval_baseline_allow"),
         mlflow=read.mlflow(),
     )

@@ -147,7 +147,7 @@ def terms_of(settings: Settings) -> Terms:
     def limit(gate: str, own: float | None) -> float | None:
         return settings.limits[gate].chosen(own)
 
-    return Terms(limit, settings.strict, settings.allowed)
+    return Terms(limit, settings.gate, settings.family, settings.allowed)
 
 
 def update_baseline(settings: Settings, outcome: Outcome) -> Update:

@@ -14,7 +14,7 @@ from pytest_pitcheval.results.comparison import Comparison
 from pytest_pitcheval.results.decisions import Decision, Outcome
 from pytest_pitcheval.results.gates import GateResult
 from pytest_pitcheval.results.plain import WHOLE, plain
-from pytest_pitcheval.results.records import FINITE, PARTS, Collected, Key, Record
+from pytest_pitcheval.results.records import FINITE, PARTS, Collected, Key, Keyed, Record
 from pytest_pitcheval.results.summaries import Missing
 from pytest_pitcheval.storage.run_info import RunInfo
 
@@ -45,7 +45,7 @@ class RunFile:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Group:
+class _Group(Keyed):
     """What is read of an entry of ``summary``; the rest follows from the records."""
 
     __pydantic_config__ = FINITE
@@ -56,24 +56,14 @@ class _Group:
     not_run: list[str]
     settings: dict[str, Any] = dataclasses.field(default_factory=dict)
 
-    @property
-    def key(self) -> Key:
-        """Its group: test function and method."""
-        return self.test, self.optimization
-
 
 @dataclasses.dataclass(frozen=True)
-class _MissingTest:
+class _MissingTest(Keyed):
     nodeid: str
     reason: str
     test: str
     example_id: str | None
     optimization: str
-
-    @property
-    def key(self) -> Key:
-        """Its group: test function and method."""
-        return self.test, self.optimization
 
 
 def folder(directory: Path) -> Path:

@@ -31,17 +31,17 @@ def holm(claims: Sequence[Claim]) -> list[Adjusted]:
     """All claims together have one: if nothing got worse, the chance that any is established is at most `ALPHA`.
 
     Holm's procedure ("A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6,
-    1979), which holds whatever depends on what. Claims that could not be established whatever had come out are not
-    counted and never are: samples that are all equal, say (Tarone, "A modified Bonferroni method for discrete data",
-    Biometrics 46, 1990). Which these are does not depend on what came out.
+    1979), which holds whatever depends on what. Claims that could not be established among the others whatever had
+    come out are not counted and never are: samples that are all equal, say (Tarone, "A modified Bonferroni method for
+    discrete data", Biometrics 46, 1990). Which these are does not depend on what came out.
     """
     counted = _counted([claim.least for claim in claims])
-    among = max(1, len(counted))
-    adjusted = [Adjusted(1.0, among)] * len(claims)
+    among_all = max(1, sum(claim.least < ALPHA for claim in claims))
+    adjusted = [Adjusted(min(1.0, among_all * claim.p), among_all) for claim in claims]  # of those not counted
     highest = 0.0
     for place, position in enumerate(sorted(counted, key=lambda position: claims[position].p)):
         highest = max(highest, min(1.0, (len(counted) - place) * claims[position].p))
-        adjusted[position] = Adjusted(highest, among)
+        adjusted[position] = Adjusted(highest, len(counted))
     return adjusted
 
 

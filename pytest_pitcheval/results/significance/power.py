@@ -51,10 +51,7 @@ def smallest_drop_with_rollouts(
 ) -> float | None:
     """`smallest_drop` if each example had ``rollouts`` samples both times.
 
-    The variance of the differences is that between examples plus that of the samples of one example over their
-    number; the latter is pooled over all examples with several samples. Where none has, all variance is taken for
-    that of the samples: the result is then the best that can be hoped for. ``before`` and ``after`` are the
-    samples by example, in the same order.
+    ``before`` and ``after`` are the samples by example, in the same order.
     """
     parts = _variance_parts(before, after)
     if parts is None:
@@ -64,7 +61,12 @@ def smallest_drop_with_rollouts(
 
 
 def _variance_parts(before: Sequence[Sequence[float]], after: Sequence[Sequence[float]]) -> tuple[float, float] | None:
-    """The variance of the differences between examples, and that of one sample; None where nothing can be told."""
+    """The variance of the differences between examples, and that of one sample; None where nothing can be told.
+
+    The variance of the differences is that between examples plus that of the samples of one example over their
+    number; the latter is pooled over all examples with several samples. Where none has, all variance is taken for
+    that of the samples: what more rollouts would do is then the best that can be hoped for.
+    """
     pairs = list(zip(before, after, strict=True))
     differences = [difference_of_means(new, old) for old, new in pairs]
     if len(differences) < FEWEST or not ROUNDING < (deviation := spread(differences)) <= LARGEST:
@@ -92,14 +94,12 @@ def needed(
     Rollouts are those of each example, both times, with as many examples; examples are more of the same kind, with
     as many rollouts. Up to 1,000 rollouts and 100,000 examples are looked at.
     """
-    parts = _variance_parts(before, after)
-    if parts is None or drop <= 0:
-        return None
-    between, noise = parts
     differences = [difference_of_means(new, old) for old, new in zip(before, after, strict=True)]
+    if smallest_drop(differences) is None or drop <= 0:
+        return None
 
     def with_rollouts(count: int) -> float | None:
-        return _detectable(len(before), math.sqrt(between + noise * 2 / count), alpha)
+        return smallest_drop_with_rollouts(before, after, count, alpha)
 
     def with_examples(count: int) -> float | None:
         return _detectable(count, spread(differences), alpha)

@@ -10,6 +10,7 @@ from support.run_documents import record, report, run_file
 from pytest_pitcheval.reports import run_reports
 from pytest_pitcheval.reports.run_reports import RunReport, RunVerdict
 from pytest_pitcheval.results.baselines import measure
+from pytest_pitcheval.results.decisions import Terms
 from pytest_pitcheval.results.records import Record
 
 
@@ -37,6 +38,9 @@ from pytest_pitcheval.results.records import Record
 )
 def test_the_verdict(found: RunReport, verdict: RunVerdict) -> None:
     assert found.verdict() == verdict
+
+
+TERMS = Terms(lambda gate, own: own)
 
 
 def test_a_run_that_was_killed() -> None:
@@ -76,7 +80,7 @@ def test_another_baseline_decides_its_gates_again_and_no_others() -> None:
     better = [record(f"e{n}", 0.9) for n in range(20)]
     file = run_file(scores, scores, gates={"min_mean": 0.5, "max_regression": 0.1})
     assert [(gate.gate, gate.status) for gate in file.gates] == [("min_mean", "passed"), ("max_regression", "passed")]
-    found = run_reports.compared_anew(file, "better.json", measure(better), {})
+    found = run_reports.compared_anew(file, "better.json", measure(better), {}, TERMS)
     assert [(gate.gate, gate.limit, gate.status) for gate in found.decision.gates] == [
         ("min_mean", 0.5, "passed"),
         ("max_regression", 0.1, "failed"),
@@ -86,7 +90,7 @@ def test_another_baseline_decides_its_gates_again_and_no_others() -> None:
 
 def test_a_run_without_a_baseline_gets_the_usual_gate_with_one() -> None:
     scores = [record(f"e{n}", 0.5 + n / 100) for n in range(20)]
-    found = run_reports.compared_anew(run_file(scores), "same.json", measure(scores), {})
+    found = run_reports.compared_anew(run_file(scores), "same.json", measure(scores), {}, TERMS)
     assert [(gate.gate, gate.limit, gate.status) for gate in found.decision.gates] == [
         ("max_regression", 0.05, "passed")
     ]

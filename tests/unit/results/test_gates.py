@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from pytest_pitcheval.names import GateMode
 from pytest_pitcheval.results.comparison import Comparison, Pair
 from pytest_pitcheval.results.gates import GateResult, decide, describe_change, describe_power
 from pytest_pitcheval.results.records import Collected, Record
@@ -23,17 +24,44 @@ def summary(scores: list[float | None], passed: int = 0, **gates: float) -> Summ
     return summarize(tests, records, find_missing(tests, records, {}))[0]
 
 
+HALF = "not established (95 % 0.0945 to 0.905)"
+THIRD = "not established (95 % 0.0615 to 0.792)"
+
+
 @pytest.mark.parametrize(
     ("scores", "passed", "gates", "expected"),
     [
-        ([0.5, 1.0], 0, {"min_mean": 0.75}, ("passed", "mean 0.75 reaches 0.75")),
-        ([0.5, 1.0], 2, {"min_mean": 0.76}, ("failed", "mean 0.75 is below 0.76")),
+        ([0.5, 1.0], 0, {"min_mean": 0.75}, ("passed", "mean 0.75 reaches 0.75, not established")),
+        ([0.5, 1.0], 2, {"min_mean": 0.76}, ("failed", "mean 0.75 is below 0.76, not established")),
+        (
+            [0.5, 1.0] * 4,
+            0,
+            {"min_mean": 0.7},
+            ("passed", "mean 0.75 reaches 0.7, not established (95 % 0.527 to 0.973)"),
+        ),
+        ([0.5, 1.0] * 4, 0, {"min_mean": 0.5}, ("passed", "mean 0.75 reaches 0.5")),
+        ([0.5, 1.0] * 4, 0, {"min_mean": 0.98}, ("failed", "mean 0.75 is below 0.98")),
         ([0.03] * 11, 0, {"min_mean": 0.03}, ("passed", "mean 0.03 reaches 0.03")),
         ([0.5, None], 0, {"min_mean": 0.1}, ("failed", "1 of 2 examples have no score")),
         ([None], 0, {"min_mean": 0.0}, ("failed", "1 of 1 examples have no score")),
-        ([0.5, 0.5], 1, {"min_pass_rate": 0.5}, ("passed", "pass rate 0.5 reaches 0.5")),
-        ([0.5, 0.5, 0.5], 1, {"min_pass_rate": 0.5}, ("failed", "pass rate 0.333333 is below 0.5")),
-        ([0.5, None], 1, {"min_pass_rate": 0.6}, ("failed", "pass rate 0.5 is below 0.6")),
+        (
+            [0.5, 0.5],
+            1,
+            {"min_pass_rate": 0.5},
+            ("passed", "pass rate 0.5 reaches 0.5, not established (95 % 0.0945 to 0.905)"),
+        ),
+        (
+            [0.5, 0.5, 0.5],
+            1,
+            {"min_pass_rate": 0.5},
+            ("failed", "pass rate 0.333333 is below 0.5, not established (95 % 0.0615 to 0.792)"),
+        ),
+        (
+            [0.5, None],
+            1,
+            {"min_pass_rate": 0.6},
+            ("failed", "pass rate 0.5 is below 0.6, not established (95 % 0.0945 to 0.905)"),
+        ),
         ([0.5, None], 1, {"max_error_rate": 0.5}, ("passed", "1 of 2 examples have no score")),
         ([0.5, None], 1, {"max_error_rate": 0.0}, ("failed", "1 of 2 examples have no score")),
         ([0.5, 0.5], 1, {"max_error_rate": 0.0}, ("passed", "0 of 2 examples have no score")),
@@ -72,9 +100,9 @@ def comparison(*drops: float, before: float = 0.8, **fields: object) -> Comparis
     return dataclasses.replace(found, **fields)  # type: ignore[arg-type]
 
 
-def decided(found: Comparison | None, strict: bool = False, **gates: float) -> GateResult:
+def decided(found: Comparison | None, mode: GateMode = "normal", **gates: float) -> GateResult:
     comparisons = {} if found is None else {("test", "none"): found}
-    [result] = decide([summary([0.5], 1, **gates)], comparisons=comparisons, strict=strict)
+    [result] = decide([summary([0.5], 1, **gates)], comparisons=comparisons, mode=mode)
     return result
 
 
@@ -151,70 +179,114 @@ UNCLEAR = [0.8, -0.3, 0.7, -0.4, 0.6, 0.1]
             0.35,
             "dropped by 0.35 (95 % 0.154 to 0.546), p = 0.016, 6 examples against 'simba'",
         ),
-        (
-            comparison(0.1, 0.0),
-            "max_example_drop",
-            0.1,
-            "passed",
-            0.1,
-            "none of 2 examples fell by more than that in every rollout",
-        ),
-        (
-            comparison(0.0),
-            "max_example_drop",
-            0.1,
-            "passed",
-            0.0,
-            "none of 1 example fell by more than that in every rollout",
-        ),
+        (comparison(0.1, 0.0), "max_example_drop", 0.1, "passed", 0.1, "none of 2 examples fell by more than that"),
+        (comparison(0.0), "max_example_drop", 0.1, "passed", 0.0, "none of 1 example fell by more than that"),
         (
             comparison(0.2, 0.0),
             "max_example_drop",
             0.1,
-            "failed",
+            "inconclusive",
             0.2,
-            "1 example fell by more than that in every rollout: e0",
+            "1 example fell by more than that, not established: e0; 4 rollouts both times would do",
         ),
         (
             comparison(*[0.2] * 7),
             "max_example_drop",
             0.1,
-            "failed",
+            "inconclusive",
             0.2,
-            "7 examples fell by more than that in every rollout: e0, e1, e2, e3, e4 and 2 more",
+            "7 examples fell by more than that, not established: e0, e1, e2, e3, e4 and 2 more; "
+            "5 rollouts both times would do",
         ),
     ],
 )
 def test_a_gate_that_needs_a_baseline(
     found: Comparison | None, gate: str, limit: float, status: str, value: float | None, reason: str
 ) -> None:
-    result = decided(found, False, **{gate: limit})
+    [result] = decide([summary([0.5], 1, **{gate: limit})], comparisons={("test", "none"): found} if found else {})
     assert (result.status, result.value, result.reason) == (status, value, reason)
 
 
-def test_a_drop_that_is_not_established_says_what_this_run_could_have_shown() -> None:
-    found = comparison(*UNCLEAR, smallest_with_more=0.25, rollouts=2)
+def test_a_drop_that_is_not_established_says_what_this_run_could_have_shown_and_what_it_takes() -> None:
+    found = comparison(*UNCLEAR)
     result = decided(found, max_regression=0.05)
     assert result.status == "inconclusive"
     assert found.result is not None
     assert found.result.smallest_drop is not None
-    power = f"with 80 % power this shows a drop of {found.result.smallest_drop:.2g}, with 8 rollouts of 0.25"
-    assert result.reason.endswith(f", 6 examples: not established; {power}")
+    power = f"with 80 % power this shows a drop of {found.result.smallest_drop:.2g}"
+    takes = "this drop takes 7 rollouts both times or 29 examples"
+    assert result.reason.endswith(f", 6 examples: not established; {power}; {takes}")
 
 
-def test_what_more_rollouts_would_show_is_left_out_where_it_is_not_known() -> None:
-    assert describe_power(comparison(*UNCLEAR)).startswith("with 80 % power this shows a drop of ")
-    assert "rollouts" not in describe_power(comparison(*UNCLEAR))
+def test_what_a_run_can_show_is_left_out_where_it_is_not_known() -> None:
     assert describe_power(comparison()) == "fewer than 5 examples show nothing"
+    assert describe_power(comparison(*[0.1] * 6)) == ""
 
 
 @pytest.mark.parametrize(
     ("found", "status"), [(comparison(*DROPPED[:4]), "failed"), (None, "failed"), (comparison(0.0), "passed")]
 )
 def test_strict_fails_what_is_inconclusive(found: Comparison | None, status: str) -> None:
-    strict, normal = decided(found, strict=True, max_regression=0.05), decided(found, max_regression=0.05)
+    strict, normal = decided(found, mode="strict", max_regression=0.05), decided(found, max_regression=0.05)
     assert strict.status == status
     assert (strict.reason, strict.value) == (normal.reason, normal.value)
+
+
+@pytest.mark.parametrize(
+    ("limit", "normal", "established", "strict"),
+    [
+        (0.5, "passed", "passed", "passed"),
+        (0.7, "passed", "passed", "failed"),
+        (0.8, "failed", "inconclusive", "failed"),
+        (0.98, "failed", "failed", "failed"),
+    ],
+)
+def test_how_sure_a_mean_must_be(limit: float, normal: str, established: str, strict: str) -> None:
+    """Its 95 % interval is 0.527 to 0.973."""
+    scores = summary([0.5, 1.0] * 4, min_mean=limit)
+    modes: dict[GateMode, str] = {"normal": normal, "established": established, "strict": strict}
+    assert {mode: decide([scores], mode=mode)[0].status for mode in modes} == modes
+
+
+def test_four_examples_establish_no_mean_however_equal_they_are() -> None:
+    assert decide([summary([1.0] * 4, min_mean=0.5)], mode="strict")[0].status == "failed"
+    assert decide([summary([1.0] * 5, min_mean=0.5)], mode="strict")[0].status == "passed"
+
+
+def broken(before: int, after: int, examples: int = 8) -> Comparison:
+    """Examples of which the first passed ``before`` of 5 rollouts, and ``after`` now; the others always pass."""
+    samples = [(1.0,) * count + (0.0,) * (5 - count) for count in (before, after)]
+    pairs = [Pair("e0", *samples), *(Pair(f"e{n}", (1.0,) * 5, (1.0,) * 5) for n in range(1, examples))]
+    changes = [pair.change for pair in pairs]
+    return Comparison("test", "none", "none", tuple(pairs), paired_difference(changes), rollouts=5)
+
+
+def test_one_example_that_broke_is_established_by_exchanging_its_samples() -> None:
+    result = decided(broken(5, 0, examples=50), max_example_drop=0.5)
+    assert (result.status, result.value) == ("failed", 1.0)
+    assert result.reason == "1 example fell by more than that: e0, p = 0.004"
+    assert (result.p, result.p_adjusted, result.among) == (1 / 252, 1 / 252, 1)
+
+
+def test_an_example_that_may_have_had_bad_luck_is_not() -> None:
+    result = decided(broken(4, 2), max_example_drop=0.3)
+    assert result.status == "inconclusive"
+    assert result.reason.startswith("1 example fell by more than that, not established: e0; ")
+
+
+def test_several_gates_of_a_session_have_one_error_rate() -> None:
+    tests = [dataclasses.replace(summary([0.5]), test=f"test{n}", gates={"max_regression": 0.05}) for n in range(20)]
+    comparisons = {
+        one.key: dataclasses.replace(comparison(*(DROPPED if n == 0 else [0.0, *UNCLEAR])), test=one.test)
+        for n, one in enumerate(tests)
+    }
+    first, *others = decide(tests, comparisons=comparisons)
+    assert first.status == "inconclusive"
+    assert "p = 0.016, 0.312 among 20, 6 examples: not established; " in first.reason
+    assert (first.p, first.p_adjusted, first.among) == (1 / 64, 20 / 64, 20)
+    alone = decide(tests, comparisons=comparisons, family="none")[0]
+    assert (alone.status, alone.p_adjusted, alone.among) == ("failed", 1 / 64, 1)
+    assert all(gate.status == "inconclusive" for gate in others)
 
 
 def test_a_drop_of_exactly_the_limit_passes_whatever_floats_make_of_it() -> None:

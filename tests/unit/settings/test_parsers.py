@@ -46,7 +46,8 @@ def test_takes(kind: Kind, text: str, value: Any) -> None:
         ("share", ["1.01", "-0.1", "nan"], "expected a share, 0 to 1"),
         ("temperature", ["-1", "warm"], "expected a temperature, 0 or more"),
         ("rate limits", ["30", "30/day", "/min"], "expected limits such as 30/min"),
-        ("gate mode", ["", "Strict"], "expected normal or strict"),
+        ("gate mode", ["", "Strict"], "expected normal, established or strict"),
+        ("family", ["", "Holm", "bonferroni"], "expected holm or none"),
         ("allowed", ["", "program", "judge,"], "expected one or more of metric, judge, example"),
     ],
 )

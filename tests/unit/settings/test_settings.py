@@ -52,7 +52,12 @@ def test_without_a_word_each_setting_has_the_default_of_its_option(read: Read) -
     assert settings.concurrency == defaults["eval_concurrency"] == 8
     assert (settings.timeout, settings.seed) == (defaults["eval_timeout"], defaults["eval_seed"]) == (300.0, 0)
     assert settings.generator.temperature == defaults["generator_temperature"] == 1.0
-    assert (settings.allowed, settings.strict, settings.rate_limits) == (frozenset(), False, ())
+    assert (settings.allowed, settings.gate, settings.family, settings.rate_limits) == (
+        frozenset(),
+        "normal",
+        "holm",
+        (),
+    )
     assert not any((settings.replay, settings.resume, settings.save_program, settings.recompile, settings.html_path))
 
 
@@ -60,7 +65,7 @@ def test_an_option_is_parsed_into_the_value_that_everything_else_takes(read: Rea
     settings = read(optimization="none, knn,none", eval_threshold="0", eval_concurrency="3", eval_gate="strict")
     assert settings.methods == Choice(("none", "knn"), None)
     assert settings.threshold == Choice(0.0, None)
-    assert (settings.concurrency, settings.strict) == (3, True)
+    assert (settings.concurrency, settings.gate) == (3, "strict")
 
 
 def test_what_is_wrong_is_one_line_that_names_the_option_and_its_value(read: Read) -> None:
