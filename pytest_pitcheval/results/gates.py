@@ -111,7 +111,7 @@ def _decide(
     if gate == MIN_MEAN:
         return _mean(summary, limit, mode)
     if gate == MIN_PASS_RATE:
-        bounds = rate_interval(summary.passed, summary.examples)
+        bounds = rate_interval(summary.passed, summary.examples) if summary.examples >= FEWEST else None
         return _at_least("pass rate", summary.pass_rate, bounds, limit, mode)
     if gate == MAX_ERROR_RATE:
         return _error_rate(summary, limit)
@@ -137,14 +137,17 @@ def _mean(summary: Summary, limit: float, mode: GateMode) -> Reason:
 def _at_least(
     name: str, value: float | None, bounds: tuple[float, float] | None, limit: float, mode: GateMode
 ) -> Reason:
-    """``bounds`` are the ends of the value's 95 % interval: where the limit lies in it, nothing is established."""
+    """``bounds`` are the ends of the value's 95 % interval: where the limit lies in it, nothing is established.
+
+    They are None where there are fewer than five examples.
+    """
     if value is None:
         return Reason("failed", None, "nothing was scored")
     reached = value >= limit
     established = bounds is not None and (bounds[0] >= limit if reached else bounds[1] < limit)
     text = f"{name} {value:.6g} {'reaches' if reached else 'is below'} {limit:g}"
-    if not established:
-        text += ", not established" + (f" (95 % {bounds[0]:.3g} to {bounds[1]:.3g})" if bounds else "")
+    if bounds is not None and not established:
+        text += f", not established (95 % {bounds[0]:.3g} to {bounds[1]:.3g})"
     if mode == "strict":
         return Reason("passed" if reached and established else "failed", value, text)
     unsure = mode == "established" and not established

@@ -192,7 +192,7 @@ WRONG = [
     (["decide", "pytest.ini"], "ERROR: 'pytest.ini': pytest.ini: not JSON: Expecting value: "),
     (["compare", "a.json", "b.json"], "ERROR: 'a.json': no such file; expected a baseline, a run (file, "),
     (["decide", "last", "--eval-min-mean=high"], "ERROR: --eval-min-mean: 'high': expected a score, 0 or more"),
-    (["decide", "last", "--eval-gate=lax"], "ERROR: --eval-gate: 'lax': expected normal or strict"),
+    (["decide", "last", "--eval-gate=lax"], "ERROR: --eval-gate: 'lax': expected normal, established or strict"),
     (["decide"], "pitcheval decide: error: the following arguments are required: RUN"),
     (["decide", "last", "--eval-min=1"], "pitcheval: error: unrecognized arguments: --eval-min=1"),
     (["sing"], "pitcheval: error: argument COMMAND: invalid choice: 'sing' (choose from "),

@@ -65,3 +65,15 @@ def test_lines_name_their_cell_and_fit() -> None:
     assert line.split()[:5] == ["tied", "10", "5", "and", "1"]
     for one in (line, simulation.equal("tied", kind, 10, 1, 5), simulation.detection(10, 0.1, 5)):
         assert len(one) <= 80
+
+
+def test_a_session_of_many_gates_errs_no_more_often_than_one() -> None:
+    suite = simulation.Suite(simulation.KINDS["tied"], 10, 10, 1, {"max_regression": 0.0})
+    rates = suite.rates(60)
+    assert rates["holm"][1].share < 0.2
+    assert rates["holm"][1].count <= rates["none"][1].count
+
+
+def test_one_example_that_broke_is_found() -> None:
+    suite = simulation.Suite(simulation.KINDS["0/1"], 1, 8, 5, {"max_example_drop": 0.5}, broken=1)
+    assert suite.rates(20)["holm"][0].share > 0.7
