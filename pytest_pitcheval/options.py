@@ -284,7 +284,7 @@ def add_options(parser: pytest.Parser) -> None:
     """Register options and ini keys; a clash with another plugin is a usage error that names the option."""
     group = parser.getgroup("pitcheval", "evaluation of DSPy programs")
     for option in OPTIONS:
-        arguments: dict[str, Any] = {"dest": option.dest, "default": None, "help": option.help}
+        arguments: dict[str, Any] = {"dest": option.dest, "default": None, "help": option.help.replace("%", "%%")}
         arguments |= {"metavar": option.metavar} if option.metavar else {"action": "store_true"}
         try:
             group.addoption(option.flag, **arguments)
