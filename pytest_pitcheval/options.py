@@ -16,23 +16,12 @@ PREFIX = "pitcheval_"
 DEFAULT_BASELINE = "pitcheval-baseline.json"
 """The baseline file that is used where it is there; beside pytest's ini file."""
 
+# fmt: off
 Kind = Literal[
-    "flag",
-    "text",
-    "methods",
-    "model",
-    "examples",
-    "count",
-    "seed",
-    "seconds",
-    "score",
-    "share",
-    "temperature",
-    "rate limits",
-    "gate mode",
-    "allowed",
-    "family",
+    "flag", "text", "methods", "model", "examples", "count", "seed", "seconds", "score", "share",
+    "temperature", "rate limits", "gate mode", "allowed", "family",
 ]
+# fmt: on
 """What kind of value an option takes; `settings.parsers` has the parser of each."""
 
 

@@ -19,10 +19,10 @@ from pytest_pitcheval.concurrency.process import Process
 from pytest_pitcheval.concurrency.slots import LocalSlots, Slots
 from pytest_pitcheval.concurrency.upcoming import Upcoming, plan_path
 from pytest_pitcheval.evaluation import timeouts
-from pytest_pitcheval.evaluation.coming_tests import ComingTests
+from pytest_pitcheval.evaluation.ahead.coming_tests import ComingTests
+from pytest_pitcheval.evaluation.ahead.lanes import is_harmless
+from pytest_pitcheval.evaluation.ahead.lookahead import LookAhead
 from pytest_pitcheval.evaluation.in_turn import InTurn
-from pytest_pitcheval.evaluation.lanes import is_harmless
-from pytest_pitcheval.evaluation.lookahead import LookAhead
 from pytest_pitcheval.evaluation.running_test import RUNNING, RunningTest
 from pytest_pitcheval.ownership import is_ours, uses_lm
 from pytest_pitcheval.reports.progress import Progress

@@ -130,12 +130,8 @@ class Compiler:
         except Exception as error:
             self._process.make_runtime_dir()
             with self._process.noting("other workers compile again what failed"):
-                files.write_json(self._failure_path(mark), {"nodeid": nodeid, "error": one_line(error)})
-            reason = str(error) if isinstance(error, PitchevalError) else one_line(error)
-            failure = scope.failure(forgiving=True)
-            if failure is not None and one_line(failure) not in reason:
-                reason += f" (its last LM call failed with {one_line(failure)})"
-            raise CompileFailed(f"compiling {name} failed: {reason}") from error
+                files.write_json(self._failure_path(mark), {"nodeid": nodeid})
+            raise CompileFailed(f"compiling {name} failed: {_reason(error, scope)}") from error
         seconds = time.monotonic() - start
         idle = idleness(optimization, program, ingredients.program)
         say(f"compiled {name} in {seconds:.0f} s, {_calls(scope)}{f'; {idle}' if idle else ''}")
@@ -189,6 +185,14 @@ def _optimizer(optimization: Optimization) -> Any:
     with contextlib.suppress(PitchevalError):
         return import_optimizer(optimization.definition.optimizer or "")
     return None
+
+
+def _reason(error: Exception, scope: Scope) -> str:
+    reason = str(error) if isinstance(error, PitchevalError) else one_line(error)
+    failure = scope.failure(forgiving=True)
+    if failure is not None and one_line(failure) not in reason:
+        reason += f" (its last LM call failed with {one_line(failure)})"
+    return reason
 
 
 def _check_calls(scope: Scope) -> None:

@@ -18,7 +18,7 @@ from pytest_pitcheval.lm.failures import backoff, is_race, is_rate_limited, retr
 from pytest_pitcheval.lm.patient_lm import goes_on
 from pytest_pitcheval.names import GENERATOR
 from pytest_pitcheval.results.records import Usage
-from pytest_pitcheval.rollouts.strands import Moment
+from pytest_pitcheval.rollouts.threads.strands import Moment
 
 if TYPE_CHECKING:
     from pytest_pitcheval.concurrency.limiter import Limiter

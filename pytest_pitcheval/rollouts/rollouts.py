@@ -13,12 +13,12 @@ import dspy
 
 from pytest_pitcheval.errors import StaleAnswer
 from pytest_pitcheval.lm.patient_lm import BOUNDED
-from pytest_pitcheval.rollouts import child_processes, progress_bars, strands
 from pytest_pitcheval.rollouts.cache import CacheThread, RolloutCache
 from pytest_pitcheval.rollouts.call_scopes import SCOPE, CallScopes
-from pytest_pitcheval.rollouts.event_loops import EventLoop
 from pytest_pitcheval.rollouts.lm_calls import PART, LMCalls
 from pytest_pitcheval.rollouts.rollout import Rollout
+from pytest_pitcheval.rollouts.threads import child_processes, progress_bars, strands
+from pytest_pitcheval.rollouts.threads.event_loops import EventLoop
 
 if TYPE_CHECKING:
     from pytest_pitcheval.concurrency.limiter import Limiter

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from pytest_pitcheval.results.records import PARTS, Usage, total
-from pytest_pitcheval.rollouts.strands import Moment
+from pytest_pitcheval.rollouts.threads.strands import Moment
 
 _KEPT = 100
 """Failures of one scope that are kept: a compilation may have thousands, each with all that its frames hold."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -43,3 +44,18 @@ def test_it_names_the_jobs_of_tox() -> None:
     tox = (ROOT / "tox.ini").read_text(encoding="utf-8")
     for name in re.findall(r"`tox -e (\w+)", TEXT):
         assert f"[testenv:{name}]" in tox or name.startswith("py"), name
+
+
+def test_no_file_folder_or_function_outgrows_the_house() -> None:
+    folders = {path.parent: len(list(path.parent.glob("*.py"))) for path in PACKAGE.rglob("__init__.py")}
+    assert folders.pop(PACKAGE) <= 14
+    assert {folder.name: files for folder, files in folders.items() if files > 13} == {}
+    sources = {path: path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py")}
+    assert [path.name for path, source in sources.items() if source.count("\n") > 300] == []
+    lengths = {
+        f"{path.name}:{node.name}": (node.end_lineno or 0) - node.lineno + 1
+        for path, source in sources.items()
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+    }
+    assert {name: lines for name, lines in lengths.items() if lines > 40} == {}

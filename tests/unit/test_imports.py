@@ -32,7 +32,7 @@ def test_a_pytest_start_imports_few_of_our_modules_and_nothing_heavy() -> None:
 def test_tests_of_one_process_without_limits_need_nothing_heavy_but_dspy() -> None:
     """Before DSPy is imported, which brings some of these itself."""
     imported = imported_with("evaluation.runner", "evaluation.hooks", "concurrency.limiter", "session.display")
-    assert f"{PACKAGE}.evaluation.lookahead" in imported
+    assert f"{PACKAGE}.evaluation.ahead.lookahead" in imported
     assert not imported & (HEAVY | {"pyrate_limiter"})
 
 

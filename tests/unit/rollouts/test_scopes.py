@@ -13,7 +13,7 @@ from pytest_pitcheval.results.records import Usage
 from pytest_pitcheval.rollouts.rollout import Answers, Rollout
 from pytest_pitcheval.rollouts.rollout_id import RolloutId
 from pytest_pitcheval.rollouts.scopes import Scope
-from pytest_pitcheval.rollouts.strands import Moment, Strand, tick
+from pytest_pitcheval.rollouts.threads.strands import Moment, Strand, tick
 
 ROLLOUT = RolloutId("20261122T234903.123456Z", "test_qa.py::test_qa[e0]")
 ANSWER = Usage(prompt_tokens=10, completion_tokens=2, cost=0.5)

@@ -18,8 +18,8 @@ from pytest_pitcheval.concurrency.pool import Pool
 from pytest_pitcheval.concurrency.slots import LocalSlots
 from pytest_pitcheval.concurrency.upcoming import Upcoming
 from pytest_pitcheval.errors import PitchevalError
-from pytest_pitcheval.evaluation.coming_tests import ComingTests
-from pytest_pitcheval.evaluation.lookahead import LookAhead
+from pytest_pitcheval.evaluation.ahead.coming_tests import ComingTests
+from pytest_pitcheval.evaluation.ahead.lookahead import LookAhead
 from pytest_pitcheval.evaluation.running_test import RunningTest
 from pytest_pitcheval.rollouts.program_and_metric import Generator, Judge
 from pytest_pitcheval.rollouts.rollouts import Rollouts

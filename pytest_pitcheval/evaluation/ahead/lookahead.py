@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.evaluation import timeouts
-from pytest_pitcheval.evaluation.flights import Flight, outcome
+from pytest_pitcheval.evaluation.ahead.flights import Flight, outcome
+from pytest_pitcheval.evaluation.ahead.lanes import Lane, LaneKey, obstacle
 from pytest_pitcheval.evaluation.in_turn import STOPPED, InTurn
-from pytest_pitcheval.evaluation.lanes import Lane, LaneKey, obstacle
 
 if TYPE_CHECKING:
     from pytest_pitcheval.concurrency.pool import Pool
-    from pytest_pitcheval.evaluation.coming_tests import ComingTests
+    from pytest_pitcheval.evaluation.ahead.coming_tests import ComingTests
     from pytest_pitcheval.evaluation.running_test import RunningTest
     from pytest_pitcheval.rollouts.program_and_metric import Generator, Judge
     from pytest_pitcheval.rollouts.rollout import Rollout

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import pytest_pitcheval
-from pytest_pitcheval.evaluation.lanes import OURS, obstacle
+from pytest_pitcheval.evaluation.ahead.lanes import OURS, obstacle
 
 USUAL = ["_pitcheval_test", "_dspy_settings", "example", "optimization", "compiled_program", "prediction"]
 

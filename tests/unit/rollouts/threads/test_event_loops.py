@@ -10,7 +10,7 @@ from contextvars import ContextVar
 
 import pytest
 
-from pytest_pitcheval.rollouts.event_loops import EventLoop
+from pytest_pitcheval.rollouts.threads.event_loops import EventLoop
 
 _name: ContextVar[str] = ContextVar("name", default="nobody")
 

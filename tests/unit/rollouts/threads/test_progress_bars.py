@@ -8,7 +8,7 @@ import threading
 
 import tqdm
 
-from pytest_pitcheval.rollouts.progress_bars import kept_apart
+from pytest_pitcheval.rollouts.threads.progress_bars import kept_apart
 
 
 def test_a_bar_is_not_forgotten_by_another_thread() -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_pitcheval.evaluation.flights import Shared
+from pytest_pitcheval.evaluation.ahead.flights import Shared
 from pytest_pitcheval.ownership import params_of
 
 if TYPE_CHECKING:

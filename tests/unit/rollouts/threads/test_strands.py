@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from pytest_pitcheval.rollouts import strands
-from pytest_pitcheval.rollouts.strands import OWN_THREADS, Moment, Strand, handed_on
+from pytest_pitcheval.rollouts.threads import strands
+from pytest_pitcheval.rollouts.threads.strands import OWN_THREADS, Moment, Strand, handed_on
 
 _scope: ContextVar[str | None] = ContextVar("scope", default=None)
 

@@ -12,7 +12,7 @@ from collections.abc import Coroutine
 from concurrent.futures import wait
 from typing import Any
 
-from pytest_pitcheval.rollouts.strands import OWN_THREADS
+from pytest_pitcheval.rollouts.threads.strands import OWN_THREADS
 
 _PATIENCE = 1.0
 """Seconds that the end of a session waits for what is left in the loop."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_pitcheval.collection.collected import asked_by, may_run_ahead
-from pytest_pitcheval.evaluation.lanes import LaneKey, lane_key
+from pytest_pitcheval.evaluation.ahead.lanes import LaneKey, lane_key
 from pytest_pitcheval.evaluation.running_test import RunningTest, answers_of
 from pytest_pitcheval.ownership import is_ours
 from pytest_pitcheval.rollouts.rollout import Answers

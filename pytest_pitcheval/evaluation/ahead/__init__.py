@@ -1,0 +1,1 @@
+"""Rollouts in flight before their test runs."""
