@@ -64,7 +64,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object]:
     """Notes whether the user chose a distribution, before xdist does. pytest, API Reference: Initialization hooks."""
     config.stash[_DIST_CHOSEN] = config.getoption("dist", "no") != "no"  # xdist sets it itself next
-    return (yield)
+    code: Any = yield
+    if code is not None and (session := existing_session(config)):
+        session.exit_status = lambda: int(code)
+    return code
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -3,7 +3,7 @@
 Before an interpreter ends, it waits for threads without a limit; those that are daemons it stops wherever they stand,
 with the lock of an import held, say, so that whatever is imported afterwards waits for ever. Where an LM call is still
 in flight, or a thread of a program, the process therefore ends without all that: everything that a session leaves has
-been written by then.
+been written by then. What others have registered with `atexit` is still called (coverage saves its data there).
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ import pytest
 GRACE = 1.0
 """Seconds that threads in flight have, once the main thread has ended."""
 
+HANDLERS = 5.0
+"""Seconds that handlers of `atexit` have, where threads are in flight: one of them may wait for those for ever."""
+
 _TICK = 0.25
 """Seconds between two looks whether it has."""
 _OWN = ("pitcheval-rollout", "pitcheval-call", "pitcheval-cache")
@@ -38,11 +41,15 @@ class Ending:
         self._status = status
         self._threads = threads
         self._is_ending = threading.Event()
+        self._is_leaving = threading.Event()
+        self._leaving = threading.RLock()
+        """Held by the thread that ends the process: another does not call the handlers a second time."""
 
     def prepare(self) -> None:
         """Be the first to be called when the interpreter ends, and watch whether it comes to that."""
         atexit.register(self._at_exit)
-        threading.Thread(target=self._watch, name="pitcheval-ending", daemon=True).start()
+        for target in (self._watch, self._keep_deadline):  # an interpreter that ends begins no thread
+            threading.Thread(target=target, name="pitcheval-ending", daemon=True).start()
 
     @property
     def in_flight(self) -> list[threading.Thread]:
@@ -60,16 +67,27 @@ class Ending:
 
     def _at_exit(self) -> None:
         self._is_ending.set()
-        deadline = time.monotonic() + GRACE
-        for thread in self.in_flight:
-            thread.join(max(0.0, deadline - time.monotonic()))
-        self._leave_if_in_flight()
+        with self._leaving:
+            if self._is_leaving.is_set():  # called by `_leave_if_in_flight`, as all handlers are
+                return
+            deadline = time.monotonic() + GRACE
+            for thread in self.in_flight:
+                thread.join(max(0.0, deadline - time.monotonic()))
+            self._leave_if_in_flight()
 
     def _leave_if_in_flight(self) -> None:
-        if self.in_flight:
-            for stream in (sys.stdout, sys.stderr):
-                stream.flush()
-            os._exit(self._status())
+        with self._leaving:
+            if self.in_flight:
+                self._is_leaving.set()
+                atexit._run_exitfuncs()
+                for stream in (sys.stdout, sys.stderr):
+                    stream.flush()
+                os._exit(self._status())
+
+    def _keep_deadline(self) -> None:
+        self._is_leaving.wait()
+        time.sleep(HANDLERS)
+        os._exit(self._status())
 
 
 def _goes_on() -> bool:

@@ -47,7 +47,7 @@ class Session:
         self.datasets: dict[str, list[str]] = {}
         self.runner: Runner | None = None
         self.exit_status: Callable[[], int] = lambda: pytest.ExitCode.OK
-        """pytest's exit code, as soon as that is known."""
+        """pytest's exit code, as soon as that is known; in the end what it returns, which other plugins may change."""
         self._watching = False
 
     # Collection
@@ -158,7 +158,7 @@ class Session:
         if self.runner is not None:
             self.runner.close()
             if ending.is_pytests_own():
-                ending.Ending(self.exit_status, self.runner.started_threads).prepare()
+                ending.Ending(lambda: self.exit_status(), self.runner.started_threads).prepare()
         if self.process.owns_folder and (self.process.runtime_dir.exists() or self.results is not None):
             from pytest_pitcheval.lm import local_lm
 

@@ -43,6 +43,35 @@ def wait():
     threading.Event().wait()
 """
 
+LAST_WORDS = """
+import atexit
+import os
+from pathlib import Path
+
+PROCESS = os.environ.get("PYTEST_XDIST_WORKER", "main")
+atexit.register(Path(Path.cwd(), f"{PROCESS} atexit").touch)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config):
+    Path(f"{PROCESS} unconfigure").touch()
+    print("the last words of", PROCESS)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_cmdline_main(config):
+    yield
+    return 9
+"""
+"""What other plugins do after pytest has finished its session."""
+
+HANGING_HANDLER = """
+import atexit
+import threading
+
+atexit.register(threading.Event().wait)
+"""
+
 
 def ended(suite: Suite, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments]
@@ -54,6 +83,31 @@ def ended(suite: Suite, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_a_thread_of_a_program_that_never_ends(suite: Suite, program: str, arguments: str) -> None:
     suite.add("conftest.py", program)
     done = ended(suite, *arguments.split())
+    assert done.returncode == pytest.ExitCode.OK, done.stdout
+    assert "3 passed" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments"), [(HANGING_POOL, "-p no:xdist"), (HANGING_THREAD, "-n1")], ids=["pool", "thread-n1"]
+)
+def test_what_others_do_at_the_end_is_done(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch, program: str, arguments: str
+) -> None:
+    """Coverage saves its data when the interpreter ends, and a plugin may change the exit code of a session."""
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # by which the suite's conftest tells its processes apart
+    suite.add("conftest.py", program + LAST_WORDS)
+    done = ended(suite, *arguments.split(), "--junit-xml=junit.xml")
+    processes = ["main"] if "no:xdist" in arguments else ["gw0", "main"]
+    words = sorted(path.name for path in suite.path.glob("* *"))
+    assert words == [f"{process} {what}" for process in processes for what in ("atexit", "unconfigure")]
+    assert "the last words of main" in done.stdout
+    assert "</testsuites>" in (suite.path / "junit.xml").read_text(encoding="utf-8")
+    assert done.returncode == 9, done.stdout
+
+
+def test_a_handler_that_never_returns(suite: Suite) -> None:
+    suite.add("conftest.py", HANGING_THREAD + HANGING_HANDLER)
+    done = ended(suite, "-p", "no:xdist")
     assert done.returncode == pytest.ExitCode.OK, done.stdout
     assert "3 passed" in done.stdout
 

@@ -31,7 +31,8 @@ def score(request):
 def program():
     return "nothing of DSPy's"
 
-def pytest_unconfigure(config):
+def pytest_sessionfinish(session):  # xdist gives a worker that is slow to end only seconds afterwards
+    config = session.config
     process = os.environ.get("PYTEST_XDIST_WORKER", "main")
     seen = {"modules": sorted(sys.modules), "watching": config.pluginmanager.hasplugin("pitcheval-running")}
     Path(os.environ["SEEN"], f"{process}.json").write_text(json.dumps(seen), encoding="utf-8")

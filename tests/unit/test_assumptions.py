@@ -6,6 +6,8 @@ A new release of pytest, xdist, pytest-timeout, DSPy or LiteLLM that ends one of
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -96,6 +98,13 @@ class TestThreads:
         )
         cache.put({"prompt": "p"}, {"text": "answer"})
         assert cache.get({"prompt": "p"}) is None
+
+
+class TestPython:
+    def test_handlers_at_the_end_are_called_once(self) -> None:
+        code = "import atexit\natexit.register(print, 'once')\natexit._run_exitfuncs()"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert done.stdout.split() == ["once"]
 
 
 class TestPytest:
