@@ -30,7 +30,7 @@ def main() -> None:
 def run(baseline: Path, method: str, *options: str) -> tuple[int, dict[str, Any]]:
     """Exit code and run file of one run."""
     document = baseline.with_name("run.json")
-    command = [sys.executable, "-m", "pytest", "-q", "test_pitch.py::test_pitch", "-n", "4", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-q", "test_deal.py::test_deal", "-n", "4", "-p", "no:cacheprovider"]
     mine = [f"--optimization={method}", f"--eval-baseline={baseline}", f"--eval-json={document}", "--eval-mlflow=off"]
     done = subprocess.run([*command, *mine, *options], cwd=SUITE, stdout=subprocess.DEVNULL, check=False)
     found: dict[str, Any] = json.loads(document.read_text(encoding="utf-8"))

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import dspy
 import pytest
-from pitch_examples import load_examples
-from pitch_metric import PitchMetric, can_judge
-from pitch_writer import PitchWriter
+from deal_metric import deal_metric
+from deal_reader import DealReader
+from examples import load_examples
 
 
 @pytest.fixture(scope="session")
 def program() -> dspy.Module:
-    return PitchWriter()
+    return DealReader()
 
 
 @pytest.fixture(scope="session")
-def metric(evaluator_lm: dspy.LM) -> PitchMetric:
-    return PitchMetric(judge_lm=evaluator_lm if can_judge(evaluator_lm) else None)
+def metric() -> Callable[..., dspy.Prediction]:
+    return deal_metric
 
 
 @pytest.fixture(scope="session")

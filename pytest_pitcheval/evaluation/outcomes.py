@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,13 @@ RECORD = "pitcheval_record"
 _PHASE = "pitcheval_phase"
 """The attribute of a report whose ``when`` says what kind of failure it is: the phase that it is of."""
 
-_LONGEST = 1200
+_LABEL = 11
+"""How wide a failure's column of names is."""
+
+_FEEDBACK_LINES = 2
+_PREDICTION_LINES = 3
+"""How many lines of the terminal a failure gives to each; all of it is in the run file."""
+
 _PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -48,9 +54,10 @@ def finish(
         _set_text(report, error)
     running.ended(report, error)
     if report.failed and report.when != "teardown":
-        command = repeating.command(item.nodeid, repeating.how_to_repeat(item.config))
+        again = repeating.command(item.nodeid, repeating.how_to_repeat(item.config))
+        whole = repeating.show(item.nodeid, item.config)
         shown = Record.from_dict(_as_sent(running.record(), hidden()))
-        report.sections.append(("pitcheval", explain(shown, command)))
+        report.sections.append(("pitcheval", explain(shown, again, whole)))
     _clean(report, hidden(), _has_colours(item.config))
     if call.when == "teardown":
         record = running.record()
@@ -132,23 +139,38 @@ def _has_colours(config: pytest.Config) -> bool:
     return bool(getattr(config.pluginmanager.get_plugin("terminalreporter"), "hasmarkup", False))
 
 
-def explain(record: Record, command: str) -> str:
-    """What one needs to know of a test that did not pass."""
-    lines = [f"score      {formats.score(record) or 'none: the example could not be scored'}"]
-    if record.metrics:
-        lines.append("metrics    " + ", ".join(f"{name} {value:.3g}" for name, value in record.metrics.items()))
-    if record.feedback:
-        lines.append(f"feedback   {shorten(record.feedback)}")
-    for name, value in (record.prediction or {}).items():
-        lines.append(f"{name:<10} {shorten(str(value))}")
-    lines.append(f"rollout    {record.rollout_id}")
-    lines.append(f"repeat     {command}")
+def explain(record: Record, again: str, whole: str) -> str:
+    """What one needs to know of a test that did not pass, in a handful of lines.
+
+    ``again`` is the command that repeats it, ``whole`` the one that shows what was cut here.
+    """
+    texts = [
+        *_labelled("score", formats.score(record) or "none: the example could not be scored"),
+        *_labelled("metrics", ", ".join(f"{name} {value:.3g}" for name, value in record.metrics.items())),
+        *_labelled("feedback", record.feedback or "", _FEEDBACK_LINES),
+        *_of_prediction(record.prediction or {}),
+    ]
+    lines = [line for line, _ in texts]
+    if any(is_cut for _, is_cut in texts):
+        lines.append(f"{'whole':<{_LABEL}}{whole}")
+    lines.append(f"{'rollout':<{_LABEL}}{record.rollout_id}")
+    lines.append(f"{'repeat':<{_LABEL}}{again}")
     return "\n".join(lines)
 
 
-def shorten(text: str) -> str:
-    """At most 1,200 characters of ``text``: its beginning and its end."""
-    if len(text) <= _LONGEST:
-        return text
-    left_out = len(text) - _LONGEST
-    return f"{text[: _LONGEST * 3 // 4]} [... {left_out} characters ...] {text[-_LONGEST // 4 :]}"
+def _of_prediction(prediction: Mapping[str, Any]) -> list[tuple[str, bool]]:
+    """Its first fields, which share `_PREDICTION_LINES`."""
+    lines_each = max(_PREDICTION_LINES // max(len(prediction), 1), 1)
+    fields = list(prediction.items())[:_PREDICTION_LINES]
+    shown = [line for name, value in fields for line in _labelled(name, str(value).strip() or repr(value), lines_each)]
+    left_out = list(prediction)[_PREDICTION_LINES:]
+    return [*shown, *((line, True) for line, _ in _labelled("also", formats.some(left_out)))]
+
+
+def _labelled(label: str, text: str, most: int = 1) -> list[tuple[str, bool]]:
+    """``label`` and ``text`` in at most ``most`` lines, and with each whether it has been cut; nothing for no text."""
+    if not text.strip():
+        return []
+    name = f"{label:<{_LABEL - 1}} "
+    lines, is_cut = formats.first_lines(f"{name}{text}", most, " " * _LABEL)
+    return [(line, is_cut) for line in lines]

@@ -97,6 +97,16 @@ def wrap(text: str, indent: str) -> list[str]:
     return textwrap.wrap(text, WIDTH, subsequent_indent=indent)
 
 
+def first_lines(text: str, most: int, indent: str) -> tuple[list[str], bool]:
+    """At most ``most`` lines of ``text``, the second and later ones behind ``indent``, and whether more was cut off.
+
+    Its own line breaks become spaces.
+    """
+    beginning = text[: 2 * most * WIDTH]  # of an answer of a megabyte, no more is looked at
+    is_cut = len(beginning) < len(text) or len(wrap(beginning, indent)) > most
+    return textwrap.wrap(beginning, WIDTH, subsequent_indent=indent, max_lines=most, placeholder=" [...]"), is_cut
+
+
 def table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     """Aligned rows, the first column to the left; it gets lines of its own where all would be too wide together."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 
 import pytest
+from support.command_line import Command
 from support.openai_server import Failure, OpenAIServer, Request, chat_format, dspy_answer
 from support.suite import TEST, Run, Suite
 
@@ -80,13 +81,41 @@ def test_a_failed_test_says_why(suite: Suite, plugin_args: tuple[str, ...]) -> N
             "*- pitcheval -*",
             "score      0.250, threshold 0.5",
             "feedback   too   dry",
-            "answer     word word *?... * characters ...? *word end",
+            "answer     word word *",
+            "           word word *",
+            "           word word * ?...?",
+            "whole      pitcheval show last 'test_qa.py::test_qa?e0?'",
             f"rollout    {run.tests[0]['rollout_id']}",
             "repeat     pytest 'test_qa.py::test_qa?e0?'",
         ]
     )
-    assert len(max(run.result.outlines, key=len)) < 1500
+    assert "word end" not in run.text
     assert len(run.tests[0]["prediction"]["answer"]) > 9000
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("--rootdir=elsewhere",),
+        ("--eval-dir=kept",),
+        ("-c", "elsewhere/other.ini", "--rootdir=.", "--confcutdir=."),
+    ],
+)
+def test_what_a_failure_cuts_is_shown_by_the_command_that_it_names(
+    suite: Suite, command: Command, options: tuple[str, ...]
+) -> None:
+    ini = (suite.path / "pytest.ini").read_text(encoding="utf-8")
+    suite.write("elsewhere/other.ini", ini)
+    judge(suite.server, 0.25, answer="word " * 200 + "end")
+    suite.rows(1)
+    run = suite.run(*options)
+    run.result.assert_outcomes(failed=1)
+    assert "word end" not in run.text
+    [whole] = [line for line in run.result.outlines if line.startswith("whole ")]
+    label, program, *arguments = shlex.split(whole)
+    assert (label, program) == ("whole", "pitcheval")
+    assert "word end" in " ".join(command(*arguments).lines)
 
 
 def test_the_command_that_repeats_a_test(suite: Suite) -> None:
