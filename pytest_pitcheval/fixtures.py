@@ -85,7 +85,13 @@ def evaluator_lm(pytestconfig: pytest.Config, request: pytest.FixtureRequest) ->
 def _pitcheval_test(request: pytest.FixtureRequest) -> RunningTest:
     from pytest_pitcheval.evaluation.running_test import RUNNING
 
-    running: RunningTest = request.node.stash[RUNNING]
+    running: RunningTest | None = request.node.stash.get(RUNNING, None)
+    if running is None:
+        pytest.fail(
+            f"{request.node.name}: score, prediction and what belongs to them were asked for while the test ran; "
+            'expected them by name, as arguments or in @pytest.mark.usefixtures("score")',
+            pytrace=False,
+        )
     return running
 
 

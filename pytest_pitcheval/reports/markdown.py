@@ -102,10 +102,19 @@ def _head(report: RunReport) -> Iterator[str]:
     yield ", ".join(verdict.reasons) + "."
     if failed := total(summary.usage for summary in report.decision.summaries).failed_text:
         yield f"{failed}."
+    yield from _notes(report)
     if report.baseline is not None:
         yield f"Compared with {code(report.baseline)}."
         if tests := report.decision.tests_not_run:
             yield f"In the baseline but not run: {formats.some([code(test) for test in tests])}."
+
+
+def _notes(report: RunReport) -> Iterator[str]:
+    """A line for each note, with the tests and methods that it is about."""
+    summaries = [summary for summary in report.decision.summaries if summary.note]
+    for note in dict.fromkeys(summary.note for summary in summaries):
+        groups = [f"{code(one.test)} {code(one.optimization)}" for one in summaries if one.note == note]
+        yield f"{formats.some(groups)}: {note}."
 
 
 def _tables(report: RunReport) -> Iterator[tuple[str, Table]]:

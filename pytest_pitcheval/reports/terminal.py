@@ -52,6 +52,8 @@ def decision_lines(decision: Decision, baseline: str | None) -> Iterator[Line]:
             yield from ((cut(line), True) for line in _missing(summary))
             if failed := summary.usage.failed_text:
                 yield cut(f"  {failed} [{summary.optimization}]"), False
+            if summary.note:
+                yield from ((line, False) for line in wrap(f"  {summary.note} [{summary.optimization}]", "    "))
     if baseline is not None:
         yield from compared(decision, baseline)
     for gate in decision.gates:

@@ -7,8 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from pytest_pitcheval.names import PROGRAM
 from pytest_pitcheval.results.records import Collected, Key, Keyed, Record, Usage, total
 from pytest_pitcheval.results.significance import means
+
+NO_LM_CALL = "no LM call: there is no LM, or it is asked in a child process or not through DSPy"
+"""Of a test whose program made predictions: they may be as fresh as they should be, but nobody can tell."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +37,7 @@ class Summary(Keyed):
         gates: the limits that the test's own marker sets.
         settings: those of the optimization method.
         not_run: IDs of the dataset's examples that were not collected.
+        predicted: how many have a prediction that the plugin had the program make.
     """
 
     test: str
@@ -52,6 +57,13 @@ class Summary(Keyed):
     not_run: tuple[str, ...] = ()
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     xfailed: int = 0
+    predicted: int = 0
+
+    @property
+    def note(self) -> str:
+        """What may be wrong although nothing failed; empty as a rule."""
+        asked = self.usage.fresh + self.usage.cached + self.usage.failed
+        return NO_LM_CALL if self.predicted and not asked else ""
 
     @property
     def pass_rate(self) -> float | None:
@@ -78,6 +90,7 @@ class Summary(Keyed):
             "gates": dict(self.gates),
             "not_run": list(self.not_run),
             "settings": dict(self.settings),
+            "note": self.note,
         }
 
 
@@ -135,6 +148,7 @@ def _summary(
         not_run=not_run,
         settings=group[0].settings,
         xfailed=sum(record.xfail is not None for record in found),
+        predicted=sum(record.status in ("passed", "failed") and PROGRAM in record.fingerprints for record in found),
     )
 
 
