@@ -63,6 +63,11 @@ class Controller:
             self._has_evaluations = bool(self.collected) or self.process.has_collected
         return self._has_evaluations
 
+    @property
+    def measures(self) -> bool:
+        """Whether pytest runs the tests that it collects: ``--setup-plan`` is ``--setup-only`` to it as well."""
+        return not any(self.config.getoption(option, False) for option in ("collectonly", "setuponly"))
+
     @functools.cached_property
     def outbox(self) -> Outbox:
         """What leaves this process."""
@@ -103,7 +108,7 @@ class Controller:
         Raises:
             pytest.exit.Exception: another session has the same ID.
         """
-        if self.has_evaluations and not self.config.getoption("collectonly", False):
+        if self.has_evaluations and self.measures:
             try:
                 self.outbox.journal.begin()
             except PitchevalError as error:
@@ -111,6 +116,8 @@ class Controller:
 
     def keep(self, nodeid: str, record: Mapping[str, Any]) -> None:
         """A record has arrived, without credentials; ``nodeid`` is the test's own, which may have one in it."""
+        if not self.measures:
+            return
         from pytest_pitcheval.results.records import Record
 
         whole, place = Record.from_dict(record), self.outbox.add(record)

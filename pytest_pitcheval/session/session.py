@@ -81,7 +81,8 @@ class Session:
 
         for item in items:
             timeouts.add_default(item, self.process.settings.timeout)
-        tests = [collected(item, self.process.settings) for item in items]
+        by_nodeid = {item.nodeid: item for item in items}  # once, though ``--keep-duplicates`` runs it twice
+        tests = [collected(item, self.process.settings) for item in by_nodeid.values()]
         garbage.freeze()
         if self.controller:
             self.controller.collected, self.controller.datasets = tests, self.datasets
@@ -138,7 +139,9 @@ class Session:
 
     def _conclude(self, controller: Controller) -> None:
         controller.make_room()
-        ended_well = self.exit_status() == pytest.ExitCode.OK and not self.config.getoption("collectonly", False)
+        if not controller.measures:
+            return
+        ended_well = self.exit_status() == pytest.ExitCode.OK
         if controller.has_something_to_tell or (ended_well and controller.has_evaluations):
             from pytest_pitcheval.session.conclusion import conclude, never_run
 
