@@ -214,7 +214,7 @@ class RunningTest:
 def plain_inputs(example: Any) -> dict[str, Any]:
     """An example's inputs as plain values; nothing of what has none, as an ``example`` fixture of the user's own."""
     try:
-        inputs = example.inputs()
+        inputs = dict(example.inputs().items(include_dspy=True))
     except Exception:
         return {}
     fields = plain(inputs)

@@ -20,12 +20,15 @@ from pytest_pitcheval.tracking.spool import Spool, Waiting
 posix = pytest.mark.skipif(sys.platform == "win32", reason="POSIX files and processes")
 
 DAMAGES = """
+import glob, os
+
+CACHES = glob.glob(os.environ["DSPY_CACHEDIR"] + "/*/cache.db")  # later it is another folder, for child processes
+
 
 @pytest.fixture(autouse=True)
 def a_disk_that_loses_what_it_has(request):
-    import glob, os
     if "e1" in request.node.name:
-        for path in glob.glob(os.environ["DSPY_CACHEDIR"] + "/*/cache.db"):
+        for path in CACHES:
             with open(path, "r+b") as file:
                 file.write(b"damaged " * 4096)
 """
@@ -134,7 +137,7 @@ def test_folders_of_killed_sessions_go(
     suite.server.fail = lambda request: Failure(hang=True)
     run = background("-n1", "--eval-timeout=3600")
     wait_until(lambda: suite.server.count > 0)
-    assert [path.stat().st_mode & 0o777 for path in tmp_path.glob("pitcheval-*")] == [0o700]
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("pitcheval-*")} == {0o700}
     run.process.send_signal(signal.SIGKILL)
     run.wait()
     suite.server.fail = lambda request: None

@@ -32,14 +32,14 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason=
 ASK = """
 import sys
 from pathlib import Path
-from pytest_pitcheval import local_lm
+from pytest_pitcheval.lm import local_lm
 print(local_lm.base_url("local", runtime_dir=Path(sys.argv[1]), owner_pid=int(sys.argv[2])))
 """
 
 OWN = """
 import os, sys
 from pathlib import Path
-from pytest_pitcheval import local_lm
+from pytest_pitcheval.lm import local_lm
 print(local_lm.base_url("local", runtime_dir=Path(sys.argv[1]), owner_pid=os.getpid()), flush=True)
 sys.stdin.read()
 """
@@ -47,7 +47,7 @@ sys.stdin.read()
 WITHOUT = """
 import sys
 sys.modules[sys.argv[1]] = None  # Python's own way of saying "not installed"
-from pytest_pitcheval import local_lm
+from pytest_pitcheval.lm import local_lm
 from pytest_pitcheval.errors import PitchevalError
 try:
     local_lm.model_path(sys.argv[2])

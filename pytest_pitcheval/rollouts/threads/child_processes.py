@@ -8,6 +8,8 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 
+from pytest_pitcheval.concurrency import leftovers
+
 
 @contextlib.contextmanager
 def without_old_answers() -> Iterator[None]:
@@ -15,7 +17,8 @@ def without_old_answers() -> Iterator[None]:
 
     By environment variables, which DSPy reads when it makes its cache; the one of this process must be there already.
     """
-    folder = tempfile.mkdtemp(prefix="pitcheval-children-")
+    folder = os.path.join(tempfile.gettempdir(), leftovers.name(os.getpid()))  # so that it goes, also after a kill
+    os.mkdir(folder, 0o700)
     ours = {"DSPY_CACHEDIR": folder, "DSPY_CACHE_LIMIT": "0"}
     before = {name: os.environ.get(name) for name in ours}
     os.environ.update(ours)
