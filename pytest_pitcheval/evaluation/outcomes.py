@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from pytest_pitcheval.credentials import redact, redact_content
 from pytest_pitcheval.errors import CompileFailed, MarkerError, MetricFailed, PitchevalError, ProgramStopped
 from pytest_pitcheval.evaluation.running_test import RUNNING, RunningTest
 from pytest_pitcheval.lm.failures import is_lm_error
 from pytest_pitcheval.ownership import uses_lm
-from pytest_pitcheval.redaction import redact, redact_content
 from pytest_pitcheval.reports import junit, repeating
 from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.plain import WHOLE, plain, text_of

@@ -10,9 +10,9 @@ import types
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from pytest_pitcheval.credentials import without_secrets
 from pytest_pitcheval.programs import sources
 from pytest_pitcheval.programs.values import NOT_PLAIN, plain_value
-from pytest_pitcheval.redaction import without_secrets
 
 ROUTINES = (
     *(types.FunctionType, types.MethodType, types.BuiltinFunctionType, types.MethodWrapperType),

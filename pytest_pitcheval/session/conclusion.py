@@ -9,9 +9,8 @@ from importlib import metadata
 from pathlib import Path
 
 from pytest_pitcheval import files
-from pytest_pitcheval.credentials import argument_secrets
+from pytest_pitcheval.credentials import argument_secrets, redact, redact_content
 from pytest_pitcheval.errors import PitchevalError
-from pytest_pitcheval.redaction import redact, redact_content
 from pytest_pitcheval.reports.repeating import how_to_repeat
 from pytest_pitcheval.reports.results import Results
 from pytest_pitcheval.reports.run_reports import RunReport

@@ -227,7 +227,7 @@ def test_it_is_a_command_of_its_own(suite: Suite) -> None:
 def test_it_loads_neither_a_conftest_nor_dspy(suite: Suite, command: Command) -> None:
     suite.run()
     suite.write("conftest.py", "raise SystemExit('loaded')")
-    main = "from pytest_pitcheval.command.cli import main; main(['decide', 'last'])"
+    main = "from pytest_pitcheval.cli import main; main(['decide', 'last'])"
     code = f"import sys; {main}; print('dspy' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=suite.path, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "False"

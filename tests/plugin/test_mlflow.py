@@ -20,7 +20,7 @@ from support.openai_server import Failure, Request
 from support.suite import Run, Suite
 from support.trackers import Kind, Tracker
 
-from pytest_pitcheval.command import cli
+from pytest_pitcheval import cli
 from pytest_pitcheval.tracking.spool import Spool, Waiting
 
 SECONDS = "--eval-mlflow-timeout=60"

@@ -15,7 +15,7 @@ from support.markdown_tables import tables
 from support.openai_server import Failure, Request
 from support.suite import TEST, Run, Suite
 
-from pytest_pitcheval.command import cli
+from pytest_pitcheval import cli
 
 PAGE, SUMMARY = "--eval-html=page.html", "--eval-markdown=summary.md"
 
@@ -254,9 +254,7 @@ def test_a_summary_that_cannot_be_written_fails_nothing(suite: Suite, step: Path
 def test_a_page_needs_jinja_and_nothing_else_does(suite: Suite) -> None:
     """It is imported when a page is written: not by the plugin, and not for markdown."""
     suite.run("-n0")
-    code = (
-        "import sys; from pytest_pitcheval.command.cli import main; main(sys.argv[1:]); print('jinja2' in sys.modules)"
-    )
+    code = "import sys; from pytest_pitcheval.cli import main; main(sys.argv[1:]); print('jinja2' in sys.modules)"
     for more, imported in (("--markdown", "False"), ("-opage.html", "True")):
         command = [sys.executable, "-c", code, "report", "last", more]
         done = subprocess.run(command, cwd=suite.path, capture_output=True, text=True, check=True, env={**os.environ})

@@ -317,7 +317,7 @@ def test_the_command_prints_on_a_terminal_of_ascii(suite: Suite, monkeypatch: py
 def _python() -> tuple[str, ...]:
     import sys
 
-    return sys.executable, "-c", "import sys; from pytest_pitcheval.command.cli import main; sys.exit(main())"
+    return sys.executable, "-c", "import sys; from pytest_pitcheval.cli import main; sys.exit(main())"
 
 
 def test_nothing_is_left_for_a_later_reader_to_trip_over(suite: Suite) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from pytest_pitcheval.command import cli
+from pytest_pitcheval import cli
 
 if TYPE_CHECKING:
     from support.suite import Suite

@@ -7,7 +7,7 @@ import base64
 import pytest
 
 from pytest_pitcheval import credentials
-from pytest_pitcheval.redaction import redact
+from pytest_pitcheval.credentials import redact
 
 
 @pytest.mark.parametrize(
