@@ -113,7 +113,7 @@ def test_a_wait_for_the_rate_limit_is_no_dripping_answer(suite: Suite) -> None:
 def test_a_file_system_without_locks_costs_a_line(suite: Suite, options: str) -> None:
     suite.write("conftest.py", NO_LOCKS + (suite.path / "conftest.py").read_text(encoding="utf-8"))
     suite.rows(6)
-    run = suite.run("-n2", "--eval-timeout=60", "--eval-concurrency=4", *options.split())
+    run = suite.run("-n2", "--eval-timeout=60", "--eval-concurrency=4", *options.split(), subprocess=True)
     run.result.assert_outcomes(passed=6)
     assert "keeps to its part: no locks" in run.text
 
@@ -121,7 +121,7 @@ def test_a_file_system_without_locks_costs_a_line(suite: Suite, options: str) ->
 def test_a_rate_limit_that_cannot_be_shared_is_divided(suite: Suite) -> None:
     suite.write("conftest.py", NO_LOCKS + (suite.path / "conftest.py").read_text(encoding="utf-8"))
     suite.rows(4)
-    run = suite.run("-n2", "--eval-timeout=60", "--eval-rate-limit=8/s")
+    run = suite.run("-n2", "--eval-timeout=60", "--eval-rate-limit=8/s", subprocess=True)
     run.result.assert_outcomes(passed=4)
     assert "each keeps to its part of the rate limit" in run.text
 
