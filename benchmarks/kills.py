@@ -128,6 +128,7 @@ def kill(seed: int, target: Target) -> Outcome:
         with _session(folder, mark) as process:
             _wait(lambda: bool(server.count) or process.poll() is not None)
             time.sleep(chance.uniform(EARLIEST, LATEST))
+            _wait(lambda: bool(_targets(process, mark, target)) or process.poll() is not None)
             hit = _kill(process, mark, target, chance)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(PATIENCE)
@@ -175,12 +176,16 @@ def _session(folder: Path, mark: str, *options: str) -> Iterator[subprocess.Pope
 
 def _kill(process: subprocess.Popen[str], mark: str, target: Target, chance: random.Random) -> bool:
     """Whether there was one."""
-    found = sorted(pid for pid, command in _processes(mark).items() if _is(target, pid, command, process.pid))
+    found = _targets(process, mark, target)
     if not found:
         return False
     with contextlib.suppress(ProcessLookupError):
         os.kill(chance.choice(found), signal.SIGKILL)
     return True
+
+
+def _targets(process: subprocess.Popen[str], mark: str, target: Target) -> list[int]:
+    return sorted(pid for pid, command in _processes(mark).items() if _is(target, pid, command, process.pid))
 
 
 def _is(target: Target, pid: int, command: str, controller: int) -> bool:

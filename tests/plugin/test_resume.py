@@ -47,7 +47,7 @@ def test_a_killed_run_is_continued(
 ) -> None:
     arguments = (*workers, f"--eval-concurrency={concurrency}")
     suite.rows(EXAMPLES)
-    suite.server.latency = 0.02
+    suite.server.latency = 0.02 * concurrency  # else all calls are made before half of the records are written
     run = background(*arguments)
     wait_until(lambda: len(journaled(suite)) >= EXAMPLES // 2)
     os.killpg(run.process.pid, signal.SIGKILL)
