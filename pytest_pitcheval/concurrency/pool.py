@@ -39,6 +39,7 @@ class Task:
         self._begun: bool | None = None
         self._mutex = threading.Lock()
         self._release: Release | None = None
+        self._over = threading.Event()
 
     @property
     def begun(self) -> bool:
@@ -61,6 +62,15 @@ class Task:
             self._begin(self)
         else:
             release()
+
+    def end(self) -> None:
+        """What was begun is over."""
+        self.give_up()
+        self._over.set()
+
+    def is_over(self, seconds: float) -> bool:
+        """Whether nothing goes on in it, or begins, after ``seconds`` at the latest."""
+        return self.cancel() or self._over.wait(seconds)
 
     def give_up(self) -> None:
         """Give the slot back, though what was begun may go on for ever."""
@@ -112,7 +122,7 @@ class Pool:
                 try:
                     work()
                 finally:
-                    task.give_up()
+                    task.end()
 
             self._in_thread(worked)
 

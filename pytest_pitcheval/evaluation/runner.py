@@ -206,7 +206,7 @@ class Runner:
     def fixture_scope(self, fixturedef: pytest.FixtureDef[object]) -> Iterator[None]:
         """LM calls of a function-scoped fixture are the test's; those of wider ones belong to no rollout."""
         running = self.running
-        if running is not None and fixturedef.scope == "function" and not is_harmless(fixturedef):
+        if running is not None and fixturedef.scope == "function" and not is_harmless(fixturedef, running.item):
             running.set_up(fixturedef.argname)
         if running is None or "dspy" not in sys.modules:
             yield
@@ -235,6 +235,7 @@ class Runner:
     def end(self) -> None:
         """The running test is over, and nothing of it is kept."""
         if self.running is not None and RUNNING in self.running.item.stash:
+            self._coming.ended(self.running)
             del self.running.item.stash[RUNNING]
         if self._alone is not None:
             self._alone = None

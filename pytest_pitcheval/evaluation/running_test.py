@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -34,7 +35,8 @@ def answers_of(settings: Settings) -> Answers:
 class RunningTest:
     """One attempt at one evaluation test: its rollouts, and what they came to.
 
-    Whoever does something for the test says so by a method; the attributes are there to be read.
+    Whoever does something for the test says so by a method; the attributes are there to be read. ``earlier`` is what
+    the LM calls of the attempts before it took, by part: they are paid for as well.
 
     Attributes:
         about: what the controller knows of it.
@@ -54,6 +56,7 @@ class RunningTest:
         answers: Answers = Answers.FRESH,
         attempt: int = 1,
         place: int = 0,
+        earlier: Mapping[str, Usage] = MappingProxyType({}),
     ) -> None:
         asked = asked_by(item, settings)
         self.item = item
@@ -70,6 +73,7 @@ class RunningTest:
         self.generator: Generator | None = None
         self.score: Score | None = None
         self._answers = answers
+        self._earlier = earlier
         self._thrown_away: list[Rollout] = []
         self._row = asked.row
         self._own_example: Any = None
@@ -174,12 +178,15 @@ class RunningTest:
     # What it came to
 
     def usage(self, part: str) -> Usage:
-        """What the LM calls of ``part`` took, over all rollouts, thrown away ones too."""
+        """What the LM calls of ``part`` took: over all rollouts, thrown away ones and earlier attempts too."""
+        return self._earlier.get(part, Usage()) + self._own_usage(part)
+
+    def _own_usage(self, part: str) -> Usage:
         return total(rollout.usage(part) for rollout in (*self._thrown_away, *self.rollouts))
 
     def _known_fingerprints(self) -> dict[str, str]:
         """A judge that the metric did not ask makes no difference."""
-        asked = self.usage(JUDGE).fresh + self.usage(JUDGE).cached
+        asked = self._own_usage(JUDGE).fresh + self._own_usage(JUDGE).cached
         return {role: mark for role, mark in self._fingerprints.items() if asked or role != JUDGE}
 
     def record(self) -> Record:

@@ -204,7 +204,9 @@ def test_a_test_that_is_run_again_gets_new_rollouts(slow: Suite, arguments: tupl
     assert asked(run) == once_each(4, "generator", "judge") + Counter([("generator", 2), ("judge", 2)])
     again = {test["example_id"]: test["rollout_id"].endswith("~2") for test in run.tests}
     assert again == {"e0": False, "e1": False, "e2": True, "e3": False}
-    assert [test["lm_calls"]["fresh"] for test in run.tests] == [2] * 4
+    assert [test["lm_calls"]["fresh"] for test in run.tests] == [2, 2, 4, 2]  # both attempts were paid for
+    first, twice = run.tests[0]["tokens"], run.tests[2]["tokens"]
+    assert twice == {kind: 2 * count for kind, count in first.items()}
 
 
 SKIPS = """

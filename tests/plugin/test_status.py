@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import threading
+import time
 from collections import Counter
 
 import pytest
-from support.openai_server import Failure
+from support.openai_server import Failure, Request, chat_format, dspy_answer
 from support.suite import Suite
 
 ENDINGS = """
@@ -242,6 +245,42 @@ def test_a_test_that_is_tried_again_within_one_report(suite: Suite, plugin_args:
         ("failed", 0.2, None),
         ("passed", None, None),
     ]
+    assert [test["lm_calls"]["failed"] for test in run.tests] == [0, 0, 1]  # that of the first attempt
+
+
+MODULE_WIDE = """
+
+@pytest.fixture(scope="module")
+def program():
+    return dspy.Predict("question -> answer")
+"""
+
+
+def test_what_flies_when_fixtures_are_made_anew_is_paid_for_once(suite: Suite) -> None:
+    """Trying a test again takes the program of the module away from the rollouts that are in the air with it."""
+    asked_again, numbers = threading.Event(), Counter[str]()
+
+    def answer(request: Request) -> str:
+        number = re.findall(r"question (\d)", request.prompt)[-1]
+        numbers[number] += request.model == "generator"
+        if number == "1" and numbers["1"] == 2:
+            asked_again.set()
+        if number > "1" and asked_again.wait(30):
+            time.sleep(0.3)  # they are still in the air when their tests begin
+        return (
+            chat_format(score=0.1 if number == "1" else 0.9, feedback="")
+            if request.model == "judge"
+            else dspy_answer(request)
+        )
+
+    suite.add("conftest.py", MODULE_WIDE + TRIED_AGAIN)
+    suite.rows(5)
+    suite.server.answer = answer
+    run = suite.run()
+    run.result.assert_outcomes(passed=4, failed=1)
+    assert numbers == {"0": 1, "1": 2, "2": 1, "3": 1, "4": 1}
+    assert [test["lm_calls"]["fresh"] for test in run.tests] == [2, 4, 2, 2, 2]
+    assert len(run.requests) == 12
 
 
 def test_the_last_of_several_runs_of_a_test_counts(suite: Suite) -> None:

@@ -12,6 +12,7 @@ from pytest_pitcheval.collection.collected import asked_by, may_run_ahead
 from pytest_pitcheval.evaluation.ahead.lanes import LaneKey, lane_key
 from pytest_pitcheval.evaluation.running_test import RunningTest, answers_of
 from pytest_pitcheval.ownership import is_ours
+from pytest_pitcheval.results.records import PARTS, Usage
 from pytest_pitcheval.rollouts.rollout import Answers
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class ComingTests:
         self._timestamp = timestamp
         self._log = log
         self._attempts: Counter[str] = Counter()
+        self._spent: dict[str, dict[str, Usage]] = {}
         self._prepared: dict[str, RunningTest] = {}
 
     @property
@@ -56,6 +58,12 @@ class ComingTests:
         self._attempts[item.nodeid] += 1
         return self._prepared.pop(item.nodeid, None) or self._new(item, self._attempts[item.nodeid])
 
+    def ended(self, test: RunningTest) -> None:
+        """An attempt is over: what its LM calls took counts for the next one at the same test, if there is any."""
+        spent = {part: test.usage(part) for part in PARTS}
+        if any(usage != Usage() for usage in spent.values()):
+            self._spent[test.item.nodeid] = spent
+
     def prepare(self, item: pytest.Item) -> RunningTest | None:
         """The first attempt at a test that is still to come, None where it cannot be begun."""
         begun = self._attempts[item.nodeid] or item.nodeid in self._prepared
@@ -76,4 +84,5 @@ class ComingTests:
         if self._log is not None and self._log.was_begun(item.nodeid) and answers is Answers.FRESH:
             answers = Answers.RESUMED  # what a worker that crashed has paid for is not asked again
         place = self._upcoming.place(item)
-        return RunningTest(item, self._settings, self._timestamp, answers, attempt=attempt, place=place)
+        earlier = self._spent.get(item.nodeid, {})
+        return RunningTest(item, self._settings, self._timestamp, answers, attempt, place, earlier)

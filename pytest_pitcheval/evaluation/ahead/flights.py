@@ -85,6 +85,11 @@ class Flight:
         """Whether its queued work will never begin."""
         return self._task is not None and self._task.cancel()
 
+    def is_over(self, seconds: float) -> bool:
+        """Whether nothing goes on in it after ``seconds`` at the latest; what is queued never begins."""
+        self.leave_judging()
+        return self._task is None or self._task.is_over(seconds)
+
     def give_up(self) -> None:
         """Let another have its slot."""
         if self._task is not None:

@@ -29,8 +29,27 @@ OURS = frozenset(
 )
 """The plugin's own fixtures of function scope."""
 
-_HARMLESS = frozenset({"_pytest", "xdist", "pytest_asyncio", "pytest_mock", "pytest_subtests"})
+_HARMLESS = frozenset(
+    {
+        *("_pytest", "xdist", "pytest_asyncio", "pytest_mock", "pytest_subtests"),
+        *("pytest_randomly", "pytest_repeat"),
+    }
+)
 """The packages whose fixtures change nothing for a program by being set up."""
+
+_IDLE: dict[str, dict[str, str | None]] = {
+    "pytest_recording": {"vcr": "vcr", "vcr_markers": "vcr", "block_network": "block_network"},
+    "pytest_django": {
+        "_django_db_marker": "django_db",
+        "_django_set_urlconf": "urls",
+        "_django_isolate_apps": "django_isolate_apps",
+        "_template_string_if_invalid_marker": "ignore_template_errors",
+        "_live_server_helper": None,
+        "_dj_autoclear_mailbox": None,
+        "_django_clear_site_cache": None,
+    },
+}
+"""Fixtures that a plugin sets up for every test, by package; each with the marker that gives it something to do."""
 
 LaneKey = tuple[Any, ...]
 
@@ -42,9 +61,13 @@ def lane_key(item: pytest.Item, asked: Asked) -> LaneKey:
     return (id(item.parent), asked.fixtures, own, repr(asked.optimization))
 
 
-def is_harmless(fixturedef: pytest.FixtureDef[object]) -> bool:
-    """Whether the fixture is one of pytest's or a common plugin's, that makes no difference to a program."""
-    return fixturedef.func.__module__.partition(".")[0] in _HARMLESS
+def is_harmless(fixturedef: pytest.FixtureDef[object], item: pytest.Item) -> bool:
+    """Whether the fixture is one of pytest's or a common plugin's that makes no difference to ``item``'s program."""
+    package = fixturedef.func.__module__.partition(".")[0]
+    if package in _HARMLESS:
+        return True
+    idle = _IDLE.get(package, {})
+    return fixturedef.argname in idle and item.get_closest_marker(idle[fixturedef.argname] or "") is None
 
 
 def obstacle(function_fixtures: Sequence[str]) -> str | None:

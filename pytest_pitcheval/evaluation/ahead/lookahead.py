@@ -136,12 +136,16 @@ class LookAhead(InTurn):
         self._lanes[key] = lane
         return lane
 
-    @staticmethod
-    def _enter_lane(ahead: _Ahead, lane: Lane | None) -> None:
-        """``lane`` is the one for the test; what was begun in another one has used other fixtures than the test has."""
+    def _enter_lane(self, ahead: _Ahead, lane: Lane | None) -> None:
+        """``lane`` is the one for the test; what was begun in another one has used other fixtures than the test has.
+
+        What is in the air lands first: where the test asks the same again, the answer is in the cache then.
+        """
         if ahead.flights and ahead.lane is not lane:
-            for flight in ahead.flights:
-                flight.cancel()
+            with self._rollouts.scopes.awaited(), timeouts.stopped(ahead.test.item) as limit:
+                for flight in ahead.flights:
+                    while not flight.is_over(_TICK) and (limit is None or flight.seconds <= limit):
+                        self._watch.tick()
             ahead.flights.clear()
             ahead.test.restart()
         ahead.lane = lane
