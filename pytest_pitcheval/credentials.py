@@ -159,7 +159,7 @@ def redact(value: Any, secrets: Iterable[str], names: bool = True) -> Any:
 
 
 _CONTENT = ("feedback", "error")
-_CONTENT_BY_NAME = ("inputs", "prediction")
+_CONTENT_BY_NAME = ("inputs", "labels", "prediction")
 
 
 def redact_content(record: Mapping[str, Any], secrets: Sequence[str]) -> dict[str, Any]:

@@ -157,15 +157,19 @@ def _not_finite(text: str) -> NoReturn:
     raise ValueError(f"{text} is no finite number")
 
 
-def check_version(document: Any, known: int, name: str) -> None:
-    """A PitchevalError of one line if ``document`` is not an object of the ``known`` schema version."""
+def check_version(document: Any, known: int, name: str, oldest: int | None = None) -> None:
+    """A PitchevalError of one line if ``document`` is not an object of a schema version from ``oldest`` to ``known``.
+
+    Without ``oldest``, ``known`` alone will do.
+    """
     version = document.get("schema_version") if isinstance(document, dict) else None
-    if version == known and not isinstance(version, bool):
+    readable = range(known if oldest is None else oldest, known + 1)
+    if isinstance(version, int) and version in readable and not isinstance(version, bool):
         return
     newer = isinstance(version, int) and version > known
     hint = "; a newer pytest-pitcheval wrote it" if newer else ""
     shown = f"a {type(version).__name__}" if isinstance(version, (dict, list)) else repr(version)
-    raise complaint(name, f"schema_version {shown}; expected {known}{hint}")
+    raise complaint(name, f"schema_version {shown}; expected {' or '.join(map(str, readable))}{hint}")
 
 
 def validated(kind: type[T], value: Any, name: str) -> T:

@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from pytest_pitcheval import files
 from pytest_pitcheval.errors import PitchevalError
@@ -92,14 +93,16 @@ def _record_lines(record: Record) -> Iterator[str]:
         "tokens": f"{usage.prompt_tokens} prompt, {usage.completion_tokens} completion",
         "cost": formats.cost(usage),
         "seconds": f"{record.seconds:.2f}",
-        **{name: value if isinstance(value, str) else json.dumps(value) for name, value in record.inputs.items()},
-        **{
-            name: value if isinstance(value, str) else json.dumps(value)
-            for name, value in (record.prediction or {}).items()
-        },
     }
+    labels = {f"label {name}": value for name, value in record.labels.items()}
+    fields = (record.inputs, labels, record.prediction or {})
+    told = [*facts.items(), *((name, _text(value)) for part in fields for name, value in part.items())]
     yield record.nodeid
-    yield from (f"  {name:<10} {value}" for name, value in facts.items() if value)
+    yield from (f"  {name:<10} {text}" for name, text in told if text)
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def compare_runs(settings: Settings, folder: Path, first: str, second: str) -> Printed:

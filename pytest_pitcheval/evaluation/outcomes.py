@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +61,9 @@ def finish(
         report.sections.append(("pitcheval", explain(shown, again, whole)))
     _clean(report, hidden(), _has_colours(item.config))
     if call.when == "teardown":
-        record = running.record()
-        setattr(report, RECORD, _as_sent(record, hidden()))
-        report.user_properties.extend(plain(junit.properties(record)))
+        sent = _as_sent(running.record(), hidden())
+        setattr(report, RECORD, sent)
+        report.user_properties.extend(junit.properties(Record.from_dict(sent)))
 
 
 def _set_outcome(report: pytest.TestReport, error: BaseException, running: RunningTest) -> None:
@@ -148,6 +149,7 @@ def explain(record: Record, again: str, whole: str) -> str:
         *_labelled("score", formats.score(record) or "none: the example could not be scored"),
         *_labelled("metrics", ", ".join(f"{name} {value:.3g}" for name, value in record.metrics.items())),
         *_labelled("feedback", record.feedback or "", _FEEDBACK_LINES),
+        *_labelled("labels", ", ".join(_of_labels(record.labels))),
         *_of_prediction(record.prediction or {}),
     ]
     lines = [line for line, _ in texts]
@@ -156,6 +158,13 @@ def explain(record: Record, again: str, whole: str) -> str:
     lines.append(f"{'rollout':<{_LABEL}}{record.rollout_id}")
     lines.append(f"{'repeat':<{_LABEL}}{again}")
     return "\n".join(lines)
+
+
+def _of_labels(labels: Mapping[str, Any]) -> Iterator[str]:
+    """Those that have a value, as in ``topic refunds``."""
+    for name, value in labels.items():
+        if value is not None and value != "":
+            yield f"{name} {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
 
 
 def _of_prediction(prediction: Mapping[str, Any]) -> list[tuple[str, bool]]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pytest_pitcheval.collection.collected import asked_by
+from pytest_pitcheval.collection.rows import Row
 from pytest_pitcheval.errors import one_line
 from pytest_pitcheval.names import EXAMPLE, GENERATOR, JUDGE
 from pytest_pitcheval.ownership import fixture_names
@@ -212,6 +213,7 @@ class RunningTest:
             seconds=sum(rollout.seconds for rollout in self.rollouts),
             fingerprints=self._known_fingerprints(),
             inputs=plain_inputs(self.example),
+            labels=plain_labels(self._row, self.example),
             prediction=plain_prediction(self.prediction),
             program_file=self._program_file,
             later_rollouts=tuple(self._later_rollouts),
@@ -225,6 +227,16 @@ def plain_inputs(example: Any) -> dict[str, Any]:
     except Exception:
         return {}
     fields = plain(inputs)
+    return fields if isinstance(fields, dict) else {}
+
+
+def plain_labels(row: Row | None, example: Any) -> dict[str, Any]:
+    """What a row has beside inputs and ID, as plain values; where there is no row, an example of the user's own."""
+    try:
+        values, inputs = (row.values, row.inputs) if row else (dict(example.items()), set(example.inputs().keys()))
+    except Exception:
+        return {}
+    fields = plain({name: value for name, value in values.items() if name not in inputs and name != "id"})
     return fields if isinstance(fields, dict) else {}
 
 

@@ -29,6 +29,7 @@ def properties(record: Record) -> list[tuple[str, str]]:
             "example_id": record.example_id,
             **_spent(record.usage),
             "seconds": record.seconds,
+            **{f"label.{name}": value for name, value in record.short_labels.items()},
         }
     )
 
@@ -64,7 +65,7 @@ def _spent(usage: Usage) -> dict[str, Any]:
 
 
 def _named(values: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [(f"pitcheval.{name}", str(value)) for name, value in values.items() if value is not None]
+    return [(escape(f"pitcheval.{name}"), str(value)) for name, value in values.items() if value is not None]
 
 
 def amend(path: Path, run_id: str, records: Iterable[Record], gates: Iterable[GateResult]) -> None:

@@ -14,6 +14,11 @@ Status = Literal["passed", "failed", "error", "skipped"]
 PARTS = (GENERATOR, JUDGE)
 """Whose LM calls are counted: the program's, and the metric's."""
 
+Label = str | int | float | bool
+
+SHORT = 100
+"""Characters of the longest label that can name a slice."""
+
 FINITE: Any = {"allow_inf_nan": False}
 """How pydantic reads a dataclass from a file: without it, a whole number too large for a float is read as infinity."""
 
@@ -151,6 +156,7 @@ class Record(Keyed):
         seconds: what the rollouts took together, without compiling and without waiting for permission to ask.
         fingerprints: by `names.ROLES`, what the score was measured with.
         inputs: the example's input fields.
+        labels: the other columns of its row: expected answers, tags.
         prediction: the fields that the program returned in the first rollout; None where it returned nothing.
         program_file: the stored compiled program, below the ``--eval-dir``.
         later_rollouts: ``prediction`` and ``feedback`` of each rollout after the first one.
@@ -177,6 +183,7 @@ class Record(Keyed):
     seconds: float = 0.0
     fingerprints: Mapping[str, str] = dataclasses.field(default_factory=dict)
     inputs: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    labels: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     prediction: Mapping[str, Any] | None = None
     program_file: str | None = None
     later_rollouts: tuple[Mapping[str, Any], ...] = ()
@@ -186,9 +193,16 @@ class Record(Keyed):
     def usage(self) -> Usage:
         return self.generator + self.judge
 
+    @property
+    def short_labels(self) -> dict[str, Label]:
+        """The labels that can name a slice: numbers, truth values, and texts of up to `SHORT` characters."""
+        return {name: value for name, value in self.labels.items() if _is_short(value)}
+
     def without_texts(self) -> Record:
-        """What sums, gates and comparisons need of it, which is small: no inputs, answers and feedback."""
-        return dataclasses.replace(self, inputs={}, prediction=None, feedback=None, later_rollouts=())
+        """What sums, gates and comparisons need of it, which is small: no inputs, answers, feedback, long labels."""
+        return dataclasses.replace(
+            self, inputs={}, labels=self.short_labels, prediction=None, feedback=None, later_rollouts=()
+        )
 
     def to_dict(self) -> dict[str, Any]:
         data = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
@@ -200,8 +214,12 @@ class Record(Keyed):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Record:
-        known = {"later_rollouts": (), "xfail": None, **data}  # older files lack them
+        known = {"later_rollouts": (), "xfail": None, "labels": {}, **data}  # older files lack them
         fields = {field.name: known[field.name] for field in dataclasses.fields(cls)}
         fields |= {name: tuple(known[name]) for name in ("samples", "later_rollouts")}
         fields |= {part: Usage.from_dict(data[part]) for part in PARTS}
         return cls(**fields)
+
+
+def _is_short(label: Any) -> bool:
+    return isinstance(label, (bool, int, float)) or (isinstance(label, str) and len(label) <= SHORT)

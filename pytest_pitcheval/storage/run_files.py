@@ -18,7 +18,10 @@ from pytest_pitcheval.results.records import FINITE, PARTS, Collected, Key, Keye
 from pytest_pitcheval.results.summaries import Missing
 from pytest_pitcheval.storage.run_info import RunInfo
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+OLDEST_SCHEMA = 1
+"""Of the run files that are read: records of version 1 have no labels."""
+
 JOURNAL = ".jsonl"
 """The suffix of a journal: its first line is the run, each further one a record; a finished run has none."""
 
@@ -108,7 +111,7 @@ def read(path: Path) -> RunFile:
 
 def from_document(document: Any, path: Path) -> RunFile:
     """A run file's ``document``, checked; PitchevalErrors name ``path``."""
-    files.check_version(document, SCHEMA_VERSION, str(path))
+    files.check_version(document, SCHEMA_VERSION, str(path), OLDEST_SCHEMA)
     run = RunInfo.from_dict(document.get("run"), str(path))
     tests = files.validated(list[dict[str, Any]], document.get("tests"), f"{path}: tests")
     groups = files.validated(list[_Group], document.get("summary"), f"{path}: summary")
@@ -195,7 +198,7 @@ def _read_journal(path: Path) -> RunFile:
     if not lines:
         raise PitchevalError(f"{path}: not a journal: nothing in it")
     head, *rest = [files.parse_json(line, f"{path}:{number}") for number, line in enumerate(lines, 1)]
-    files.check_version(head, SCHEMA_VERSION, str(path))
+    files.check_version(head, SCHEMA_VERSION, str(path), OLDEST_SCHEMA)
     found = {}
     for number, data in enumerate(rest, 2):
         if not isinstance(data, dict):

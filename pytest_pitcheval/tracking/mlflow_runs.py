@@ -199,11 +199,12 @@ def _table(tests: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 def _row(test: Mapping[str, Any]) -> dict[str, Any]:
     """What one wants to read of an example first comes first."""
     inputs = {f"inputs.{name}": _cell(value) for name, value in test["inputs"].items()}
+    labels = {f"labels.{name}": _cell(value) for name, value in test.get("labels", {}).items()}  # older files have none
     predicted = {f"prediction.{name}": _cell(value) for name, value in (test["prediction"] or {}).items()}
     about = ("example_id", "optimization", "status", "score", "threshold")
     metrics = {f"metrics.{name}": value for name, value in test["metrics"].items()}
     last = {name: test[name] for name in ("feedback", "error", "rollout_id", "test")}
-    return {**{name: test[name] for name in about}, **inputs, **predicted, **metrics, **last}
+    return {**{name: test[name] for name in about}, **inputs, **labels, **predicted, **metrics, **last}
 
 
 def _cell(value: Any) -> Any:

@@ -212,6 +212,24 @@ def test_what_an_example_opens_to(opened: Reports) -> None:
     assert f"pytest '{TEST}[a]' --eval-replay=20260102T030405.000006Z" in lines
 
 
+def test_what_was_expected_stands_beside_what_was_predicted(opened: Reports) -> None:
+    labels = {"answer": "Santiago", "topic": "capitals", "__proto__": "odd", "score": "none of ours"}
+    now = [record("a", 0.5, labels=labels), record("b", 0.5), record("c", None, labels=labels)]
+    page = opened(report(now, [record("a", 0.9)]))
+    assert page.heads()[-2:] == ["Expected", "Answer"]
+    found = page.page.texts("#table tbody .answer")
+    assert found == ["Santiago", "answer of a", "", "answer of b", "", "the provider is down"]
+    lines = page.open("a").splitlines()
+    assert "\tExpected\tNow\tBaseline" in lines
+    assert "answer\tSantiago\tanswer of a\tanswer of a" in lines
+    assert "score\t\t0.500\t0.900" in lines, "a label of that name is no score"
+    start = lines.index("Labels")
+    assert lines[start + 1 : start + 7] == ["topic", "capitals", "__proto__", "odd", "score", "none of ours"]
+    page.page.click("#text")
+    page.page.type("santiago")
+    assert page.names() == ["a", "c"]
+
+
 def test_a_baseline_that_has_no_predictions_says_so(opened: Reports) -> None:
     found = report([record("a", 0.5)], [record("a", 0.9)])
     text = opened(RunReport(found.file, found.decision, found.baseline)).open("a")

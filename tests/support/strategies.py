@@ -42,6 +42,7 @@ records = st.builds(
     seconds=st.floats(0, 1e6),
     fingerprints=fingerprints,
     inputs=numbers,
+    labels=numbers,
     prediction=st.none() | numbers,
     later_rollouts=st.lists(later_rollouts, max_size=2).map(tuple),
 )

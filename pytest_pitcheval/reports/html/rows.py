@@ -93,6 +93,7 @@ def _measured(record: Record, run: RunInfo, bounds: Bounds) -> dict[str, Any]:
         "error": record.error,
         "seconds": record.seconds,
         "inputs": plain(record.inputs, bounds),
+        "labels": plain(record.labels, bounds),
         "rollouts": list(_rollouts(record, bounds)),
         "metrics": record.metrics,
         "usage": {"program": _usage(record.generator), "metric": _usage(record.judge)},

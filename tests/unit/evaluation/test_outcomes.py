@@ -86,3 +86,11 @@ def test_no_text_makes_more_than_its_lines(text: str) -> None:
     lines = shown(feedback=text, prediction={"a_field_with_a_name_that_is_longer_than_a_line" * 2: text})
     assert len(lines) <= 6
     assert max(map(len, lines)) <= 80
+
+
+def test_labels_take_one_line() -> None:
+    labels = {"answer": "Paris", "sources": ["a", 1], "critical": False, "empty": "", "none": None}
+    assert shown(labels=labels) == ['labels     answer Paris, sources ["a", 1], critical false']
+    [cut, whole] = shown(labels={**labels, "notes": "long " * 100_000})
+    assert (len(cut) <= 80, cut.endswith("[...]"), whole.split()[0]) == (True, True, "whole")
+    assert shown(labels={"empty": "", "none": None}) == []

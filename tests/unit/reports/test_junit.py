@@ -77,6 +77,18 @@ def test_what_is_not_known_of_a_test_is_left_out() -> None:
     }
 
 
+def test_labels_that_can_name_a_slice_are_properties() -> None:
+    labels = {"topic": "refunds", "level": 3, "critical": False, "sources": ["a"], "notes": "x" * 101, "none": None}
+    said = dict(properties(dataclasses.replace(RECORD, labels={**labels, "a\x00": "b"})))
+    names = {name: value for name, value in said.items() if ".label." in name}
+    assert names == {
+        "pitcheval.label.topic": "refunds",
+        "pitcheval.label.level": "3",
+        "pitcheval.label.critical": "False",
+        "pitcheval.label.a#x00": "b",
+    }
+
+
 def test_nothing_is_not_the_same_as_unknown() -> None:
     found = dict(properties(dataclasses.replace(RECORD, score=0.0)))
     assert (found["pitcheval.score"], found["pitcheval.cost"]) == ("0.0", "0.0")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from support.strategies import records, scores, usages
 
 from pytest_pitcheval.results.plain import plain
-from pytest_pitcheval.results.records import Collected, Record, Usage, total
+from pytest_pitcheval.results.records import SHORT, Collected, Record, Usage, total
 
 few = settings(max_examples=30, deadline=None, database=None)
 
@@ -70,6 +70,15 @@ def test_a_record_counts_program_and_judge_apart_and_together() -> None:
     assert data["cost"] is None
     assert data["generator"]["cost"] == 0.5
     assert data["judge"]["lm_calls"]["cached"] == 4
+
+
+def test_labels_that_can_name_a_slice_are_kept_without_texts() -> None:
+    kept = {"topic": "refunds", "level": 3, "share": 0.5, "critical": False, "longest": "x" * SHORT}
+    labels = {**kept, "notes": "x" * (SHORT + 1), "sources": ["a"], "none": None}
+    record = Record("t.py::test[e0]", "t.py::test", "e0", "none", "passed", labels=labels, feedback="good")
+    small = record.without_texts()
+    assert (record.short_labels, small.labels, small.feedback) == (kept, kept, None)
+    assert small.short_labels == record.short_labels, "slices are the same, whichever of the two they are made of"
 
 
 @few

@@ -43,9 +43,16 @@
   const methods = distinct("method");
   const ORDER = ["error", "missing", "failed", "skipped", "passed"];
 
+  const predicted = (one) => one.rollouts && one.rollouts[0] && one.rollouts[0].prediction;
+
   function answer(one) {
-    const prediction = one.rollouts && one.rollouts[0] && one.rollouts[0].prediction;
-    return prediction ? written(Object.values(prediction).at(-1)) : one.error || "";
+    return predicted(one) ? written(Object.values(predicted(one)).at(-1)) : one.error || "";
+  }
+
+  // The label with the name of the answer's field
+  function expected(one) {
+    const name = Object.keys(predicted(one) || {}).at(-1);
+    return name !== undefined && Object.hasOwn(one.labels, name) ? written(one.labels[name]) : "";
   }
 
   const COLUMNS = [
@@ -57,6 +64,7 @@
     { name: "Baseline", value: (one) => one.before, kind: "n wide", shown: data.baseline !== null },
     { name: "Change", value: (one) => one.change, kind: "n", shown: data.baseline !== null },
     { name: "Time", value: (one) => one.seconds, kind: "n wide" },
+    { name: "Expected", value: expected, kind: "answer wide", unsorted: true, shown: data.examples.some(expected) },
     { name: "Answer", value: answer, kind: "answer wide", unsorted: true },
   ].filter((column) => column.shown !== false);
 
@@ -71,7 +79,7 @@
     // Made when it is first needed: opening the page must not wait for it
     if (!texts.has(one)) {
       const parts = [one.nodeid, one.error, one.note];
-      const told = [one.inputs, ...(one.rollouts || []), ...(one.was || [])];
+      const told = [one.inputs, one.labels, ...(one.rollouts || []), ...(one.was || [])];
       texts.set(one, [...parts.filter(Boolean), ...told.map(leaves)].join("\n").toLowerCase());
     }
     return texts.get(one);
@@ -107,6 +115,7 @@
       Baseline: () => element("td", { class: "n wide" }, number(one.before)),
       Change: () => element("td", { class: `n ${one.change < 0 ? "bad" : one.change > 0 ? "good" : ""}` }, signed(one.change)),
       Time: () => element("td", { class: "n wide" }, seconds(one.seconds)),
+      Expected: () => element("td", { class: "answer wide" }, expected(one).slice(0, 160)),
       Answer: () => element("td", { class: "answer wide" }, answer(one).slice(0, 160)),
     };
     const line = element("tr", { class: "line" }, ...COLUMNS.map((column) => cells[column.name]()));
@@ -135,6 +144,8 @@
     if (one.error) box.append(element("p", { class: "problem text" }, one.error));
     if (one.note) box.append(element("p", { class: "empty" }, `This example ${one.note}.`));
     if (one.inputs && Object.keys(one.inputs).length) part("Inputs", fields(one.inputs));
+    const labels = Object.entries(one.labels || {}).filter(([name]) => !predictedNames(one).has(name));
+    if (labels.length) part("Labels", fields(Object.fromEntries(labels)));
     if (one.rollouts && one.rollouts.length) part(one.rollouts.length > 1 ? "Predictions" : "Prediction", ...predictions(one));
     if (one.metrics && Object.keys(one.metrics).length) part("Metrics", metrics(one.metrics));
     if (one.usage) part("Calls", usage(one));
@@ -147,26 +158,33 @@
       element("div", {}, element("dt", {}, name), element("dd", { class: kindOf(value) }, written(value)))));
   }
 
+  const rolloutsOf = (one) => [...(one.rollouts || []), ...(one.was || [])];
+  const predictedNames = (one) => new Set(rolloutsOf(one).flatMap((rollout) => Object.keys(rollout.prediction || {})));
+
   function predictions(one) {
     const was = (one.was || []).map((rollout) => ({ ...rollout, old: true }));
     const columns = [...one.rollouts, ...was];
-    const names = [...new Set(columns.flatMap((rollout) => Object.keys(rollout.prediction || {})))];
+    const names = [...predictedNames(one)];
+    const isExpected = (name) => Object.hasOwn(one.labels, name);
+    const anyExpected = names.some(isExpected);
     const title = (rollout, position, group) => {
       const numbered = group.length > 1 ? ` ${position + 1}` : "";
       return element("th", { scope: "col", class: rollout.old ? "old" : "" }, rollout.old ? `Baseline${numbered}` : group.length > 1 ? `Rollout${numbered}` : "Now");
     };
     const cell = (rollout, value, kind) =>
       element("td", { class: `${kind || kindOf(value)}${rollout.old ? " old" : ""}` }, absent(value) ? "-" : written(value));
-    const line = (name, value, kind) =>
-      element("tr", {}, element("th", { scope: "row" }, name), ...columns.map((rollout) => cell(rollout, value(rollout), kind)));
+    const label = (name) => element("td", { class: kindOf(one.labels[name]) }, written(one.labels[name]));
+    const line = (name, value, kind, beside = element("td")) => element("tr", {}, element("th", { scope: "row" }, name),
+      anyExpected ? beside : null, ...columns.map((rollout) => cell(rollout, value(rollout), kind)));
     const table = element("table", { class: "predictions" },
       element("caption", { class: "unseen" }, "What was predicted, and how it was scored"),
       element("thead", {}, element("tr", {}, element("td"),
+        anyExpected ? element("th", { scope: "col" }, "Expected") : null,
         ...one.rollouts.map((rollout, position) => title(rollout, position, one.rollouts)),
         ...was.map((rollout, position) => title(rollout, position, was)))),
       element("tbody", {},
         line("score", (rollout) => number(rollout.score), "strong"),
-        ...names.map((name) => line(name, (rollout) => (rollout.prediction || {})[name])),
+        ...names.map((name) => line(name, (rollout) => (rollout.prediction || {})[name], undefined, isExpected(name) ? label(name) : undefined)),
         columns.some((rollout) => rollout.feedback) ? line("feedback", (rollout) => rollout.feedback) : null));
     const note = was.length && !was.some((rollout) => rollout.prediction)
       ? element("p", { class: "empty" }, data.has_before
