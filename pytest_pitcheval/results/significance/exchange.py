@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from pytest_pitcheval.results.significance.means import ROUNDING, difference_of_means, in_range
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 RESAMPLES = 9_999
 """Random exchanges where there are too many to try all."""
@@ -40,30 +46,63 @@ def _rotated_differences(samples: Sequence[float], first: int) -> list[float]:
 
 
 _MOST_ENUMERATED = 50_000
-"""Divisions of one example's samples that can be told apart, up to which all are tried."""
+"""Divisions of one example's samples, up to which all are tried."""
+
+_MOST_COUNTED = 1_000
+"""Divisions that can be told apart, up to which they are counted rather than gone through one by one."""
 
 
 def drop_p(before: Sequence[float], after: Sequence[float]) -> float:
     """How probable a drop of one example's mean as large as this is, if its samples do not differ from those before.
 
     If nothing has changed, each division of all samples into the earlier and the later ones is as likely (Fisher,
-    1935; Pitman, "Significance tests which may be applied to samples from any populations", 1937). For 0/1 scores
-    this is Fisher's exact test. All divisions, where no more than 50,000 can be told apart (as of 15 samples that all
-    differ); else 9,999 random ones with a fixed seed, and the observed one.
+    1935; Pitman, "Significance tests which may be applied to samples from any populations", 1937), however many there
+    are of each. For 0/1 scores this is Fisher's exact test. All divisions up to 50,000 (as of 18 samples), or where
+    few can be told apart; else 9,999 random ones with a fixed seed, and the observed one.
     """
     [[before], [after]] = in_range([before], [after])
-    pooled, observed = [*before, *after], math.fsum(after)
-    if _is_enumerable(pooled):
+    pooled, observed = [*before, *after], math.fsum(after) + ROUNDING
+    if _is_countable(pooled):
         divisions = _sums(sorted(Counter(pooled).items()), len(after))
-        as_low = sum(ways for total, ways in divisions if total <= observed + ROUNDING)
+        as_low = sum(ways for total, ways in divisions if total <= observed)
         return as_low / math.comb(len(pooled), len(after))
+    divided = _all_divisions if _is_enumerable(pooled, len(after)) else _random_divisions
+    as_low = _as_low(pooled, divided(len(pooled), len(after)), observed)
+    if divided is _all_divisions:
+        return as_low / math.comb(len(pooled), len(after))
+    return (as_low + 1) / (RESAMPLES + 1)
+
+
+def _is_countable(pooled: Sequence[float]) -> bool:
+    return math.prod(count + 1 for count in Counter(pooled).values()) <= _MOST_COUNTED
+
+
+def _is_enumerable(pooled: Sequence[float], chosen: int) -> bool:
+    return _is_countable(pooled) or math.comb(len(pooled), chosen) <= _MOST_ENUMERATED
+
+
+def _as_low(pooled: Sequence[float], divisions: NDArray[np.uint16], observed: float) -> int:
+    """Of how many ``divisions`` the later samples have a sum of at most ``observed``."""
+    import numpy as np
+
+    return int(np.count_nonzero(np.asarray(pooled)[divisions].sum(axis=1) <= observed))
+
+
+@functools.lru_cache(maxsize=8)
+def _all_divisions(samples: int, chosen: int) -> NDArray[np.uint16]:
+    """The positions of the ``chosen`` later ones of all ``samples``, a row for each division."""
+    import numpy as np
+
+    return np.array(list(itertools.combinations(range(samples), chosen)), dtype=np.uint16)
+
+
+@functools.lru_cache(maxsize=8)
+def _random_divisions(samples: int, chosen: int) -> NDArray[np.uint16]:
+    """`RESAMPLES` random ones of them, the same on every machine."""
+    import numpy as np
+
     drawn = random.Random(0)
-    sums = [math.fsum(drawn.sample(pooled, len(after))) for _ in range(RESAMPLES)]
-    return (sum(total <= observed + ROUNDING for total in sums) + 1) / (RESAMPLES + 1)
-
-
-def _is_enumerable(pooled: Sequence[float]) -> bool:
-    return math.prod(count + 1 for count in Counter(pooled).values()) <= _MOST_ENUMERATED
+    return np.array([drawn.sample(range(samples), chosen) for _ in range(RESAMPLES)], dtype=np.uint16)
 
 
 def _sums(values: Sequence[tuple[float, int]], chosen: int) -> Iterator[tuple[float, int]]:
@@ -84,7 +123,7 @@ def least_drop_p(before: Sequence[float], after: Sequence[float]) -> float:
     lower = sum(value < highest - ROUNDING for value in pooled)
     equal = sum(abs(value - highest) <= ROUNDING for value in pooled)
     least = math.comb(equal, chosen - lower) / math.comb(len(pooled), chosen)
-    return least if _is_enumerable(pooled) else max(least, 1 / (RESAMPLES + 1))
+    return least if _is_enumerable(pooled, chosen) else max(least, 1 / (RESAMPLES + 1))
 
 
 def rollouts_to_establish(alpha: float) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -48,6 +49,28 @@ def test_no_p_value_is_below_the_lowest(before: list[float], after: list[float])
     least = least_drop_p(before, after)
     assert least <= drop_p(before, after) + 1e-12
     assert drop_p(highest, lowest) == pytest.approx(least)
+
+
+@pytest.mark.parametrize(("before", "after"), [(10, 1), (10, 3), (6, 5), (2, 9)])
+def test_all_divisions_are_tried_where_all_samples_differ(before: int, after: int) -> None:
+    values = [math.sqrt(prime) % 1 for prime in (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41)]
+    old, new = values[:before], values[before : before + after]
+    divisions = list(itertools.combinations([*old, *new], after))
+    as_low = sum(math.fsum(one) <= math.fsum(new) + 1e-9 for one in divisions)
+    assert drop_p(old, new) == as_low / len(divisions)
+
+
+@few
+@given(st.lists(st.sampled_from([0.0, 0.5, 1.0]), min_size=4, max_size=4), st.floats(0.01, 0.1))
+def test_many_earlier_samples_and_few_later_ones_raise_no_more_alarms(pattern: list[float], share: float) -> None:
+    """Over all divisions of the same samples, a p-value of at most ``share`` has at most that probability."""
+    pooled = [*pattern, *pattern, 0.25, 0.75, 1.0]
+    divisions = list(itertools.combinations(range(len(pooled)), 2))
+    found = [
+        drop_p([value for place, value in enumerate(pooled) if place not in later], [pooled[place] for place in later])
+        for later in divisions
+    ]
+    assert sum(p <= share for p in found) <= share * len(divisions)
 
 
 def test_many_samples_are_exchanged_at_random_and_never_have_a_p_value_of_0() -> None:
