@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
+
 from benchmarks.gate_simulation.kinds import Array
-from pytest_pitcheval.names import MAX_REGRESSION
+from pytest_pitcheval.names import Family
 from pytest_pitcheval.results import gates
 from pytest_pitcheval.results.baselines import Measurement, Measurements
 from pytest_pitcheval.results.comparison import Comparison, Coverage, compare
@@ -26,16 +29,15 @@ def comparison_of(before: Array, after: Array) -> Comparison:
     return compare(KEY, KEY[1], old, new, Coverage(new.examples.keys()))
 
 
-def fails(comparison: Comparison, limit: float = gates.DEFAULT_MAX_REGRESSION) -> bool:
-    """Whether the regression gate fails a run."""
-    [result] = gates.decide([SUMMARY], lambda _: {MAX_REGRESSION: limit}, {KEY: comparison})
-    return result.status == "failed"
-
-
-def p_drop(comparison: Comparison) -> float:
-    """The p-value that the gate goes by."""
-    assert comparison.result is not None
-    return comparison.result.p_drop
+def decide(before: Array, after: Array, limits: Mapping[str, float], family: Family) -> set[str]:
+    """The tests of a session that fail a gate, by their number; scores are (tests, examples, rollouts)."""
+    found = {
+        str(number): comparison_of(old.T, new.T) for number, (old, new) in enumerate(zip(before, after, strict=True))
+    }
+    summaries = [dataclasses.replace(SUMMARY, test=number) for number in found]
+    named = {summary.key: dataclasses.replace(found[summary.test], test=summary.test) for summary in summaries}
+    decided = gates.decide(summaries, lambda _: limits, named, family=family)
+    return {gate.test for gate in decided if gate.status == "failed"}
 
 
 def holds(interval: tuple[float, float] | None, value: float) -> bool:

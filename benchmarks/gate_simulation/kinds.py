@@ -21,29 +21,24 @@ class Kind:
 
     Attributes:
         means: the two parameters of that distribution.
-        scores: scores of the shape (rollouts, examples), given the shape and the examples' means.
+        scores: scores of the shape (rollouts, ..., examples), given the shape and the examples' means.
     """
 
     means: tuple[float, float]
-    scores: Callable[[Random, tuple[int, int], Array], Array]
+    scores: Callable[[Random, tuple[int, ...], Array], Array]
 
     @property
     def mean(self) -> float:
         """The mean score of all examples there could be."""
         return self.means[0] / sum(self.means)
 
-    def draw(self, random: Random, examples: int, *rollouts: int) -> list[Array]:
-        """The same examples measured several times, with ``rollouts`` each."""
-        means = random.beta(*self.means, examples)
-        return [self.scores(random, (count, examples), means) for count in rollouts]
 
-
-def beta_scores(random: Random, shape: tuple[int, int], means: Array) -> Array:
+def beta_scores(random: Random, shape: tuple[int, ...], means: Array) -> Array:
     """Skewed scores; their standard deviation is a third of that of 0/1 scores."""
-    return random.beta(8 * means, 8 * (1 - means), shape)
+    return random.beta(np.maximum(8 * means, 1e-9), np.maximum(8 * (1 - means), 1e-9), shape)
 
 
-def grid_scores(steps: int) -> Callable[[Random, tuple[int, int], Array], Array]:
+def grid_scores(steps: int) -> Callable[[Random, tuple[int, ...], Array], Array]:
     """Scores on a grid of so many steps from 0 to 1; one step makes 0/1 scores."""
     return lambda random, shape, means: random.binomial(steps, means, shape) / steps
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from statistics import fmean
 
 import numpy as np
+from numpy.typing import NDArray
 
-from benchmarks.gate_simulation.comparing import comparison_of, fails, holds, p_drop
+from benchmarks.gate_simulation import batches
+from benchmarks.gate_simulation.comparing import holds
 from benchmarks.gate_simulation.kinds import EVEN, HIGH, KINDS, SEED, Array, Kind
 from benchmarks.gate_simulation.rates import Rate
+from pytest_pitcheval.results.gates import DEFAULT_MAX_REGRESSION
 from pytest_pitcheval.results.significance import means, paired
 from pytest_pitcheval.results.significance import power as powers
 from pytest_pitcheval.results.significance.means import ALPHA
+
+REPEATS = 0.7
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,58 +39,70 @@ class Cell:
     beyond: Rate
 
 
-def cell(pairs: Iterator[tuple[Array, Array]], runs: int) -> Cell:
-    """Compare and decide ``runs`` pairs of a baseline and a run."""
-    found = [comparison_of(*next(pairs)) for _ in range(runs)]
-    differences = [[fmean(pair.after) - fmean(pair.before) for pair in one.pairs] for one in found]
-    moved = [sum(map(bool, one)) for one in differences]
+def cell(before: Array, after: Array) -> Cell:
+    """Compare baselines and runs: scores of the shape (runs, examples, rollouts)."""
+    runs, differences = len(before), batches.differences_of(before, after)
+    p, moved = batches.drop_p(before, after), np.count_nonzero(differences, axis=1)
+    fell = differences.mean(axis=1) < -DEFAULT_MAX_REGRESSION
     return Cell(
-        Rate(sum(p_drop(one) < ALPHA for one in found), runs),
-        Rate(sum(map(fails, found)), runs),
-        Rate(sum(paired.p_value(one) < ALPHA for one in differences), runs),
-        sum(moved) / sum(map(len, differences)),
-        Rate(sum(count > paired.MOST_PERMUTED for count in moved), runs),
+        _rate(p < ALPHA),
+        _rate((p < ALPHA) & fell),
+        _rate(batches.signs_p(differences) < ALPHA),
+        float(moved.mean()) / before.shape[1],
+        Rate(int(np.count_nonzero(moved > paired.MOST_PERMUTED)), runs),
     )
 
 
-def unchanged(kind: Kind, examples: int, before: int, after: int) -> Iterator[tuple[Array, Array]]:
-    """A baseline and a run of the same program, with so many rollouts."""
+def _rate(found: NDArray[np.bool_]) -> Rate:
+    return Rate(int(np.count_nonzero(found)), len(found))
+
+
+def unchanged(kind: Kind, examples: int, before: int, after: int, runs: int, repeats: float = 0.0) -> list[Array]:
+    """Baselines and runs of the same program, with so many rollouts: scores (runs, examples, rollouts).
+
+    ``repeats``: the share of an example's rollouts that score what another one of the same run did.
+    """
     random = np.random.default_rng((SEED, examples, before, after))
-    while True:
-        old, new = kind.draw(random, examples, before, after)
-        yield old, new
+    means = random.beta(*kind.means, (runs, examples))
+    found = []
+    for count in (before, after):
+        scores = kind.scores(random, (count, *means.shape), means)
+        if repeats:
+            same = kind.scores(random, means.shape, means)
+            scores = np.where(random.random(scores.shape) < repeats, same, scores)
+        found.append(np.moveaxis(scores, 0, -1))
+    return found
 
 
-def dropped(examples: int, drop: float, spread: float = 0.2) -> Iterator[tuple[Array, Array]]:
+def dropped(examples: int, drop: float, runs: int, spread: float = 0.2) -> list[Array]:
     """One rollout each; the differences are normal, with ``-drop`` for their mean and ``spread``."""
     random = np.random.default_rng((SEED, examples, round(drop * 1000)))
-    while True:
-        before = np.full((1, examples), 0.5)
-        yield before, before + random.normal(-drop, spread, (1, examples))
+    before = np.full((runs, examples, 1), 0.5)
+    return [before, before + random.normal(-drop, spread, before.shape)]
 
 
 def equal(name: str, kind: Kind, examples: int, rollouts: int, runs: int) -> str:
     """One line: how often a drop is established where nothing has changed."""
-    found = cell(unchanged(kind, examples, rollouts, rollouts), runs)
+    found = cell(*unchanged(kind, examples, rollouts, rollouts, runs))
     return f"{name:<8} {examples:9} {rollouts:9} {found.moved:7.0%}  {found.established:!}  {found.failed:!}"
 
 
-def unequal(name: str, kind: Kind, examples: int, rollouts: tuple[int, int], runs: int) -> str:
+def unequal(name: str, kind: Kind, examples: int, rollouts: tuple[int, int], runs: int, repeats: float = 0.0) -> str:
     """One line: the same, with other rollouts in the baseline than in the run."""
-    found = cell(unchanged(kind, examples, *rollouts), runs)
+    found = cell(*unchanged(kind, examples, *rollouts, runs, repeats))
     counts = f"{rollouts[0]} and {rollouts[1]}"
     return f"{name:<8} {examples:9} {counts:>9}  {found.established:!}  {found.failed:!}  {found.by_signs:!}"
 
 
 def beyond(name: str, kind: Kind, examples: int, rollouts: int, runs: int) -> str:
     """One line: the same, and how many runs were decided by the t-test."""
-    found = cell(unchanged(kind, examples, rollouts, rollouts), runs)
+    found = cell(*unchanged(kind, examples, rollouts, rollouts, runs))
     return f"{name:<8} {examples:9} {rollouts:9} {found.beyond.share:10.0%}  {found.established:!}"
 
 
 def detection(examples: int, drop: float, runs: int) -> str:
     """One line: how often a drop is established, and fails the gate."""
-    found = cell(dropped(examples, drop), runs)
+    found = cell(*dropped(examples, drop, runs))
     return f"{examples:8} {drop:10.2f}  {found.established}  {found.failed}"
 
 
@@ -97,13 +113,10 @@ def power(examples: int, runs: int) -> tuple[Rate, Rate]:
     """
     random = np.random.default_rng((SEED, examples))
     known = powers.smallest_drop(spread_exactly(examples)) or 0.0
-    by_other = by_known = 0
-    for _ in range(runs):
-        other, differences = random.normal(0, 0.2, (2, examples))
-        drop = powers.smallest_drop(other.tolist()) or 0.0
-        by_other += paired.p_value((differences - drop).tolist()) < ALPHA
-        by_known += paired.p_value((differences - known).tolist()) < ALPHA
-    return Rate(by_other, runs), Rate(by_known, runs)
+    others, differences = random.normal(0, 0.2, (2, runs, examples))
+    drops = np.array([[powers.smallest_drop(other) or 0.0] for other in others.tolist()])
+    by_other, by_known = (batches.signs_p(differences - drop) < ALPHA for drop in (drops, known))
+    return _rate(by_other), _rate(by_known)
 
 
 def spread_exactly(examples: int) -> list[float]:
@@ -114,13 +127,10 @@ def spread_exactly(examples: int) -> list[float]:
 
 def coverage(kind: Kind, examples: int, rollouts: int, runs: int) -> tuple[Rate, Rate]:
     """How often the 95 % intervals hold the true value: of the difference (which is 0), and of the run's mean."""
-    pairs = unchanged(kind, examples, rollouts, rollouts)
-    difference = mean = 0
-    for _ in range(runs):
-        before, after = (scores.mean(axis=0).tolist() for scores in next(pairs))
-        found = paired.paired_difference([new - old for old, new in zip(before, after, strict=True)])
-        difference += holds(found.ci95 if found else None, 0.0)
-        mean += holds(means.interval(after), kind.mean)
+    before, after = (scores.mean(axis=2) for scores in unchanged(kind, examples, rollouts, rollouts, runs))
+    found = map(paired.paired_difference, (after - before).tolist())
+    difference = sum(holds(one.ci95 if one else None, 0.0) for one in found)
+    mean = sum(holds(means.interval(scores), kind.mean) for scores in after.tolist())
     return Rate(difference, runs), Rate(mean, runs)
 
 
@@ -138,8 +148,12 @@ def unequal_lines(runs: int) -> Iterator[str]:
     yield "scores    examples  rollouts  any drop       above 0.05     if signs alone were permuted"
     for name, kind in {**KINDS, "0/1 high": HIGH}.items():
         for examples in (20, 50):
-            for rollouts in ((5, 1), (1, 5)):
+            for rollouts in ((5, 1), (10, 1), (10, 3), (1, 5)):
                 yield unequal(name, kind, examples, rollouts, runs)
+    yield f"the same, where {REPEATS:.0%} of the rollouts of an example and a run score alike"
+    for name, kind in {**KINDS, "0/1 high": HIGH}.items():
+        for rollouts in ((5, 1), (10, 3), (1, 5)):
+            yield unequal(name, kind, 50, rollouts, runs, REPEATS)
 
 
 def beyond_lines(runs: int) -> Iterator[str]:

@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from benchmarks.gate_simulation import kinds, one_gate, rates, sessions
-from pytest_pitcheval.results.significance import power
+from benchmarks.gate_simulation import batches, comparing, kinds, lives, one_gate, rates, sessions
+from pytest_pitcheval.names import Family
+from pytest_pitcheval.results.significance import exchange, power
+
+BOTH = {"max_regression": 0.0, "max_example_drop": 0.0}
+FAMILIES: tuple[Family, ...] = ("holm", "none")
 
 
 @pytest.mark.parametrize("name", kinds.KINDS)
 def test_the_scores_are_of_their_kind(name: str) -> None:
     kind = kinds.KINDS[name]
-    before, after = next(one_gate.unchanged(kind, 400, 1, 3))
-    assert before.shape == (1, 400)
-    assert after.shape == (3, 400)
+    before, after = one_gate.unchanged(kind, 400, 1, 3, 2)
+    assert before.shape == (2, 400, 1)
+    assert after.shape == (2, 400, 3)
     assert 0 <= after.min() <= after.max() <= 1
     assert after.mean() == pytest.approx(kind.mean, abs=0.1)
 
 
 @pytest.mark.parametrize("name", kinds.KINDS)
 def test_few_false_alarms(name: str) -> None:
-    found = one_gate.cell(one_gate.unchanged(kinds.KINDS[name], 20, 1, 1), 60)
+    found = one_gate.cell(*one_gate.unchanged(kinds.KINDS[name], 20, 1, 1, 60))
     assert found.established.share < 0.2
     assert found.failed.count <= found.established.count
 
 
 def test_a_large_drop_is_found() -> None:
-    found = one_gate.cell(one_gate.dropped(50, 0.2), 40)
+    found = one_gate.cell(*one_gate.dropped(50, 0.2, 40))
     assert found.established.share == found.failed.share == 1
 
 
@@ -43,7 +48,7 @@ def test_intervals_cover() -> None:
 
 def test_the_same_seed_gives_the_same_runs() -> None:
     kind = kinds.KINDS["tied"]
-    first, second = (next(one_gate.unchanged(kind, 30, 1, 1)) for _ in range(2))
+    first, second = (one_gate.unchanged(kind, 30, 1, 1, 1) for _ in range(2))
     assert (first[0] == second[0]).all()
     assert not (first[0] == first[1]).all()
 
@@ -54,7 +59,7 @@ def test_a_rate_is_marked_two_standard_errors_above_5_percent(count: int, excess
 
 
 def test_other_rollouts_raise_no_more_false_alarms() -> None:
-    found = one_gate.cell(one_gate.unchanged(kinds.HIGH, 20, 1, 5), 60)
+    found = one_gate.cell(*one_gate.unchanged(kinds.HIGH, 20, 1, 5, 60))
     assert found.established.count <= found.by_signs.count
     assert found.established.share < 0.2
 
@@ -67,13 +72,66 @@ def test_lines_name_their_cell_and_fit() -> None:
         assert len(one) <= 80
 
 
+def scores(kind: kinds.Kind, tests: int, examples: int, *rollouts: int, seed: int = 1) -> list[kinds.Array]:
+    """Baseline and run of so many tests: (tests, examples, rollouts)."""
+    random = np.random.default_rng(seed)
+    means = random.beta(*kind.means, (tests, examples))
+    return [np.moveaxis(kind.scores(random, (count, *means.shape), means), 0, -1) for count in rollouts]
+
+
+@pytest.mark.parametrize("rollouts", [(1, 1), (3, 3), (5, 1), (10, 3)], ids=str)
+@pytest.mark.parametrize("name", ["skewed", "0/1"])
+def test_many_p_values_at_once_are_those_of_the_plugin(name: str, rollouts: tuple[int, int]) -> None:
+    before, after = scores(kinds.KINDS[name], 12, 20, *rollouts)
+    after[:6] -= 0.1
+    at_once, least = batches.drop_p(before, after), batches.least_drop_p(before, after)
+    for test in range(12):
+        result = comparing.comparison_of(before[test].T, after[test].T).result
+        assert result is not None
+        expected = result.p_drop if result.difference < 0 else 1.0
+        assert at_once[test] == pytest.approx(
+            expected, abs=4 * (expected * (1 - expected) / batches.FEW) ** 0.5 + 0.004
+        )
+        assert least[test] == pytest.approx(result.least_p, rel=0.3)
+
+
+@pytest.mark.parametrize("rollouts", [(3, 3), (5, 5), (10, 3)], ids=str)
+def test_many_examples_at_once_have_the_p_values_of_the_plugin(rollouts: tuple[int, int]) -> None:
+    for kind in kinds.KINDS.values():
+        [before], [after] = scores(kind, 1, 30, *rollouts)
+        at_once, least = batches.example_p(before, after), batches.least_example_p(before, after)
+        pairs = list(zip(before.tolist(), after.tolist(), strict=True))
+        assert at_once == pytest.approx([exchange.drop_p(*pair) for pair in pairs])
+        assert least == pytest.approx([exchange.least_drop_p(*pair) for pair in pairs])
+
+
+def test_many_sessions_at_once_fail_as_the_plugin_decides() -> None:
+    suite = sessions.Suite(kinds.KINDS["0/1"], 3, 8, (5, 5), {**BOTH, "max_example_drop": 0.5}, broken=1, worse=0.1)
+    before, after = suite.draw(np.random.default_rng(3), 25)
+    for family in FAMILIES:
+        failed = [session.fails(family) for session in suite.claims(before, after)]
+        decided = [comparing.decide(*one, suite.limits, family) for one in zip(before, after, strict=True)]
+        assert failed == [("0" in tests, bool(tests)) for tests in decided]
+
+
 def test_a_session_of_many_gates_errs_no_more_often_than_one() -> None:
-    suite = sessions.Suite(kinds.KINDS["tied"], 10, 10, 1, {"max_regression": 0.0})
-    rates = suite.rates(60)
-    assert rates["holm"][1].share < 0.2
-    assert rates["holm"][1].count <= rates["none"][1].count
+    suite = sessions.Suite(kinds.KINDS["tied"], 10, 10, (1, 1), {"max_regression": 0.0})
+    rates = suite.rates(200)
+    assert rates["holm"][1].share < 0.12
+    assert rates["holm"][1].count < rates["none"][1].count
+
+
+def test_scores_in_common_and_slices_raise_no_more_alarms() -> None:
+    suite = sessions.Suite(kinds.KINDS["0/1"], 5, 20, (3, 3), {"max_regression": 0.0}, common=0.7, slices=4)
+    assert suite.rates(200)["holm"][1].share < 0.12
 
 
 def test_one_example_that_broke_is_found() -> None:
-    suite = sessions.Suite(kinds.KINDS["0/1"], 1, 8, 5, {"max_example_drop": 0.5}, broken=1)
-    assert suite.rates(20)["holm"][0].share > 0.7
+    suite = sessions.Suite(kinds.KINDS["0/1"], 1, 8, (5, 5), {"max_example_drop": 0.5}, broken=1)
+    assert suite.rates(50)["holm"][0].share > 0.7
+
+
+def test_a_baseline_of_five_runs_alarms_less_often_than_a_lucky_one() -> None:
+    single, pooled = (lives.Life(kinds.KINDS["0/1"], 50, 1, runs, 10).alarms(60, 60) for runs in (1, 5))
+    assert single.max() > pooled.max()
+    assert np.mean(pooled > lives.OFTEN) < 0.05

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bisect
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -47,9 +49,10 @@ def holm(claims: Sequence[Claim]) -> list[Adjusted]:
 
 def _counted(least: Sequence[float]) -> list[int]:
     """The positions of the claims that could be established among each other."""
-    count = 1
-    while True:
-        positions = [position for position, p in enumerate(least) if p * count < ALPHA]
-        if len(positions) <= count:
-            return positions
-        count += 1
+    ordered = sorted(least)
+
+    def are_few(count: int) -> bool:
+        return bisect.bisect_left(ordered, ALPHA, key=lambda p: p * count) <= count
+
+    count = next(count for count in itertools.count(1) if are_few(count))
+    return [position for position, p in enumerate(least) if p * count < ALPHA]
