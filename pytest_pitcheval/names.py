@@ -30,6 +30,16 @@ COMPARED_ROLES = (METRIC, JUDGE)
 ALLOWED = (*COMPARED_ROLES, EXAMPLE)
 """What ``--eval-baseline-allow`` may name: compared although it has changed."""
 
+SCORE = "score"
+"""The metric that each verdict has."""
+
+SECONDS, COST, TOKENS = MEASURED = ("seconds", "cost", "tokens")
+"""What each rollout took, program and metric together: seconds, US dollars, tokens of prompts and completions.
+
+They are metrics that get worse when they rise, and how far they may is a share of what they were. A metric's own number
+of that name stands in its place.
+"""
+
 MIN_MEAN, MIN_PASS_RATE, MAX_ERROR_RATE, MAX_REGRESSION, MAX_EXAMPLE_DROP = GATES = (
     "min_mean",
     "min_pass_rate",

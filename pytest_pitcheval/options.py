@@ -19,7 +19,7 @@ DEFAULT_BASELINE = "pitcheval-baseline.json"
 # fmt: off
 Kind = Literal[
     "flag", "text", "methods", "model", "examples", "count", "seed", "seconds", "score", "share",
-    "temperature", "rate limits", "gate mode", "allowed", "family",
+    "limits of means", "limits of drops", "temperature", "rate limits", "gate mode", "allowed", "family",
 ]
 # fmt: on
 """What kind of value an option takes; `settings.parsers` has the parser of each."""
@@ -122,7 +122,7 @@ OPTIONS = (
     Option(
         "eval_min_mean",
         "X",
-        "score",
+        "limits of means",
         "gate: lowest mean score of a test's examples; default: no such gate",
         decides=True,
     ),
@@ -143,7 +143,7 @@ OPTIONS = (
     Option(
         "eval_max_regression",
         "X",
-        "score",
+        "limits of drops",
         "gate: fails when the mean is more than X below the baseline's, and that it dropped is established (p < 0.05); "
         "default: 0.05 where there is a baseline",
         decides=True,
@@ -151,7 +151,7 @@ OPTIONS = (
     Option(
         "eval_max_example_drop",
         "X",
-        "score",
+        "limits of drops",
         "gate: fails when an example's mean is more than X below the baseline's, and that it dropped is established "
         "(p < 0.05); default: no such gate",
         decides=True,

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.gate_simulation.batches import FEW, drop_p
 from benchmarks.gate_simulation.kinds import KINDS, SEED, Array, Kind
-from pytest_pitcheval.results.gates import DEFAULT_MAX_REGRESSION
+from pytest_pitcheval.results.deciding.limits import DEFAULT_MAX_REGRESSION
 from pytest_pitcheval.results.significance.means import ALPHA
 
 BASELINES, LATER_RUNS = 1_000, 200

@@ -12,8 +12,8 @@ import pytest
 
 from pytest_pitcheval.errors import MarkerError
 from pytest_pitcheval.names import GATES
+from pytest_pitcheval.settings.choices import Choice
 from pytest_pitcheval.settings.methods import UNOPTIMIZED, Optimization, check_method
-from pytest_pitcheval.settings.settings import Choice
 
 
 @dataclasses.dataclass(frozen=True)

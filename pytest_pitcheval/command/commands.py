@@ -14,9 +14,10 @@ from pytest_pitcheval import files
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.reports import terminal
 from pytest_pitcheval.reports.terminal import Line
-from pytest_pitcheval.results import formats, gates
-from pytest_pitcheval.results.comparison import Comparison, Pair, absent_tests, compare_all
-from pytest_pitcheval.results.decisions import Decision, Outcome, Terms, decide, decide_again
+from pytest_pitcheval.results import formats
+from pytest_pitcheval.results.comparison import Comparison, Pair, absent_tests, compare_all, whole
+from pytest_pitcheval.results.deciding.decisions import NO_TERMS, Decision, Outcome, decide, decide_again
+from pytest_pitcheval.results.deciding.gates import describe_change, describe_power
 from pytest_pitcheval.results.records import Record, total
 from pytest_pitcheval.settings.settings import Settings
 from pytest_pitcheval.storage import merging, references, run_files
@@ -71,7 +72,7 @@ def show_run(settings: Settings, reference: str, test: str | None) -> Printed:
     """A run as it was printed at its end; with ``test``, all that is known of the tests with that in their node ID."""
     run = find(settings, reference)
     if test is None:
-        decision = dataclasses.replace(decide(run.outcome, None, Terms(lambda gate, own: None)), gates=run.gates)
+        decision = dataclasses.replace(decide(run.outcome, None, NO_TERMS), gates=run.gates)
         note = [] if run.finished else [(f"unfinished: --eval-resume={run.run.id} continues it", True)]
         return [*terminal.decision_lines(decision, None), *note], True
     found = [record for record in run.outcome.records.values() if test in record.nodeid]
@@ -86,7 +87,7 @@ def _record_lines(record: Record) -> Iterator[str]:
         "status": record.status if record.error is None else f"{record.status}: {record.error}",
         "method": record.optimization,
         "score": formats.score(record),
-        "metrics": ", ".join(f"{name} {value:.3g}" for name, value in record.metrics.items()),
+        "metrics": ", ".join(f"{name} {value:.3g}" for name, value in record.further.items()),
         "feedback": record.feedback,
         "rollout": record.rollout_id,
         "calls": f"{usage.fresh} fresh, {usage.cached} cached, {usage.failed} failed",
@@ -108,7 +109,7 @@ def _text(value: Any) -> str:
 def compare_runs(settings: Settings, folder: Path, first: str, second: str) -> Printed:
     """The second of two runs or baseline files against the first, by test and method."""
     before, after = _load(settings, folder, first), _load(settings, folder, second)
-    found = compare_all(before.measured, after.measured, after.coverage, settings.allowed)
+    found = compare_all(before.measured, after.measured, whole(after.coverage), settings.allowed).values()
     if not found:
         raise PitchevalError(f"{first!r} and {second!r} have no test in common")
     lines: list[Line] = []
@@ -134,8 +135,8 @@ def _details(comparison: Comparison) -> Iterator[str]:
         if comparison.refused:
             yield comparison.refused
         return
-    yield gates.describe_change(comparison.result)
-    if power := gates.describe_power(comparison):
+    yield describe_change(comparison)
+    if power := describe_power(comparison):
         yield power
     yield from _extremes(comparison.pairs)
 

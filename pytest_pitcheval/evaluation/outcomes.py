@@ -147,7 +147,7 @@ def explain(record: Record, again: str, whole: str) -> str:
     """
     texts = [
         *_labelled("score", formats.score(record) or "none: the example could not be scored"),
-        *_labelled("metrics", ", ".join(f"{name} {value:.3g}" for name, value in record.metrics.items())),
+        *_labelled("metrics", ", ".join(f"{name} {value:.3g}" for name, value in record.further.items())),
         *_labelled("feedback", record.feedback or "", _FEEDBACK_LINES),
         *_labelled("labels", ", ".join(_of_labels(record.labels))),
         *_of_prediction(record.prediction or {}),

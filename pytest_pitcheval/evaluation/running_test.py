@@ -11,7 +11,7 @@ import pytest
 from pytest_pitcheval.collection.collected import asked_by
 from pytest_pitcheval.collection.rows import Row
 from pytest_pitcheval.errors import one_line
-from pytest_pitcheval.names import EXAMPLE, GENERATOR, JUDGE
+from pytest_pitcheval.names import EXAMPLE, GENERATOR, JUDGE, MEASURED
 from pytest_pitcheval.ownership import fixture_names
 from pytest_pitcheval.programs.identities import example_identity
 from pytest_pitcheval.results.plain import plain, text_of
@@ -190,6 +190,15 @@ class RunningTest:
         asked = self._own_usage(JUDGE).fresh + self._own_usage(JUDGE).cached
         return {role: mark for role, mark in self._fingerprints.items() if asked or role != JUDGE}
 
+    def _metrics(self) -> dict[str, tuple[float | None, ...]]:
+        """By rollout: what each took, where there is a score, and the user's own numbers before that."""
+        named = {name: (value,) for name, value in self._named_scores.items()}
+        if self.score is None:
+            return {**named}
+        taken = [rollout.taken() for rollout in self.rollouts[: len(self.score.samples)]]
+        measured = {name: tuple(each[name] for each in taken) for name in MEASURED}
+        return {**measured, **self.score.by_rollout, **named}
+
     def record(self) -> Record:
         """The test's record."""
         score = self.score
@@ -203,7 +212,7 @@ class RunningTest:
             threshold=score.threshold if score is not None and score.has_threshold else None,
             own_threshold=self.own_threshold,
             samples=() if score is None else score.samples,
-            metrics={**(score.metrics if score is not None else {}), **self._named_scores},
+            metrics=self._metrics(),
             feedback=None if score is None else score.feedback,
             error=self._error,
             rollout_id=str(self.rollout_id),

@@ -67,15 +67,14 @@ def _threshold(runner: Runner, running: RunningTest, given: float | None = None)
 
 
 def make_score(verdicts: Sequence[Verdict], threshold: float | None, prediction: Any = None) -> Score:
-    """The mean of the rollouts' verdicts; metrics are averaged over the rollouts that have them."""
+    """The mean of the rollouts' verdicts."""
     names = dict.fromkeys(name for verdict in verdicts for name in verdict.metrics)
-    metrics = {n: statistics.mean(v.metrics[n] for v in verdicts if n in v.metrics) for n in names}
     return Score(
         statistics.mean(verdict.score for verdict in verdicts),  # rounded once: equal scores have that mean
         threshold=threshold,
         feedback=verdicts[0].feedback,
         samples=tuple(verdict.score for verdict in verdicts),
-        metrics=metrics,
+        by_rollout={name: tuple(verdict.metrics.get(name) for verdict in verdicts) for name in names},
         prediction=prediction,
     )
 

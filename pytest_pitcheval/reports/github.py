@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from pytest_pitcheval.results.gates import GateResult
+from pytest_pitcheval.results.deciding.gates import GateResult
 
 SUMMARY_LIMIT = 1024 * 1024
 """Bytes of a step's summary; GitHub shows nothing of a longer one."""

@@ -11,7 +11,8 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from pytest_pitcheval import files, outputs
-from pytest_pitcheval.results.gates import GateResult
+from pytest_pitcheval.names import SCORE
+from pytest_pitcheval.results.deciding.gates import GateResult
 from pytest_pitcheval.results.records import Record, Usage, total
 
 _NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
@@ -109,7 +110,8 @@ def _add_properties(suite: Element, named: Iterable[tuple[str, str]]) -> None:
 
 def _add_failed(suite: Element, gates: list[GateResult]) -> None:
     for gate in gates:
-        name = escape(f"{gate.gate} {gate.test} [{gate.optimization}]")
+        about = [*([] if gate.metric == SCORE else [gate.metric]), *([] if gate.slice is None else [gate.slice])]
+        name = escape(" ".join([gate.gate, *about, f"{gate.test} [{gate.optimization}]"]))
         case = ElementTree.SubElement(suite, "testcase", classname="pitcheval.gates", name=name, time="0.000")
         ElementTree.SubElement(case, "failure", message=escape(gate.text)).text = escape(gate.text)
     for counted in ("tests", "failures"):

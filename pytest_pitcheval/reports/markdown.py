@@ -12,7 +12,7 @@ from pytest_pitcheval.reports.run_reports import RunReport
 from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.baselines import Measurement
 from pytest_pitcheval.results.comparison import Comparison, Pair
-from pytest_pitcheval.results.gates import GateResult
+from pytest_pitcheval.results.deciding.gates import GateResult
 from pytest_pitcheval.results.records import total
 from pytest_pitcheval.results.summaries import Summary
 
@@ -127,6 +127,7 @@ def _tables(report: RunReport) -> Iterator[tuple[str, Table]]:
     fallen = [
         (pair, comparison)
         for comparison in report.decision.comparisons or ()
+        if comparison.is_whole
         for pair in run_reports.moved(comparison)[0]
     ]
     if fallen:
@@ -163,7 +164,7 @@ def _difference(compared: Comparison | None) -> str:
 
 
 def _gate(gate: GateResult) -> Sequence[str]:
-    name = code(f"{gate.gate}={gate.limit:g}")
+    name = code(gate.name)
     return name, code(gate.test), code(gate.optimization), gate.status, code(gate.reason)
 
 

@@ -7,14 +7,16 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Literal
 
-from pytest_pitcheval.names import MAX_REGRESSION, NEED_BASELINE
-from pytest_pitcheval.results import comparison, formats, gates
-from pytest_pitcheval.results.baselines import Baseline, measure
+from pytest_pitcheval.names import NEED_BASELINE
+from pytest_pitcheval.results import formats
+from pytest_pitcheval.results.baselines import Baseline
 from pytest_pitcheval.results.comparison import Comparison, Pair
-from pytest_pitcheval.results.decisions import Decision, Terms, decide
-from pytest_pitcheval.results.gates import DEFAULT_MAX_REGRESSION, GateResult
+from pytest_pitcheval.results.deciding.decisions import NO_TERMS, Decision, Terms, decide, decide_against
+from pytest_pitcheval.results.deciding.gates import GateResult
+from pytest_pitcheval.results.deciding.limits import Limit
 from pytest_pitcheval.results.records import Key, Record
 from pytest_pitcheval.results.significance.means import rounded
+from pytest_pitcheval.results.subjects import Subject
 from pytest_pitcheval.results.summaries import Summary
 from pytest_pitcheval.storage.run_files import RunFile
 from pytest_pitcheval.storage.run_info import RunInfo
@@ -55,7 +57,8 @@ class RunReport:
 
     def comparison_of(self, key: Key) -> Comparison | None:
         """How one test and method compares with the baseline."""
-        return next((comparison for comparison in self.decision.comparisons or () if comparison.key == key), None)
+        compared = (one for one in self.decision.comparisons or () if one.is_whole)
+        return next((comparison for comparison in compared if comparison.key == key), None)
 
     def statuses(self) -> Counter[str]:
         """How many tests ended how; ``missing`` are those without a record."""
@@ -90,7 +93,7 @@ def _of(part: int, whole: int, what: str, verb: str) -> str:
 
 def as_decided(file: RunFile, before: Mapping[str, Record]) -> RunReport:
     """The run with the gates and comparisons that its file has."""
-    decision = decide(file.outcome, None, Terms(lambda gate, own: None))
+    decision = decide(file.outcome, None, NO_TERMS)
     compared = None if file.run.baseline is None else file.comparisons
     decision = dataclasses.replace(decision, gates=file.gates, comparisons=compared, tests_not_run=file.tests_not_run)
     return RunReport(file, decision, file.run.baseline, before)
@@ -107,23 +110,14 @@ def compared_anew(
 
     The rest is as ``terms`` say.
     """
-    outcome, report = file.outcome, as_decided(file, before)
-    coverage = outcome.coverage()
-    compared = comparison.compare_all(baseline, measure(outcome.records.values()), coverage, terms.allowed)
-    by_key = {comparison.key: comparison for comparison in compared}
-    had = {(gate.key, gate.gate): gate.limit for gate in file.gates if gate.gate in NEED_BASELINE}
-
-    def limits(summary: Summary) -> dict[str, float]:
-        default = {MAX_REGRESSION: DEFAULT_MAX_REGRESSION} if summary.key in by_key else {}
-        return default | {gate: limit for (key, gate), limit in had.items() if key == summary.key}
-
-    decided = gates.decide(report.decision.summaries, limits, by_key, terms.mode, terms.family)
-    kept = [gate for gate in file.gates if gate.gate not in NEED_BASELINE]
+    report = as_decided(file, before)
+    had = [Limit(Subject(one.key, one.metric), one.gate, one.limit) for one in file.gates if one.gate in NEED_BASELINE]
+    anew = decide_against(file.outcome, baseline, terms, had)
     decision = dataclasses.replace(
         report.decision,
-        gates=[*kept, *decided],
-        comparisons=compared,
-        tests_not_run=comparison.absent_tests(baseline, coverage),
+        gates=[*(gate for gate in file.gates if gate.gate not in NEED_BASELINE), *anew.gates],
+        comparisons=anew.comparisons,
+        tests_not_run=anew.tests_not_run,
     )
     return RunReport(file, decision, name, before)
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from pytest_pitcheval.reports.results import Results
 from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.comparison import Comparison
-from pytest_pitcheval.results.decisions import Decision
+from pytest_pitcheval.results.deciding.decisions import Decision
+from pytest_pitcheval.results.deciding.gates import GateResult
 from pytest_pitcheval.results.formats import cut, wrap
-from pytest_pitcheval.results.gates import GateResult
 from pytest_pitcheval.results.side_by_side import MethodResult
 from pytest_pitcheval.results.summaries import Missing, Summary
 from pytest_pitcheval.storage.baseline_files import Update
@@ -103,8 +103,9 @@ def compared(decision: Decision, baseline: str) -> Iterator[Line]:
     yield cut(f"compared with {baseline}"), False
     known = set()
     for comparison in decision.comparisons or ():
-        known.add(comparison.key)
-        yield from comparison_lines(comparison)
+        if comparison.is_whole:
+            known.add(comparison.key)
+            yield from comparison_lines(comparison)
     for summary in decision.summaries:
         if summary.key not in known:
             yield cut(f"  {summary.test} [{summary.optimization}]: not in the baseline"), False

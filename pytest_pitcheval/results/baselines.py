@@ -6,31 +6,45 @@ import dataclasses
 import json
 import math
 import statistics
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from pytest_pitcheval import files
-from pytest_pitcheval.names import COMPARED_ROLES, EXAMPLE, ROLES
+from pytest_pitcheval.names import COMPARED_ROLES, EXAMPLE, ROLES, SCORE
 from pytest_pitcheval.results.records import FINITE, Key, Record
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+OLDEST_SCHEMA = 1
+"""Version 1 has no metrics beside the score."""
 GROUP_ROLES = tuple(role for role in ROLES if role != EXAMPLE)
 """What all examples of a test and method have in common."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Measurement:
-    """One example's score in each rollout, and the fingerprint of its row (None: it has none)."""
+    """One example's score in each rollout.
+
+    Attributes:
+        fingerprint: that of its row; None: it has none.
+        metrics: further numbers by name, that of each rollout; None where it has none.
+    """
 
     __pydantic_config__ = FINITE
 
     samples: tuple[float, ...]
     fingerprint: str | None = None
+    metrics: Mapping[str, tuple[float | None, ...]] = dataclasses.field(default_factory=dict)
 
     @property
     def score(self) -> float:
         """The mean of the samples."""
         return statistics.mean(map(float, self.samples))
+
+    def values(self, metric: str = SCORE) -> tuple[float, ...]:
+        """What is known of ``metric``, that of each rollout."""
+        if metric == SCORE:
+            return self.samples
+        return tuple(value for value in self.metrics.get(metric, ()) if value is not None)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +63,15 @@ class Measurements:
         scores = [measurement.score for measurement in self.examples.values()]
         return statistics.mean(scores) if scores else -math.inf
 
+    def of(self, metric: str, members: Collection[str] | None = None) -> Measurements:
+        """The samples of another ``metric`` in place of the score's, of the examples that have it.
+
+        ``members`` are the examples of a slice; None: all.
+        """
+        known = {name: one.values(metric) for name, one in self.examples.items() if members is None or name in members}
+        found = {name: Measurement(one, self.examples[name].fingerprint) for name, one in known.items() if one}
+        return Measurements(found, self.fingerprints)
+
 
 Baseline = Mapping[Key, Measurements]
 
@@ -63,9 +86,14 @@ def measure(records: Iterable[Record]) -> dict[Key, Measurements]:
 
 
 def _measurements(records: list[Record]) -> Measurements:
-    examples = {r.example_id or "": Measurement(r.samples, r.fingerprints.get(EXAMPLE)) for r in records}
+    examples = {r.example_id or "": Measurement(r.samples, r.fingerprints.get(EXAMPLE), _metrics(r)) for r in records}
     found = {role: sorted({one for r in records if (one := r.fingerprints.get(role))}) for role in GROUP_ROLES}
     return Measurements(examples, {role: " and ".join(values) for role, values in found.items() if values})
+
+
+def _metrics(record: Record) -> dict[str, tuple[float, ...]]:
+    """Those that each of its rollouts has."""
+    return {name: values for name in record.metrics if (values := record.values(name))}
 
 
 def update(old: Baseline, new: Baseline, gone: Callable[[Key, str], bool]) -> dict[Key, Measurements]:
@@ -101,7 +129,7 @@ def to_text(baseline: Baseline) -> str:
 
 def from_document(document: Any, name: str) -> dict[Key, Measurements]:
     """What `to_text` wrote, parsed; a PitchevalError of one line if it is none or of another schema."""
-    files.check_version(document, SCHEMA_VERSION, name)
+    files.check_version(document, SCHEMA_VERSION, name, OLDEST_SCHEMA)
     tests = files.validated(dict[str, dict[str, Measurements]], document.get("tests"), f"{name}: tests")
     for test, methods in tests.items():
         for method, group in methods.items():
@@ -117,7 +145,8 @@ def _group(group: Measurements) -> str:
 
 def _as_json(one: Measurement) -> dict[str, Any]:
     row = {} if one.fingerprint is None else {"fingerprint": one.fingerprint}
-    return {**row, "samples": list(one.samples)}
+    metrics = {name: list(values) for name, values in one.metrics.items()}
+    return {**row, "samples": list(one.samples), **({"metrics": metrics} if metrics else {})}
 
 
 def _line(value: Any) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping
+import math
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from pytest_pitcheval.names import COMPARED_ROLES, EXAMPLE
+from pytest_pitcheval.names import COMPARED_ROLES, EXAMPLE, MEASURED, SCORE
 from pytest_pitcheval.results.baselines import GROUP_ROLES, Baseline, Measurement, Measurements, differing
 from pytest_pitcheval.results.records import FINITE, Key, Keyed
 from pytest_pitcheval.results.significance.means import difference_of_means, mean, rounded
 from pytest_pitcheval.results.significance.paired import PairedDifference, paired_samples
+from pytest_pitcheval.results.subjects import Subject
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,12 +51,15 @@ class Pair:
 
 @dataclasses.dataclass(frozen=True)
 class Comparison(Keyed):
-    """One test and method against its baseline.
+    """One subject against its baseline.
 
     Attributes:
+        metric, slice: what is compared of the test and method, as `Subject` has it.
+        lower_is_better: whether it gets worse when it rises.
         against: the method of the baseline; another one where it does not have this one.
         pairs: the examples that are compared, in the order of the baseline file.
-        result: their paired difference; None where there is none.
+        result: their paired difference, below 0 where it got worse (that of the negated values where lower is better);
+            None where there is none.
         rollouts: rollouts of an example now, the most of any.
         added, removed: examples that only this run has, or that are gone from the dataset.
         not_run: in the baseline and the dataset, but not in this run.
@@ -83,13 +88,44 @@ class Comparison(Keyed):
     differs: tuple[str, ...] = ()
     fingerprints: Mapping[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
     refused: str | None = None
+    metric: str = SCORE
+    slice: str | None = None
+    lower_is_better: bool = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is that of the scores of all examples."""
+        return self.metric == SCORE and self.slice is None
+
+    @property
+    def is_relative(self) -> bool:
+        """Whether its limits are shares of what was before: what an LM takes depends on the model."""
+        return self.metric in MEASURED
+
+    @property
+    def drop(self) -> float:
+        """How far the mean got worse, below 0 where it got better; infinite as a share of nothing."""
+        assert self.result is not None  # else there is nothing to tell
+        return self._limited(-self.result.difference, self.mean_before or 0.0)
+
+    def drop_of(self, pair: Pair) -> float:
+        """The same of one example."""
+        worse = -pair.drop if self.lower_is_better else pair.drop
+        return self._limited(worse, Measurement(pair.before).score)
+
+    def _limited(self, worse: float, before: float) -> float:
+        """As limits are given."""
+        if not self.is_relative or not worse:
+            return worse
+        return rounded(worse / before) if before else math.copysign(math.inf, worse)
 
     def fallen(self, limit: float) -> list[Pair]:
-        """The examples whose mean fell by more than ``limit``."""
-        return [pair for pair in self.pairs if pair.drop > limit]
+        """The examples whose mean got worse by more than ``limit``."""
+        return [pair for pair in self.pairs if self.drop_of(pair) > limit]
 
     def to_dict(self) -> dict[str, Any]:
-        fields = ("test", "optimization", "against", "mean_before", "mean_after", "rollouts")
+        about = ("test", "optimization", "metric", "slice", "lower_is_better")
+        fields = (*about, "against", "mean_before", "mean_after", "rollouts")
         lists = ("added", "removed", "not_run", "changed", "unscored", "differs")
         data: dict[str, Any] = {name: getattr(self, name) for name in fields}
         data |= {name: list(getattr(self, name)) for name in lists}
@@ -97,20 +133,34 @@ class Comparison(Keyed):
         return data | {"refused": self.refused, "result": dataclasses.asdict(self.result) if self.result else None}
 
 
-def compare_all(
-    baseline: Baseline, current: Baseline, coverage: Mapping[Key, Coverage], allowed: Collection[str] = ()
-) -> list[Comparison]:
-    """A comparison for each test and method of ``coverage`` that the baseline knows the test of, in that order.
+def whole(coverage: Mapping[Key, Coverage]) -> dict[Subject, Coverage]:
+    """The scores of all examples of each test and method."""
+    return {Subject(key): covered for key, covered in coverage.items()}
 
-    A test that runs with no method of its baseline is compared with the best one there: that is what a change of
-    the method must not make worse. If it runs with one of them, further methods have no baseline.
+
+def compare_all(
+    baseline: Baseline,
+    current: Baseline,
+    coverage: Mapping[Subject, Coverage],
+    allowed: Collection[str] = (),
+    lower_is_better: Callable[[Subject], bool] = lambda subject: subject.is_measured,
+) -> dict[Subject, Comparison]:
+    """A comparison for each subject of ``coverage`` that the baseline knows the test of, in that order.
+
+    A slice's coverage is that of its own examples. A test that runs with no method of its baseline is compared with the
+    best one there: that is what a change of the method must not make worse. If it runs with one of them, further
+    methods have no baseline.
     """
-    found = []
-    for key, covered in coverage.items():
-        against = _counterpart(key, baseline, coverage)
+    found = {}
+    keys = {subject.key for subject in coverage}
+    for subject, covered in coverage.items():
+        against = _counterpart(subject.key, baseline, keys)
         if against is not None:
-            now = current.get(key, Measurements({}))
-            found.append(compare(key, against, baseline[key[0], against], now, covered, allowed))
+            members = None if subject.slice is None else covered.collected
+            groups = baseline[subject.key[0], against], current.get(subject.key, Measurements({}))
+            before, after = (group.of(subject.metric, members) for group in groups)
+            is_lower = lower_is_better(subject)
+            found[subject] = compare(subject, against, before, after, covered, allowed, is_lower)
     return found
 
 
@@ -119,27 +169,36 @@ def absent_tests(baseline: Baseline, coverage: Mapping[Key, Coverage]) -> list[s
     return sorted({test for test, _ in baseline} - {test for test, _ in coverage})
 
 
-def _counterpart(key: Key, baseline: Baseline, coverage: Mapping[Key, Coverage]) -> str | None:
+def _counterpart(key: Key, baseline: Baseline, keys: Collection[Key]) -> str | None:
     test, method = key
     known = {m: group.mean for (t, m), group in sorted(baseline.items()) if t == test}
     if method in known:
         return method
-    if not known or any((test, m) in coverage for m in known):
+    if not known or any((test, m) in keys for m in known):
         return None
     return max(known, key=lambda name: known[name])
 
 
 def compare(
-    key: Key, against: str, before: Measurements, after: Measurements, covered: Coverage, allowed: Collection[str] = ()
+    subject: Subject,
+    against: str,
+    before: Measurements,
+    after: Measurements,
+    covered: Coverage,
+    allowed: Collection[str] = (),
+    lower_is_better: bool = False,
 ) -> Comparison:
-    """One test and method: only examples that both have, with the same row, are compared."""
+    """One subject, from its own samples: only examples that both have, with the same row, are compared."""
     changed = tuple(name for name, old in before.examples.items() if _differ(old, after.examples.get(name)))
     left_out = () if EXAMPLE in allowed else set(changed)
     shared = [name for name in before.examples if name in after.examples and name not in left_out]
     differs = differing(before, after, GROUP_ROLES)
     comparison = Comparison(
-        *key,
+        *subject.key,
         against=against,
+        metric=subject.metric,
+        slice=subject.slice_text,
+        lower_is_better=lower_is_better,
         added=tuple(name for name in covered.collected if name not in before.examples),
         removed=_missing(before, covered.collected, covered.not_run),
         not_run=tuple(name for name in before.examples if name in covered.not_run),
@@ -175,7 +234,7 @@ def _with_result(comparison: Comparison, pairs: list[Pair]) -> Comparison:
     return dataclasses.replace(
         comparison,
         pairs=tuple(pairs),
-        result=paired_samples(before, after),
+        result=paired_samples(after, before) if comparison.lower_is_better else paired_samples(before, after),
         mean_before=mean([Measurement(samples).score for samples in before]),
         mean_after=mean([Measurement(samples).score for samples in after]),
         rollouts=rollouts,

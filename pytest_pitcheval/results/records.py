@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import statistics
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from pytest_pitcheval.names import GENERATOR, JUDGE
+from pytest_pitcheval.names import GENERATOR, JUDGE, MEASURED, SCORE
 
 Status = Literal["passed", "failed", "error", "skipped"]
 """``failed`` is a low score, or the program raised; ``error`` is no verdict; what is xfailed is ``skipped``."""
@@ -111,30 +112,6 @@ class Keyed:
 
 
 @dataclasses.dataclass(frozen=True)
-class Collected(Keyed):
-    """An evaluation test as it was collected: what the controller must know to name a lost record.
-
-    Attributes:
-        gates: the limits that its marker sets, by gate.
-        settings: those of its optimization method.
-    """
-
-    nodeid: str
-    test: str
-    example_id: str | None
-    optimization: str
-    gates: Mapping[str, float] = dataclasses.field(default_factory=dict)
-    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-
-    def to_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Collected:
-        return cls(**data)
-
-
-@dataclasses.dataclass(frozen=True)
 class Record(Keyed):
     """The one record of one test; `to_dict` is its form in the run file.
 
@@ -146,7 +123,8 @@ class Record(Keyed):
         threshold: the lowest score that passed; None where there was none.
         own_threshold: what the test itself, or its marker, asked for.
         samples: the score of each rollout.
-        metrics: further numbers by name: those of the metric, and what ``record_score`` was given with a name.
+        metrics: further numbers by name, that of each rollout, None where a rollout has none: what the metric returned
+            beside the score, `names.MEASURED`, and what ``record_score`` was given with a name, which has one alone.
         feedback: what the metric said of the first rollout.
         error: why the test has no verdict, or what it raised, in one line; None for a low score.
         xfail: why the test was expected to fail, if it was and did: it ran, other than those that were skipped.
@@ -173,7 +151,7 @@ class Record(Keyed):
     threshold: float | None = None
     own_threshold: float | None = None
     samples: tuple[float, ...] = ()
-    metrics: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    metrics: Mapping[str, tuple[float | None, ...]] = dataclasses.field(default_factory=dict)
     feedback: str | None = None
     error: str | None = None
     rollout_id: str = ""
@@ -188,6 +166,19 @@ class Record(Keyed):
     program_file: str | None = None
     later_rollouts: tuple[Mapping[str, Any], ...] = ()
     xfail: str | None = None
+
+    def values(self, metric: str = SCORE) -> tuple[float, ...]:
+        """What each rollout has of ``metric``; nothing where it lacks in one: a mean is never that of the survivors."""
+        if metric == SCORE:
+            return self.samples
+        values = self.metrics.get(metric, ())
+        return () if None in values else tuple(value for value in values if value is not None)
+
+    @property
+    def further(self) -> dict[str, float]:
+        """The means of the metrics that are not measured by nature, over the rollouts that have them."""
+        known = {name: [value for value in values if value is not None] for name, values in self.metrics.items()}
+        return {name: statistics.mean(map(float, v)) for name, v in known.items() if v and name not in MEASURED}
 
     @property
     def usage(self) -> Usage:
@@ -207,6 +198,7 @@ class Record(Keyed):
     def to_dict(self) -> dict[str, Any]:
         data = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         data["samples"] = list(self.samples)
+        data["metrics"] = {name: list(values) for name, values in self.metrics.items()}
         data["later_rollouts"] = [dict(rollout) for rollout in self.later_rollouts]
         data |= self.usage.to_dict()
         data |= {part: getattr(self, part).to_dict() for part in PARTS}
@@ -216,6 +208,7 @@ class Record(Keyed):
     def from_dict(cls, data: Mapping[str, Any]) -> Record:
         known = {"later_rollouts": (), "xfail": None, "labels": {}, **data}  # older files lack them
         fields = {field.name: known[field.name] for field in dataclasses.fields(cls)}
+        fields["metrics"] = {name: _by_rollout(values) for name, values in known["metrics"].items()}
         fields |= {name: tuple(known[name]) for name in ("samples", "later_rollouts")}
         fields |= {part: Usage.from_dict(data[part]) for part in PARTS}
         return cls(**fields)
@@ -223,3 +216,8 @@ class Record(Keyed):
 
 def _is_short(label: Any) -> bool:
     return isinstance(label, (bool, int, float)) or (isinstance(label, str) and len(label) <= SHORT)
+
+
+def _by_rollout(values: Any) -> tuple[Any, ...]:
+    """A metric's values as a file has them: older files have their mean alone."""
+    return tuple(values) if isinstance(values, (list, tuple)) else (values,)

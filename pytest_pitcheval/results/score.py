@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import statistics
+from collections.abc import Sequence
 from typing import Any
 
 from pytest_pitcheval.errors import PitchevalError
@@ -14,12 +16,14 @@ class Score(float):
         feedback: what the metric said of the first rollout, or None.
         samples: the score of each rollout, in order; the float is their mean.
         metrics: further numbers of the metric's ``dspy.Prediction``, averaged over the rollouts.
+        by_rollout: those numbers for each rollout; None where it has none.
         prediction: the ``dspy.Prediction`` of the first rollout, or None for a recorded score.
     """
 
     feedback: str | None
     samples: tuple[float, ...]
     metrics: dict[str, float]
+    by_rollout: dict[str, tuple[float | None, ...]]
     prediction: Any
 
     def __new__(
@@ -29,14 +33,15 @@ class Score(float):
         threshold: float | None = None,
         feedback: str | None = None,
         samples: tuple[float, ...] = (),
-        metrics: dict[str, float] | None = None,
+        by_rollout: dict[str, tuple[float | None, ...]] | None = None,
         prediction: Any = None,
     ) -> Score:
         score = super().__new__(cls, value)
         score._threshold = threshold
         score.feedback = feedback
         score.samples = samples or (float(value),)
-        score.metrics = metrics or {}
+        score.by_rollout = by_rollout or {}
+        score.metrics = {name: _mean(values) for name, values in score.by_rollout.items()}
         score.prediction = prediction
         return score
 
@@ -71,3 +76,7 @@ class Score(float):
 
     __str__ = float.__repr__
     __hash__ = float.__hash__
+
+
+def _mean(values: Sequence[float | None]) -> float:
+    return statistics.mean(value for value in values if value is not None)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from pytest_pitcheval.names import PROGRAM
-from pytest_pitcheval.results.records import Collected, Key, Keyed, Record, Usage, total
+from pytest_pitcheval.names import PROGRAM, SCORE
+from pytest_pitcheval.results.collected import Collected, Requirements
+from pytest_pitcheval.results.records import Key, Keyed, Record, Usage, total
 from pytest_pitcheval.results.significance import means
 
 NO_LM_CALL = "no LM call: there is no LM, or it is asked in a child process or not through DSPy"
@@ -24,6 +26,18 @@ class Missing:
 
 
 @dataclasses.dataclass(frozen=True)
+class MetricSummary:
+    """A metric of some examples: how many have it, their mean and its interval."""
+
+    mean: float | None
+    ci95: tuple[float, float] | None
+    scored: int
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"mean": self.mean, "ci95": list(self.ci95) if self.ci95 else None, "scored": self.scored}
+
+
+@dataclasses.dataclass(frozen=True)
 class Summary(Keyed):
     """One test function with one method.
 
@@ -34,10 +48,11 @@ class Summary(Keyed):
         skipped: how many were skipped, those that failed as expected among them.
         xfailed: how many failed as expected.
         unscored: node IDs of examples without a score, each with the reason.
-        gates: the limits that the test's own marker sets.
+        asked: what the test's own marker asks of all examples.
         settings: those of the optimization method.
         not_run: IDs of the dataset's examples that were not collected.
         predicted: how many have a prediction that the plugin had the program make.
+        metrics: each further number that examples have, by name.
     """
 
     test: str
@@ -53,11 +68,18 @@ class Summary(Keyed):
     judge: Usage
     seconds: float
     unscored: tuple[Missing, ...]
-    gates: Mapping[str, float]
+    asked: Requirements
     not_run: tuple[str, ...] = ()
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     xfailed: int = 0
     predicted: int = 0
+    metrics: Mapping[str, MetricSummary] = dataclasses.field(default_factory=dict)
+
+    def of(self, metric: str) -> MetricSummary:
+        """One metric, the score among them; of nothing where no example has it."""
+        if metric == SCORE:
+            return MetricSummary(self.mean, self.ci95, self.scored)
+        return self.metrics.get(metric, MetricSummary(None, None, 0))
 
     @property
     def note(self) -> str:
@@ -87,7 +109,8 @@ class Summary(Keyed):
             "judge": self.judge.to_dict(),
             "seconds": self.seconds,
             "unscored": [dataclasses.asdict(example) for example in self.unscored],
-            "gates": dict(self.gates),
+            "asked": self.asked.to_dict(),
+            "metrics": {name: metric.to_dict() for name, metric in self.metrics.items()},
             "not_run": list(self.not_run),
             "settings": dict(self.settings),
             "note": self.note,
@@ -144,12 +167,25 @@ def _summary(
         judge=total(record.judge for record in found),
         seconds=sum(record.seconds for record in found),
         unscored=(*without, *(missing[test.nodeid] for test in group if test.nodeid in missing)),
-        gates=group[0].gates,
+        asked=group[0].asked,
         not_run=not_run,
         settings=group[0].settings,
         xfailed=sum(record.xfail is not None for record in found),
         predicted=sum(record.status in ("passed", "failed") and PROGRAM in record.fingerprints for record in found),
+        metrics=_metrics(found),
     )
+
+
+def _metrics(records: Sequence[Record]) -> dict[str, MetricSummary]:
+    """Each metric of the scored ones; an example has it if each of its rollouts does."""
+    scored = [record for record in records if record.score is not None]
+    names = dict.fromkeys(name for record in scored for name in record.metrics)
+    return {name: _metric([values for record in scored if (values := record.values(name))]) for name in names}
+
+
+def _metric(samples: Sequence[Sequence[float]]) -> MetricSummary:
+    values = [statistics.mean(map(float, one)) for one in samples]
+    return MetricSummary(means.mean(values), means.interval(values), len(values))
 
 
 def _why(record: Record) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pytest_pitcheval.errors import PitchevalError, ReplayMiss, StaleAnswer
+from pytest_pitcheval.names import COST, SECONDS, TOKENS
 from pytest_pitcheval.results.records import Usage
 from pytest_pitcheval.rollouts.rollout_id import RolloutId
 from pytest_pitcheval.rollouts.scopes import Scope
@@ -76,6 +77,12 @@ class Rollout(Scope):
         super().bypassed_cache(part, usage)
         if self._answers is Answers.REPLAYED:
             self.report(ReplayMiss(f"rollout {self.rollout_id}: an LM with cache=False cannot be replayed"))
+
+    def taken(self) -> dict[str, float | None]:
+        """What it took, by `names.MEASURED`; None where that is not known: a price, or the time of calls not ours."""
+        usage = self.total
+        seconds = round(self.seconds, 4) if self.seconds else None
+        return {SECONDS: seconds, COST: usage.cost, TOKENS: usage.prompt_tokens + usage.completion_tokens}
 
     def report(self, problem: PitchevalError) -> None:
         """Remember the first problem: a program may swallow the exception, the test must not."""

@@ -15,9 +15,10 @@ from pytest_pitcheval.reports.repeating import how_to_repeat
 from pytest_pitcheval.reports.results import Results
 from pytest_pitcheval.reports.run_reports import RunReport
 from pytest_pitcheval.results import summaries
-from pytest_pitcheval.results.decisions import Decision, Outcome, decide
+from pytest_pitcheval.results.collected import Collected
+from pytest_pitcheval.results.deciding.decisions import Decision, Outcome, decide
 from pytest_pitcheval.results.formats import some
-from pytest_pitcheval.results.records import Collected, Record, function_of
+from pytest_pitcheval.results.records import Record, function_of
 from pytest_pitcheval.session.controller import Controller
 from pytest_pitcheval.storage import references, run_files
 from pytest_pitcheval.storage.baseline_files import Update

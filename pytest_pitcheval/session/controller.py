@@ -18,7 +18,8 @@ from pytest_pitcheval.session.shared_texts import SharedTexts
 if TYPE_CHECKING:
     from pytest_pitcheval.evaluation.runner import Runner
     from pytest_pitcheval.reports.results import Results
-    from pytest_pitcheval.results.records import Collected, Record
+    from pytest_pitcheval.results.collected import Collected
+    from pytest_pitcheval.results.records import Record
     from pytest_pitcheval.session.display import Display
     from pytest_pitcheval.session.outbox import Outbox
     from pytest_pitcheval.storage.references import LoadedBaseline

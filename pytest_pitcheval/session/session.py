@@ -21,7 +21,7 @@ from pytest_pitcheval.timestamps import session_timestamp
 if TYPE_CHECKING:
     from pytest_pitcheval.evaluation.runner import Runner
     from pytest_pitcheval.reports.results import Results
-    from pytest_pitcheval.results.records import Collected
+    from pytest_pitcheval.results.collected import Collected
     from pytest_pitcheval.storage.references import LoadedBaseline
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from pytest_pitcheval.names import ALLOWED
+from pytest_pitcheval.names import ALLOWED, SCORE
 from pytest_pitcheval.options import Kind
 from pytest_pitcheval.settings.methods import check_method
 from pytest_pitcheval.settings.rate_limits import parse_rate_limits
@@ -43,6 +44,28 @@ def _share(text: str) -> float:
     return value
 
 
+def _limits(what: str, named_least: float = 0) -> Callable[[str], dict[str, float]]:
+    """Of the score, and of metrics by name: ``0.8,relevancy=0.6``; those of metrics are at least ``named_least``."""
+    expected = f"{what}, or one for each metric: 0.8,relevancy=0.6"
+
+    def parse(text: str) -> dict[str, float]:
+        found: dict[str, float] = {}
+        for part in text.split(","):
+            name, separator, number = part.rpartition("=")
+            name = name.strip() if separator else SCORE
+            if not name or name in found:
+                raise ValueError(f"expected {expected}")
+            found[name] = _number(float, 0 if name == SCORE else named_least, expected)(number)
+        return found
+
+    return parse
+
+
+def _share_of_all(text: str) -> dict[str, float]:
+    """A share of a test's examples: a limit of theirs that is of no metric, and stands with the score's."""
+    return {SCORE: _share(text)}
+
+
 def _one_of(*words: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text not in words:
@@ -76,7 +99,9 @@ PARSERS: Mapping[Kind, Callable[[Any], Any]] = MappingProxyType(
         "seed": _number(int, 0, "a whole number, 0 or more"),
         "seconds": _number(float, 0, "a number of seconds above 0", below=True),
         "score": _number(float, 0, "a score, 0 or more"),
-        "share": _share,
+        "share": _share_of_all,
+        "limits of means": _limits("a score, 0 or more", -sys.float_info.max),
+        "limits of drops": _limits("a score, 0 or more"),
         "temperature": _number(float, 0, "a temperature, 0 or more"),
         "rate limits": parse_rate_limits,
         "gate mode": _one_of("normal", "established", "strict"),

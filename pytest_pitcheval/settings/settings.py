@@ -2,43 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import pytest
 
 from pytest_pitcheval.names import GATES, Family, GateMode
 from pytest_pitcheval.options import INI_ONLY, OPTIONS, Option
+from pytest_pitcheval.settings.choices import Choice
 from pytest_pitcheval.settings.parsers import PARSERS
 from pytest_pitcheval.settings.rate_limits import RateLimit
 from pytest_pitcheval.settings.temperatures import takes_temperature
-
-T = TypeVar("T")
-
-
-@dataclasses.dataclass(frozen=True)
-class Choice(Generic[T]):
-    """What the command line and the ini file say of one setting; None where they say nothing.
-
-    The order of precedence is in `chosen`, and nowhere else.
-    """
-
-    command_line: T | None = None
-    ini: T | None = None
-
-    def chosen(self, marker: T | None = None) -> T | None:
-        """The command line's value, else ``marker``'s, else the ini file's; None where none of them has one."""
-        values = (self.command_line, marker, self.ini)
-        return next((value for value in values if value is not None), None)
-
-    def or_default(self, default: T, marker: T | None = None) -> T:
-        """The value of `chosen`, else ``default``."""
-        value = self.chosen(marker)
-        return default if value is None else value
 
 
 class ModelSettings(NamedTuple):
@@ -114,7 +91,7 @@ class Settings(NamedTuple):
     replay: str | None
     resume: str | None
     baseline: BaselineSettings
-    limits: Mapping[str, Choice[float]]
+    limits: Mapping[str, Choice[Mapping[str, float]]]
     gate: GateMode
     family: Family
     allowed: frozenset[str]

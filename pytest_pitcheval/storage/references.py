@@ -18,7 +18,7 @@ from pytest_pitcheval.timestamps import is_run_id
 if TYPE_CHECKING:
     from pytest_pitcheval.results.baselines import Baseline
     from pytest_pitcheval.results.comparison import Coverage
-    from pytest_pitcheval.results.decisions import Outcome, Terms
+    from pytest_pitcheval.results.deciding.decisions import Outcome, Terms
     from pytest_pitcheval.results.records import Key, Record
     from pytest_pitcheval.settings.settings import Settings
     from pytest_pitcheval.storage.baseline_files import Update
@@ -142,12 +142,13 @@ def _check_updatable(reference: str, path: Path) -> None:
 
 def terms_of(settings: Settings) -> Terms:
     """What the options and the ini file hold a run to; a test's own limits stand between them."""
-    from pytest_pitcheval.results.decisions import Terms
+    from pytest_pitcheval.results.deciding.decisions import Terms
+    from pytest_pitcheval.settings.choices import chosen_for_each
 
-    def limit(gate: str, own: float | None) -> float | None:
-        return settings.limits[gate].chosen(own)
+    def limits(gate: str, own: Mapping[str, float]) -> Mapping[str, float]:
+        return chosen_for_each(settings.limits[gate], own)
 
-    return Terms(limit, settings.gate, settings.family, settings.allowed)
+    return Terms(limits, settings.gate, settings.family, settings.allowed)
 
 
 def update_baseline(settings: Settings, outcome: Outcome) -> Update:

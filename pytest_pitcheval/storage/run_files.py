@@ -10,17 +10,18 @@ from typing import Any
 
 from pytest_pitcheval import files
 from pytest_pitcheval.errors import PitchevalError
+from pytest_pitcheval.results.collected import Collected, Requirements, of_scores
 from pytest_pitcheval.results.comparison import Comparison
-from pytest_pitcheval.results.decisions import Decision, Outcome
-from pytest_pitcheval.results.gates import GateResult
+from pytest_pitcheval.results.deciding.decisions import Decision, Outcome
+from pytest_pitcheval.results.deciding.gates import GateResult
 from pytest_pitcheval.results.plain import WHOLE, plain
-from pytest_pitcheval.results.records import FINITE, PARTS, Collected, Key, Keyed, Record
+from pytest_pitcheval.results.records import FINITE, PARTS, Key, Keyed, Record
 from pytest_pitcheval.results.summaries import Missing
 from pytest_pitcheval.storage.run_info import RunInfo
 
 SCHEMA_VERSION = 2
 OLDEST_SCHEMA = 1
-"""Of the run files that are read: records of version 1 have no labels."""
+"""Of the run files that are read: version 1 has no labels, one number for each metric, and limits of scores alone."""
 
 JOURNAL = ".jsonl"
 """The suffix of a journal: its first line is the run, each further one a record; a finished run has none."""
@@ -55,9 +56,15 @@ class _Group(Keyed):
 
     test: str
     optimization: str
-    gates: dict[str, float]
     not_run: list[str]
     settings: dict[str, Any] = dataclasses.field(default_factory=dict)
+    asked: Requirements | None = None
+    gates: dict[str, float] = dataclasses.field(default_factory=dict)  # as version 1 has them
+
+    @property
+    def requirements(self) -> Requirements:
+        """What its marker asked for."""
+        return self.asked or Requirements(of_scores(self.gates))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +74,7 @@ class _MissingTest(Keyed):
     test: str
     example_id: str | None
     optimization: str
+    labels: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 def folder(directory: Path) -> Path:
@@ -172,13 +180,20 @@ def _decided(outcome: Outcome, decision: Decision) -> dict[str, Any]:
 
 
 def _describe_missing(one: Collected, missing: Mapping[str, Missing]) -> dict[str, Any]:
-    about = {"test": one.test, "example_id": one.example_id, "optimization": one.optimization}
+    about = {
+        "test": one.test,
+        "example_id": one.example_id,
+        "optimization": one.optimization,
+        "labels": dict(one.labels),
+    }
     return {**dataclasses.asdict(missing[one.nodeid]), **about}
 
 
 def _collected(one: Record | _MissingTest, groups: Mapping[Key, _Group]) -> Collected:
-    group = groups.get(one.key, _Group(one.test, one.optimization, {}, []))
-    return Collected(one.nodeid, one.test, one.example_id, one.optimization, group.gates, group.settings)
+    group = groups.get(one.key, _Group(one.test, one.optimization, []))
+    return Collected(
+        one.nodeid, one.test, one.example_id, one.optimization, group.requirements, group.settings, one.labels
+    )
 
 
 def record_from(data: Mapping[str, Any], name: str) -> Record:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -74,7 +74,7 @@ def _part(document: Mapping[str, Any], summary: Mapping[str, Any], tags: Mapping
     name = f"{summary['test']} [{summary['optimization']}]"
     tests = _tests(document, summary)
     gates = [gate for gate in document["gates"] if _key(gate) == _key(summary)]
-    compared = [comparison for comparison in document["comparisons"] if _key(comparison) == _key(summary)]
+    compared = [one for one in document["comparisons"] if _key(one) == _key(summary) and _is_whole(one)]
     settings = {f"settings.{key}": _text(value) for key, value in summary["settings"].items()}
     return MlflowRun(
         name,
@@ -94,6 +94,17 @@ def _tests(document: Mapping[str, Any], summary: Mapping[str, Any]) -> list[Mapp
 
 def _key(one: Mapping[str, Any]) -> tuple[str, str]:
     return one["test"], one["optimization"]
+
+
+def _is_whole(one: Mapping[str, Any]) -> bool:
+    """Whether a gate or comparison is about the scores of all examples."""
+    return one["metric"] == "score" and one["slice"] is None
+
+
+def _means(metrics: Mapping[str, Sequence[float | None]]) -> dict[str, float]:
+    """A test's metrics, over the rollouts that have them."""
+    known = {name: [value for value in values if value is not None] for name, values in metrics.items()}
+    return {name: sum(values) / len(values) for name, values in known.items() if values}
 
 
 def _times(run: Mapping[str, Any]) -> tuple[int, int]:
@@ -124,7 +135,8 @@ def _tags(document: Mapping[str, Any], gates: Iterable[Mapping[str, Any]]) -> di
     tags |= {"mlflow.source.git.commit": git["commit"]} if git["commit"] else {}
     tags |= {"mlflow.source.git.branch": git["branch"], "pitcheval.branch": git["branch"]} if git["branch"] else {}
     for gate in decided:
-        name = _name(f"pitcheval.gate.{gate['gate']}/{gate['test']}/{gate['optimization']}")
+        about = [*([] if gate["metric"] == "score" else [gate["metric"]]), *([gate["slice"]] if gate["slice"] else [])]
+        name = _name("/".join([f"pitcheval.gate.{gate['gate']}", *about, gate["test"], gate["optimization"]]))
         tags[name] = _text(f"{gate['status']}: {gate['reason']}")
     return tags
 
@@ -184,7 +196,7 @@ def _numbers(summary: Mapping[str, Any], compared: list[Mapping[str, Any]]) -> d
 def _points(tests: Iterable[Mapping[str, Any]]) -> Iterator[Point]:
     """What each example came to; its step is its position."""
     for step, test in enumerate(tests):
-        numbers = {"score": test["score"], "seconds": test["seconds"], **test["metrics"]}
+        numbers = {"score": test["score"], **_means(test["metrics"]), "seconds": test["seconds"]}
         for name, value in numbers.items():
             if value is not None:
                 yield _name(f"example/{name}"), value, step
@@ -202,7 +214,7 @@ def _row(test: Mapping[str, Any]) -> dict[str, Any]:
     labels = {f"labels.{name}": _cell(value) for name, value in test.get("labels", {}).items()}  # older files have none
     predicted = {f"prediction.{name}": _cell(value) for name, value in (test["prediction"] or {}).items()}
     about = ("example_id", "optimization", "status", "score", "threshold")
-    metrics = {f"metrics.{name}": value for name, value in test["metrics"].items()}
+    metrics = {f"metrics.{name}": value for name, value in _means(test["metrics"]).items()}
     last = {name: test[name] for name in ("feedback", "error", "rollout_id", "test")}
     return {**{name: test[name] for name in about}, **inputs, **labels, **predicted, **metrics, **last}
 

@@ -198,7 +198,7 @@ def test_everything_can_be_reached_by_tab(opened: Reports) -> None:
 
 def test_what_an_example_opens_to(opened: Reports) -> None:
     later = ({"prediction": {"answer": "second try"}, "feedback": "worse"},)
-    now = record("a", 0.5, samples=(0.75, 0.25), later_rollouts=later, metrics={"length": 3.0})
+    now = record("a", 0.5, samples=(0.75, 0.25), later_rollouts=later, metrics={"length": (3.0,)})
     text = opened(report([now], [record("a", 0.9)])).open("a")
     lines = text.splitlines()
     for line in ("Inputs", "question", "question of a?", "Predictions", "Metrics", "Calls", "Repeat"):

@@ -25,6 +25,7 @@ RATE = (
 )
 ROLLOUTS = "expected a whole number, 1 or more"
 SCORE = "expected a score, 0 or more"
+LIMITS = "expected a score, 0 or more, or one for each metric: 0.8,relevancy=0.6"
 SHARE = "expected a share, 0 to 1"
 ALLOWED = "expected one or more of metric, judge, example"
 SEED = "expected a whole number, 0 or more"
@@ -68,12 +69,12 @@ WRONG = [
     ("eval_dir", "", VALUE),
     ("eval_replay", "", VALUE),
     ("eval_resume", "", VALUE),
-    ("eval_min_mean", "-0.1", SCORE),
+    ("eval_min_mean", "-0.1", LIMITS),
     ("eval_min_pass_rate", "1.1", SHARE),
     ("eval_min_pass_rate", "all", SHARE),
     ("eval_max_error_rate", "-1", SHARE),
-    ("eval_max_regression", "nan", SCORE),
-    ("eval_max_example_drop", "-0.5", SCORE),
+    ("eval_max_regression", "nan", LIMITS),
+    ("eval_max_example_drop", "-0.5", LIMITS),
     ("eval_gate", "lax", "expected normal, established or strict"),
     ("eval_family", "all", "expected holm or none"),
     ("eval_baseline", "", VALUE),

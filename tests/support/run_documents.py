@@ -9,8 +9,9 @@ from typing import Any
 from pytest_pitcheval.reports import run_reports
 from pytest_pitcheval.reports.run_reports import RunReport
 from pytest_pitcheval.results.baselines import measure
-from pytest_pitcheval.results.decisions import Outcome, Terms, decide
-from pytest_pitcheval.results.records import Collected, Record, Usage
+from pytest_pitcheval.results.collected import Collected, Requirements, of_scores
+from pytest_pitcheval.results.deciding.decisions import Outcome, Terms, decide
+from pytest_pitcheval.results.records import Record, Usage
 from pytest_pitcheval.results.summaries import Missing
 from pytest_pitcheval.storage import run_files
 from pytest_pitcheval.storage.run_files import RunFile
@@ -57,7 +58,7 @@ def run_file(
     It was compared with the records ``before``, if there are any, and held to ``gates``.
     """
     lost = {f"{TEST}[{name}]": (name, reason) for name, reason in (missing or {}).items()}
-    limits = dict(gates or {})
+    limits = Requirements(of_scores(gates or {}))
     about = [(one.nodeid, one.test, one.example_id, one.optimization) for one in records]
     about += [(nodeid, TEST, name, "none") for nodeid, (name, _) in lost.items()]
     collected = [Collected(*one, limits) for one in about]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pytest_pitcheval.names import ROLES
 from pytest_pitcheval.results.baselines import GROUP_ROLES, Measurement, Measurements
+from pytest_pitcheval.results.collected import Requirements
 from pytest_pitcheval.results.records import Record, Usage
 
 counts = st.integers(0, 10**9)
@@ -19,6 +20,9 @@ usages = st.builds(Usage, counts, counts, counts, counts, counts, costs)
 
 scores = st.floats(0, 1)
 numbers = st.dictionaries(st.text(max_size=4), scores, max_size=3)
+by_rollout = st.dictionaries(
+    st.text(max_size=4), st.lists(st.none() | scores, min_size=1, max_size=3).map(tuple), max_size=3
+)
 fingerprints = st.dictionaries(st.sampled_from(ROLES), st.sampled_from(["a", "b", "\u00e9\n"]))
 later_rollouts = st.fixed_dictionaries({"prediction": st.none() | numbers, "feedback": st.none() | st.text()})
 records = st.builds(
@@ -32,7 +36,7 @@ records = st.builds(
     threshold=st.none() | scores,
     own_threshold=st.none() | scores,
     samples=st.lists(scores, max_size=3).map(tuple),
-    metrics=numbers,
+    metrics=by_rollout,
     feedback=st.none() | st.text(),
     error=st.none() | st.text(),
     rollout_id=st.text(),
@@ -47,6 +51,15 @@ records = st.builds(
     later_rollouts=st.lists(later_rollouts, max_size=2).map(tuple),
 )
 
+limits = st.dictionaries(st.sampled_from(["min_mean", "max_regression"]), numbers)
+requirements = st.builds(
+    Requirements,
+    gates=limits,
+    lower_is_better=st.lists(st.text(max_size=4), max_size=2).map(tuple),
+    slices=st.dictionaries(st.text(max_size=4), limits, max_size=2),
+    must_pass=st.none() | st.text(max_size=4),
+)
+
 texts = st.text(max_size=6) | st.sampled_from(
     ["", '"', "a\\nb", "\n", "\r\n", "\u2028", "{", "t.py::test[a-b]", "\x00", "0"]
 )
@@ -56,6 +69,7 @@ measurement = st.builds(
     Measurement,
     st.lists(st.floats(-1, 2), min_size=1, max_size=3).map(tuple),
     st.none() | st.text(min_size=1, max_size=4),
+    by_rollout,
 )
 measurements = st.builds(
     Measurements,

@@ -114,6 +114,6 @@ def _differences(report: RunReport, summary: Summary, compared: Comparison | Non
     if compared is None or compared.result is None or len(compared.pairs) < _FEWEST_DRAWN:
         return None
     changes = [(pair.example_id, change) for pair, change in run_reports.changes(compared)]
-    limits = [gate.limit for gate in report.gates_of(summary) if gate.gate == MAX_REGRESSION]
+    limits = [gate.limit for gate in report.gates_of(summary) if gate.gate == MAX_REGRESSION and gate.is_whole]
     drop = limits[0] if limits else None
     return plots.differences(changes, compared.result.difference, compared.result.ci95, drop)

@@ -8,9 +8,10 @@ from typing import Any
 from pytest_pitcheval.reports import repeating, run_reports
 from pytest_pitcheval.reports.run_reports import RunReport
 from pytest_pitcheval.results.baselines import Measurement
+from pytest_pitcheval.results.collected import Collected
 from pytest_pitcheval.results.comparison import Comparison, Pair
 from pytest_pitcheval.results.plain import Bounds, plain
-from pytest_pitcheval.results.records import Collected, Record, Usage
+from pytest_pitcheval.results.records import Record, Usage
 from pytest_pitcheval.storage.run_info import RunInfo
 
 _ITEMS, _CHARACTERS = 2_000, 10_000
@@ -19,7 +20,7 @@ _ITEMS, _CHARACTERS = 2_000, 10_000
 
 def rows(report: RunReport) -> list[dict[str, Any]]:
     """A row for each collected test, in its order; what is long is cut, and says which run file has it whole."""
-    compared = {comparison.key: _Compared(comparison) for comparison in report.decision.comparisons or ()}
+    compared = {one.key: _Compared(one) for one in report.decision.comparisons or () if one.is_whole}
     before = {(record.test, record.optimization, record.example_id or ""): record for record in report.before.values()}
     outcome, found = report.file.outcome, []
     bounds = Bounds(50, _ITEMS, _CHARACTERS, f", all in {report.file.path.name}")
@@ -95,7 +96,7 @@ def _measured(record: Record, run: RunInfo, bounds: Bounds) -> dict[str, Any]:
         "inputs": plain(record.inputs, bounds),
         "labels": plain(record.labels, bounds),
         "rollouts": list(_rollouts(record, bounds)),
-        "metrics": record.metrics,
+        "metrics": record.further,
         "usage": {"program": _usage(record.generator), "metric": _usage(record.judge)},
         "rollout_id": record.rollout_id,
         "replay": repeating.command(record.nodeid, run.repeat, f"--eval-replay={run.id}"),

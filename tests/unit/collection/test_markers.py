@@ -9,8 +9,8 @@ import pytest
 
 from pytest_pitcheval.collection.markers import Evaluation, choose_optimizations, parse_evaluation, parse_optimization
 from pytest_pitcheval.errors import MarkerError
+from pytest_pitcheval.settings.choices import Choice
 from pytest_pitcheval.settings.methods import Optimization
-from pytest_pitcheval.settings.settings import Choice
 
 
 def evaluation(*arguments: Any, **settings: Any) -> Evaluation:

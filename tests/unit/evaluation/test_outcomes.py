@@ -19,7 +19,7 @@ def test_all_there_is_to_know() -> None:
         score=0.5,
         threshold=0.6,
         samples=(0.25, 0.75),
-        metrics={"length": 12.0, "style": 1 / 3},
+        metrics={"length": (12.0,), "style": (1 / 3,), "tokens": (120.0,)},
         feedback="so so",
         prediction={"answer": "42", "reasoning": "because"},
     )
@@ -48,7 +48,7 @@ def shown(**fields: Any) -> list[str]:
 
 def test_of_long_texts_a_handful_of_lines_is_shown_and_where_the_whole_stands() -> None:
     lines = shown(
-        feedback="dull " * 500, prediction={"answer": "word\n" * 100_000}, metrics={f"m{n}": 0.5 for n in range(50)}
+        feedback="dull " * 500, prediction={"answer": "word\n" * 100_000}, metrics={f"m{n}": (0.5,) for n in range(50)}
     )
     assert max(map(len, lines)) <= 80
     assert [line[:20] for line in lines] == [

@@ -17,7 +17,8 @@ from pytest_pitcheval.evaluation.runner import Runner
 from pytest_pitcheval.evaluation.running_test import RUNNING, RunningTest
 from pytest_pitcheval.evaluation.scoring import make_score, predict_example, score_example, score_recorder
 from pytest_pitcheval.rollouts.verdicts import Verdict
-from pytest_pitcheval.settings.settings import Choice, read_settings
+from pytest_pitcheval.settings.choices import Choice
+from pytest_pitcheval.settings.settings import read_settings
 
 RUN_ID = "20261126T010203.000004Z"
 
@@ -89,6 +90,7 @@ def test_a_score_is_the_mean_of_the_verdicts_and_metrics_of_those_that_have_them
     verdicts = [Verdict(0.25, "first", {"words": 2.0}), Verdict(0.75, "second", {"words": 4.0, "links": 1.0})]
     score = make_score(verdicts, 0.5, "the prediction")
     assert (float(score), score.samples, score.threshold, score.passed) == (0.5, (0.25, 0.75), 0.5, True)
+    assert score.by_rollout == {"words": (2.0, 4.0), "links": (None, 1.0)}
     assert (score.feedback, score.metrics, score.prediction) == (
         "first",
         {"words": 3.0, "links": 1.0},
@@ -104,7 +106,10 @@ def test_the_prediction_and_the_score_of_an_example(fixtures: Fixtures) -> None:
     score = fixtures.score()
     assert (float(score), score.prediction, score.feedback) == (0.4, "WHY?", "why? is short")
     record = fixtures.running.record()
-    assert (record.score, record.samples, record.metrics) == (0.4, (0.4,), {"words": 1.0})
+    assert (record.score, record.samples, record.further) == (0.4, (0.4,), {"words": 1.0})
+    assert record.metrics == {"seconds": (pytest.approx(record.seconds, abs=1e-4),), "cost": (0.0,), "tokens": (0,)} | {
+        "words": (1.0,)
+    }
     assert (record.inputs, record.prediction) == ({"question": "why?"}, {"value": "WHY?"})
     assert set(record.fingerprints) == {"example", "program", "generator", "metric"}
 
@@ -141,7 +146,7 @@ def test_a_named_one_stands_beside_it(fixtures: Fixtures) -> None:
     fixtures.record(0.5)
     fixtures.record(12, name="words")
     record = fixtures.running.record()
-    assert (record.score, record.metrics) == (0.5, {"words": 12.0})
+    assert (record.score, record.further) == (0.5, {"words": 12.0})
 
 
 @pytest.mark.parametrize("value", ["0.5", None, float("nan"), float("inf"), [1], object()])

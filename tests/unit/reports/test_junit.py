@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from support.junit_file import counts_of, properties_of, read_suite, schema
 
 from pytest_pitcheval.reports.junit import amend, escape, properties, totals
-from pytest_pitcheval.results.gates import GateResult
+from pytest_pitcheval.results.deciding.gates import GateResult
 from pytest_pitcheval.results.records import Record, Status, Usage
 
 RECORD = Record("t.py::test[e0]", "t.py::test", "e0", "none", "passed", rollout_id="now/t.py::test[e0]")

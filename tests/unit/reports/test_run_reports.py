@@ -10,7 +10,7 @@ from support.run_documents import record, report, run_file
 from pytest_pitcheval.reports import run_reports
 from pytest_pitcheval.reports.run_reports import RunReport, RunVerdict
 from pytest_pitcheval.results.baselines import measure
-from pytest_pitcheval.results.decisions import Terms
+from pytest_pitcheval.results.deciding.decisions import Terms
 from pytest_pitcheval.results.records import Record
 
 

@@ -12,9 +12,10 @@ from support.run_documents import report
 
 from pytest_pitcheval.reports import terminal
 from pytest_pitcheval.reports.results import Results
+from pytest_pitcheval.results.collected import Requirements
 from pytest_pitcheval.results.comparison import Comparison
-from pytest_pitcheval.results.decisions import Decision
-from pytest_pitcheval.results.gates import GateResult
+from pytest_pitcheval.results.deciding.decisions import Decision
+from pytest_pitcheval.results.deciding.gates import GateResult
 from pytest_pitcheval.results.records import Usage
 from pytest_pitcheval.results.side_by_side import MethodResult
 from pytest_pitcheval.results.significance.paired import PairedDifference
@@ -37,7 +38,8 @@ def summary(
     missing = tuple(unscored)
     scored = examples - len(missing)
     return Summary(
-        test, optimization, examples, scored, scored, 0, mean, ci95, usage, usage, Usage(), seconds, missing, {}
+        *(test, optimization, examples, scored, scored, 0, mean, ci95, usage, usage, Usage(), seconds, missing),
+        asked=Requirements(),
     )
 
 

@@ -129,7 +129,7 @@ class TestFile:
         text = to_text({KEY: with_fingerprints(group(café=0.5, a=1.0), metric="m", judge="j")})
         assert text.splitlines() == [
             "{",
-            ' "schema_version": 1,',
+            ' "schema_version": 2,',
             ' "tests": {',
             '  "t.py::test": {',
             '   "none": {',
@@ -144,6 +144,18 @@ class TestFile:
             "}",
         ]
         assert text.endswith("}\n")
+
+    def test_further_numbers_stand_beside_the_samples(self) -> None:
+        one = Measurement((0.5, 1.0), "row", {"words": (3.0, None), "cost": (0.25, 0.5)})
+        text = to_text({KEY: Measurements({"a": one})})
+        metrics = '"metrics": {"cost": [0.25, 0.5], "words": [3.0, null]}'
+        assert f'"a": {{"fingerprint": "row", {metrics}, "samples": [0.5, 1.0]}}' in text
+        assert from_document(json.loads(text), "b.json") == {KEY: Measurements({"a": one})}
+        assert (one.values(), one.values("words"), one.values("style")) == ((0.5, 1.0), (3.0,), ())
+
+    def test_the_first_version_is_read(self) -> None:
+        old = {"schema_version": 1, "tests": {KEY[0]: {KEY[1]: {"examples": {"a": {"samples": [0.5]}}}}}}
+        assert from_document(old, "b.json") == {KEY: Measurements({"a": Measurement((0.5,))})}
 
     def test_of_nothing(self) -> None:
         assert from_document(json.loads(to_text({})), "b.json") == {}
@@ -184,9 +196,12 @@ def test_what_python_would_not_write_is_read_or_told_of_wherever_it_is(raw: str)
 @pytest.mark.parametrize(
     ("document", "complaint"),
     [
-        (None, "b.json: schema_version None; expected 1"),
-        ({"schema_version": 2, "tests": {}}, "b.json: schema_version 2; expected 1; a newer pytest-pitcheval wrote it"),
-        ({"schema_version": [1], "tests": {}}, "b.json: schema_version a list; expected 1"),
+        (None, "b.json: schema_version None; expected 1 or 2"),
+        (
+            {"schema_version": 3, "tests": {}},
+            "b.json: schema_version 3; expected 1 or 2; a newer pytest-pitcheval wrote it",
+        ),
+        ({"schema_version": [1], "tests": {}}, "b.json: schema_version a list; expected 1 or 2"),
         ({"schema_version": 1}, "b.json: tests: Input should be an object"),
         ({"schema_version": 1, "tests": {"t": {"none": {}}}}, "b.json: tests.t.none.examples: Field required"),
         (

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_pitcheval.results.baselines import Measurement, Measurements
-from pytest_pitcheval.results.comparison import Comparison, Coverage, Pair, absent_tests, compare, compare_all
+from pytest_pitcheval.results.comparison import Comparison, Coverage, Pair, absent_tests, compare, compare_all, whole
+from pytest_pitcheval.results.subjects import Subject
 
 few = settings(max_examples=50, deadline=None, database=None)
 
@@ -25,7 +26,7 @@ def measured(scores: Mapping[str, float], rows: Mapping[str, str] | None = None,
 def compared(
     before: Measurements, after: Measurements, covered: Coverage | None = None, allowed: tuple[str, ...] = ()
 ) -> Comparison:
-    return compare(KEY, "none", before, after, covered or Coverage(dict(after.examples)), allowed)
+    return compare(Subject(KEY), "none", before, after, covered or Coverage(dict(after.examples)), allowed)
 
 
 def test_means_are_of_the_examples_that_both_have() -> None:
@@ -130,7 +131,7 @@ class TestCounterpart:
     def against(self, *methods: str, test: str = TEST) -> dict[str, str]:
         current = {(test, method): measured({"a": 0.5}) for method in methods}
         coverage = {key: Coverage({"a"}) for key in current}
-        return {one.optimization: one.against for one in compare_all(BASELINE, current, coverage)}
+        return {one.optimization: one.against for one in compare_all(BASELINE, current, whole(coverage)).values()}
 
     @pytest.mark.parametrize(
         ("methods", "against"),
@@ -149,7 +150,7 @@ class TestCounterpart:
         assert self.against("none", test="new.py::test") == {}
 
     def test_a_method_without_any_score_is_compared_too(self) -> None:
-        [found] = compare_all(BASELINE, {}, {KEY: Coverage({"a", "b"})})
+        [found] = compare_all(BASELINE, {}, {Subject(KEY): Coverage({"a", "b"})}).values()
         assert (found.unscored, found.result) == (("a", "b"), None)
 
     def test_the_tests_that_the_run_has_nothing_of(self) -> None:
@@ -161,7 +162,7 @@ class TestCounterpart:
 
     def test_in_the_order_of_the_run(self) -> None:
         keys = [("u.py::test", "none"), (TEST, "none"), (TEST, "bootstrap")]
-        found = compare_all(BASELINE, {}, {key: Coverage({"a"}) for key in keys})
+        found = compare_all(BASELINE, {}, {Subject(key): Coverage({"a"}) for key in keys}).values()
         assert [(one.test, one.optimization) for one in found] == keys
 
 

@@ -6,10 +6,11 @@ import json
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.strategies import records, scores, usages
+from support.strategies import numbers, records, requirements, usages
 
+from pytest_pitcheval.results.collected import Collected
 from pytest_pitcheval.results.plain import plain
-from pytest_pitcheval.results.records import SHORT, Collected, Record, Usage, total
+from pytest_pitcheval.results.records import SHORT, Record, Usage, total
 
 few = settings(max_examples=30, deadline=None, database=None)
 
@@ -89,7 +90,8 @@ def test_labels_that_can_name_a_slice_are_kept_without_texts() -> None:
         test=st.text(),
         example_id=st.none() | st.text(),
         optimization=st.text(),
-        gates=st.dictionaries(st.sampled_from(["min_mean", "min_pass_rate"]), scores),
+        asked=requirements,
+        labels=numbers,
     ),
     st.booleans(),
 )

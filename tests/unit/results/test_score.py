@@ -12,11 +12,18 @@ from pytest_pitcheval.errors import PitchevalError
 
 
 def test_is_a_float_that_knows_more() -> None:
-    score = Score(0.5, threshold=0.4, feedback="so so", samples=(0.25, 0.75), metrics={"length": 3.0}, prediction="p")
+    score = Score(
+        0.5,
+        threshold=0.4,
+        feedback="so so",
+        samples=(0.25, 0.75),
+        by_rollout={"length": (2.0, 4.0), "links": (None, 1.0)},
+        prediction="p",
+    )
     assert score == 0.5
     assert isinstance(score, float)
     assert (score.threshold, score.feedback, score.samples) == (0.4, "so so", (0.25, 0.75))
-    assert (score.metrics, score.prediction) == ({"length": 3.0}, "p")
+    assert (score.metrics, score.prediction) == ({"length": 3.0, "links": 1.0}, "p")
 
 
 def test_has_itself_as_the_only_sample() -> None:

@@ -6,12 +6,13 @@ import json
 
 import pytest
 
-from pytest_pitcheval.results.records import Collected, Record, Status, Usage
+from pytest_pitcheval.results.collected import Collected, Requirements, of_scores
+from pytest_pitcheval.results.records import Record, Status, Usage
 from pytest_pitcheval.results.summaries import Missing, Summary, find_missing, summarize
 
 
 def collected(name: str, test: str = "test_qa.py::test_qa", optimization: str = "none") -> Collected:
-    return Collected(f"{test}[{name}]", test, name, optimization, {"min_mean": 0.5})
+    return Collected(f"{test}[{name}]", test, name, optimization, Requirements(of_scores({"min_mean": 0.5})))
 
 
 def record(one: Collected, score: float | None, status: Status = "passed", error: str | None = None) -> Record:
@@ -45,7 +46,7 @@ def test_sums_up_one_test() -> None:
     assert summary.generator == Usage(fresh=8, prompt_tokens=40, cost=1.0)
     assert summary.judge == Usage(cached=4)
     assert summary.usage == summary.generator + summary.judge
-    assert (summary.unscored, dict(summary.gates)) == ((), {"min_mean": 0.5})
+    assert (summary.unscored, summary.asked.gates) == ((), {"min_mean": {"score": 0.5}})
 
 
 def test_an_error_is_not_a_zero_and_not_left_out_silently() -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pytest_pitcheval.options import INI_ONLY, OPTIONS
-from pytest_pitcheval.settings.settings import Choice, Settings, read_settings
+from pytest_pitcheval.settings.choices import Choice
+from pytest_pitcheval.settings.settings import Settings, read_settings
 
 Read = Callable[..., Settings]
 

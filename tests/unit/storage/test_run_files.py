@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from support.strategies import ODD_JSON, damaged, places, records
 
 from pytest_pitcheval.errors import PitchevalError
+from pytest_pitcheval.results.collected import Requirements
 from pytest_pitcheval.results.records import Record, Usage
 from pytest_pitcheval.storage import run_files
 from pytest_pitcheval.storage.run_info import RunInfo
@@ -157,13 +158,27 @@ LOST = {
 def test_what_a_run_left_is_known_again(tmp_path: Path) -> None:
     found = document(RECORD, missing=[LOST], gates={"min_mean": 0.5}, not_run=["e2"])
     outcome = run_files.read(write(tmp_path / "run.json", json.dumps(found))).outcome
-    assert [(one.nodeid, one.example_id, dict(one.gates)) for one in outcome.collected] == [
-        ("t.py::test[e0]", "e0", {"min_mean": 0.5}),
-        ("t.py::test[e1]", "e1", {"min_mean": 0.5}),
+    assert [(one.nodeid, one.example_id, one.asked.gates) for one in outcome.collected] == [
+        ("t.py::test[e0]", "e0", {"min_mean": {"score": 0.5}}),
+        ("t.py::test[e1]", "e1", {"min_mean": {"score": 0.5}}),
     ]
     assert outcome.records == {RECORD.nodeid: RECORD}
     assert outcome.missing["t.py::test[e1]"].reason == "worker gw1 crashed while it ran"
     assert outcome.not_run == {("t.py::test", "none"): ["e2"]}
+
+
+def test_the_first_version_has_one_number_for_each_metric_and_limits_of_scores() -> None:
+    old = {**RECORD.to_dict(), "metrics": {"words": 3.5}}
+    old.pop("labels")
+    outcome = run_files.from_document(document(old, gates={"min_mean": 0.5}), Path("run.json")).outcome
+    assert outcome.records[RECORD.nodeid].metrics == {"words": (3.5,)}
+    assert outcome.collected[0].asked == Requirements({"min_mean": {"score": 0.5}})
+
+
+def test_what_a_marker_asks_for_is_known_again() -> None:
+    asked = Requirements({"min_mean": {"words": 2.0}}, ("words",), {"topic": {"min_mean": {"score": 0.6}}}, "critical")
+    found = json.loads(json.dumps(document(RECORD, asked=asked.to_dict())))
+    assert run_files.from_document(found, Path("run.json")).outcome.collected[0].asked == asked
 
 
 @few
@@ -192,7 +207,7 @@ def test_a_node_id_that_is_there_twice_is_one_test() -> None:
         ({"samples": ["0.5"]}, "tests.0.samples.0: Input should be a valid number"),
         ({"samples": None}, "tests.0: not a record: 'NoneType' object is not iterable"),
         ({"generator": 3}, "tests.0: not a record: 'int' object is not subscriptable"),
-        ({"metrics": {"a\nb": "x"}}, "tests.0.metrics.a b: Input should be a valid number"),
+        ({"metrics": {"a\nb": "x"}}, "tests.0.metrics.a b.0: Input should be a valid number"),
     ],
 )
 def test_a_record_that_is_none(change: dict[str, Any], reason: str) -> None:

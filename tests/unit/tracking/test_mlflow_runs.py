@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from support.run_documents import RUN_ID, TEST, record, run_file
 
-from pytest_pitcheval.results.decisions import Terms, decide
+from pytest_pitcheval.results.deciding.decisions import Terms, decide
 from pytest_pitcheval.storage import run_files
 from pytest_pitcheval.tracking.mlflow_runs import PART, SESSION, MlflowRun, mlflow_runs
 

@@ -35,7 +35,7 @@ def hostile() -> RunReport:
         "prediction": {HOSTILE: HOSTILE},
         "rollout_id": HOSTILE,
         "fingerprints": {"program": HOSTILE},
-        "metrics": {HOSTILE: 1.0},
+        "metrics": {HOSTILE: (1.0,)},
     }
     then = [record(HOSTILE, 0.9, **{**about, "fingerprints": {"program": "x"}}), record(HOSTILE + "old", **about)]
     gates = {"min_mean": 0.99}
@@ -86,7 +86,7 @@ def test_the_numbers_are_those_of_the_run() -> None:
 
 def test_an_example_has_all_its_rollouts_and_the_baselines() -> None:
     later = ({"prediction": {"answer": "second"}, "feedback": "worse"},)
-    now = record("a", 0.5, samples=(0.75, 0.25), later_rollouts=later, metrics={"length": 3.0})
+    now = record("a", 0.5, samples=(0.75, 0.25), later_rollouts=later, metrics={"length": (3.0,)})
     [row] = page.data(report([now], [record("a", 0.9)], repeat={"folder": "..", "options": ["--eval-rollouts=2"]}))[
         "examples"
     ]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 
 from pytest_pitcheval.names import GateMode
 from pytest_pitcheval.results.baselines import Baseline, Measurement, Measurements, measure
-from pytest_pitcheval.results.decisions import Decision, Outcome, Terms, decide
-from pytest_pitcheval.results.gates import DEFAULT_MAX_REGRESSION
-from pytest_pitcheval.results.records import Collected, Record, Status
+from pytest_pitcheval.results.collected import Collected, Requirements, of_scores
+from pytest_pitcheval.results.deciding.decisions import Decision, Outcome, Terms, decide
+from pytest_pitcheval.results.deciding.limits import DEFAULT_MAX_REGRESSION
+from pytest_pitcheval.results.records import Record, Status
 from pytest_pitcheval.results.summaries import Missing
 
 TEST = "t.py::test"
@@ -23,8 +26,9 @@ def record(name: str, score: float | None, method: str = "none", **fingerprints:
 
 
 def outcome(*records: Record, not_run: tuple[str, ...] = (), lost: tuple[str, ...] = (), **gates: float) -> Outcome:
-    collected = [Collected(one.nodeid, one.test, one.example_id, one.optimization, gates) for one in records]
-    collected += [Collected(f"{TEST}[{name}]", TEST, name, "none", gates) for name in lost]
+    asked = Requirements(of_scores(gates))
+    collected = [Collected(one.nodeid, one.test, one.example_id, one.optimization, asked) for one in records]
+    collected += [Collected(f"{TEST}[{name}]", TEST, name, "none", asked) for name in lost]
     return Outcome(
         collected,
         {one.nodeid: one for one in records},
@@ -33,9 +37,9 @@ def outcome(*records: Record, not_run: tuple[str, ...] = (), lost: tuple[str, ..
     )
 
 
-def own(gate: str, limit: float | None) -> float | None:
+def own(gate: str, limits: Mapping[str, float]) -> Mapping[str, float]:
     """The test's own limits, as without any option."""
-    return limit
+    return limits
 
 
 OWN = Terms(own)
@@ -65,7 +69,7 @@ def test_a_tests_own_limit_holds_before_the_default() -> None:
 
 
 def test_terms_hold_before_a_tests_own_limits() -> None:
-    terms = Terms(lambda gate, limit: {"max_regression": 0.5, "min_mean": 0.25}.get(gate, limit))
+    terms = Terms(lambda gate, own: of_scores({"max_regression": 0.5, "min_mean": 0.25}).get(gate, own))
     assert gates(decide(outcome(*WORSE, min_mean=1.0, max_example_drop=0.0), BASELINE, terms)) == [
         ("min_mean", 0.25, "passed"),
         ("max_regression", 0.5, "passed"),

@@ -5,13 +5,24 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from pytest_pitcheval.names import GATES, MAX_REGRESSION, NEED_BASELINE, Family, GateMode
-from pytest_pitcheval.results import comparison, gates, side_by_side, summaries
+from pytest_pitcheval.names import NEED_BASELINE, Family, GateMode
+from pytest_pitcheval.results import comparison, side_by_side, summaries
 from pytest_pitcheval.results.baselines import Baseline, measure
+from pytest_pitcheval.results.collected import Collected
 from pytest_pitcheval.results.comparison import Comparison, Coverage
-from pytest_pitcheval.results.gates import DEFAULT_MAX_REGRESSION, GateResult
-from pytest_pitcheval.results.records import Collected, Key, Record
+from pytest_pitcheval.results.deciding import gates
+from pytest_pitcheval.results.deciding.gates import GateResult
+from pytest_pitcheval.results.deciding.limits import (
+    Limit,
+    OwnLimits,
+    in_order,
+    limits_of,
+    subjects_compared,
+    with_defaults,
+)
+from pytest_pitcheval.results.records import Key, Record
 from pytest_pitcheval.results.side_by_side import MethodResult
+from pytest_pitcheval.results.subjects import Subject
 from pytest_pitcheval.results.summaries import Missing, Summary
 
 
@@ -44,16 +55,20 @@ class Terms:
     """What a run is held to.
 
     Attributes:
-        limit: the limit of a gate, given its name and the test's own limit (each None where there is none).
+        limits: the limits of a gate by metric, given its name and the test's own ones.
         mode: how sure a gate must be.
         family: whether all claims that something got worse have one error rate.
         allowed: what may have changed since the baseline, of `names.ALLOWED`.
     """
 
-    limit: Callable[[str, float | None], float | None]
+    limits: OwnLimits
     mode: GateMode = "normal"
     family: Family = "holm"
     allowed: Collection[str] = ()
+
+
+NO_TERMS = Terms(lambda gate, own: {})
+"""No gates at all."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,7 +76,8 @@ class Decision:
     """What a run comes to.
 
     Attributes:
-        comparisons: with the baseline, by test and method; None where there was no baseline.
+        comparisons: with the baseline, the scores of each test and method first, then what else gates compare; None
+            where there was no baseline.
         tests_not_run: the tests of the baseline that the run has nothing of.
     """
 
@@ -74,21 +90,61 @@ class Decision:
 
 def decide(outcome: Outcome, baseline: Baseline | None, terms: Terms, gated: bool = True) -> Decision:
     """Sum ``outcome`` up and hold it to ``terms``; ``gated``: also against a baseline, when there is none too."""
-    found = summaries.summarize(outcome.collected, outcome.records, outcome.missing, outcome.not_run)
+    found = _summarize(outcome)
+    limits = [limit for summary in found for limit in limits_of(summary, terms.limits)]
+    if gated:
+        return _decide(outcome, found, baseline, terms, limits)
+    free = [limit for limit in limits if limit.gate not in NEED_BASELINE]
+    return _decide(outcome, found, baseline, terms, free, default=False)
+
+
+def decide_against(outcome: Outcome, baseline: Baseline, terms: Terms, limits: Sequence[Limit]) -> Decision:
+    """Hold ``outcome`` to these limits, in place of those of the terms, and to the default one."""
+    return _decide(outcome, _summarize(outcome), baseline, terms, limits)
+
+
+def _summarize(outcome: Outcome) -> list[Summary]:
+    return summaries.summarize(outcome.collected, outcome.records, outcome.missing, outcome.not_run)
+
+
+def _decide(
+    outcome: Outcome,
+    found: list[Summary],
+    baseline: Baseline | None,
+    terms: Terms,
+    limits: Sequence[Limit],
+    default: bool = True,
+) -> Decision:
     measured, coverage = measure(outcome.records.values()), outcome.coverage()
-    compared = None if baseline is None else comparison.compare_all(baseline, measured, coverage, terms.allowed)
-    by_key = None if compared is None else {comparison.key: comparison for comparison in compared}
-
-    def limits(summary: Summary) -> dict[str, float]:
-        return _limits(summary, terms, summary.key in (by_key or {}), gated)
-
+    compared = None if baseline is None else _compare(found, measured, coverage, baseline, terms, limits)
+    if default:
+        limits = with_defaults(limits, dict.fromkeys(subject.key for subject in compared or ()))
+    by_subject = {Subject(summary.key): summary for summary in found}
     return Decision(
         found,
-        compared,
+        None if compared is None else list(compared.values()),
         side_by_side.compare_methods(list(coverage), measured),
-        gates.decide(found, limits, by_key, terms.mode, terms.family),
+        gates.decide(in_order(limits, list(coverage)), by_subject, compared, terms.mode, terms.family),
         comparison.absent_tests(baseline or {}, coverage),
     )
+
+
+def _compare(
+    found: Sequence[Summary],
+    measured: Baseline,
+    coverage: Mapping[Key, Coverage],
+    baseline: Baseline,
+    terms: Terms,
+    limits: Sequence[Limit],
+) -> dict[Subject, Comparison]:
+    """The scores of each test and method against ``baseline``, and what else gates compare."""
+    asked = {summary.key: summary.asked for summary in found}
+    covered = {subject: coverage[subject.key] for subject in subjects_compared(limits)}
+
+    def lower(subject: Subject) -> bool:
+        return asked[subject.key].is_lower_better(subject.metric)
+
+    return comparison.compare_all(baseline, measured, comparison.whole(coverage) | covered, terms.allowed, lower)
 
 
 def decide_again(outcome: Outcome, threshold: Callable[[float | None], float | None]) -> Outcome:
@@ -112,11 +168,3 @@ def _judged_again(record: Record, threshold: Callable[[float | None], float | No
         return dataclasses.replace(record, threshold=new)
     passes = new is None or record.score >= new
     return dataclasses.replace(record, threshold=new, status="passed" if passes else "failed")
-
-
-def _limits(summary: Summary, terms: Terms, is_compared: bool, gated: bool) -> dict[str, float]:
-    found = {name: terms.limit(name, summary.gates.get(name)) for name in GATES}
-    if is_compared and found[MAX_REGRESSION] is None:
-        found[MAX_REGRESSION] = DEFAULT_MAX_REGRESSION
-    left_out = () if gated else NEED_BASELINE
-    return {name: limit for name, limit in found.items() if limit is not None and name not in left_out}

@@ -4,19 +4,39 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping, Sequence
 
 import pytest
 
-from pytest_pitcheval.names import GateMode
+from pytest_pitcheval.names import Family, GateMode
+from pytest_pitcheval.results.collected import Collected, Requirements, of_scores
 from pytest_pitcheval.results.comparison import Comparison, Pair
-from pytest_pitcheval.results.gates import GateResult, decide, describe_change, describe_power
-from pytest_pitcheval.results.records import Collected, Record
+from pytest_pitcheval.results.deciding import gates
+from pytest_pitcheval.results.deciding.gates import GateResult, describe_change, describe_power
+from pytest_pitcheval.results.deciding.limits import Limit, limits_of
+from pytest_pitcheval.results.records import Record
 from pytest_pitcheval.results.significance.paired import PairedDifference, paired_difference
+from pytest_pitcheval.results.subjects import Subject
 from pytest_pitcheval.results.summaries import Summary, find_missing, summarize
 
+KEY = Subject(("test", "none"))
 
-def summary(scores: list[float | None], passed: int = 0, **gates: float) -> Summary:
-    tests = [Collected(f"test[{n}]", "test", str(n), "none", gates) for n in range(len(scores))]
+
+def decide(
+    summaries: Sequence[Summary],
+    comparisons: Mapping[Subject, Comparison] | None = None,
+    mode: GateMode = "normal",
+    family: Family = "holm",
+) -> list[GateResult]:
+    """The gates that the tests' own markers set."""
+    limits = [limit for one in summaries for limit in limits_of(one, lambda gate, own: own)]
+    return gates.decide(limits, {Subject(one.key): one for one in summaries}, comparisons, mode, family)
+
+
+def summary(scores: list[float | None], passed: int = 0, **limits: float) -> Summary:
+    tests = [
+        Collected(f"test[{n}]", "test", str(n), "none", Requirements(of_scores(limits))) for n in range(len(scores))
+    ]
     records = {
         one.nodeid: Record(one.nodeid, "test", one.example_id, "none", "passed" if n < passed else "failed", score)
         for n, (one, score) in enumerate(zip(tests, scores, strict=True))
@@ -25,7 +45,7 @@ def summary(scores: list[float | None], passed: int = 0, **gates: float) -> Summ
 
 
 @pytest.mark.parametrize(
-    ("scores", "passed", "gates", "expected"),
+    ("scores", "passed", "limits", "expected"),
     [
         ([0.5, 1.0], 0, {"min_mean": 0.75}, ("passed", "mean 0.75 reaches 0.75")),
         ([0.5, 1.0], 2, {"min_mean": 0.76}, ("failed", "mean 0.75 is below 0.76")),
@@ -66,17 +86,18 @@ def summary(scores: list[float | None], passed: int = 0, **gates: float) -> Summ
         ([0.5], 1, {"max_example_drop": 0.1}, ("failed", "there is no baseline; --eval-update-baseline writes one")),
     ],
 )
-def test_one_gate(scores: list[float | None], passed: int, gates: dict[str, float], expected: tuple[str, str]) -> None:
-    [result] = decide([summary(scores, passed, **gates)])
+def test_one_gate(scores: list[float | None], passed: int, limits: dict[str, float], expected: tuple[str, str]) -> None:
+    [result] = decide([summary(scores, passed, **limits)])
     assert (result.status, result.reason) == expected
 
 
 def test_every_gate_of_every_summary_is_decided() -> None:
-    results = decide([summary([1.0], 1, min_mean=0.5, min_pass_rate=1.0), summary([0.0]), summary([0.0], min_mean=0.5)])
-    assert [(one.gate, one.status) for one in results] == [
-        ("min_mean", "passed"),
-        ("min_pass_rate", "passed"),
-        ("min_mean", "failed"),
+    found = [summary([1.0], 1, min_mean=0.5, min_pass_rate=1.0), summary([0.0]), summary([0.0], min_mean=0.5)]
+    results = decide([dataclasses.replace(one, test=f"test{n}") for n, one in enumerate(found)])
+    assert [(one.test, one.gate, one.status) for one in results] == [
+        ("test0", "min_mean", "passed"),
+        ("test0", "min_pass_rate", "passed"),
+        ("test2", "min_mean", "failed"),
     ]
 
 
@@ -96,9 +117,9 @@ def comparison(*drops: float, before: float = 0.8, **fields: object) -> Comparis
     return dataclasses.replace(found, **fields)  # type: ignore[arg-type]
 
 
-def decided(found: Comparison | None, mode: GateMode = "normal", **gates: float) -> GateResult:
-    comparisons = {} if found is None else {("test", "none"): found}
-    [result] = decide([summary([0.5], 1, **gates)], comparisons=comparisons, mode=mode)
+def decided(found: Comparison | None, mode: GateMode = "normal", **limits: float) -> GateResult:
+    comparisons = {} if found is None else {KEY: found}
+    [result] = decide([summary([0.5], 1, **limits)], comparisons=comparisons, mode=mode)
     return result
 
 
@@ -199,7 +220,7 @@ UNCLEAR = [0.8, -0.3, 0.7, -0.4, 0.6, 0.1]
 def test_a_gate_that_needs_a_baseline(
     found: Comparison | None, gate: str, limit: float, status: str, value: float | None, reason: str
 ) -> None:
-    [result] = decide([summary([0.5], 1, **{gate: limit})], comparisons={("test", "none"): found} if found else {})
+    [result] = decide([summary([0.5], 1, **{gate: limit})], comparisons={KEY: found} if found else {})
     assert (result.status, result.value, result.reason) == (status, value, reason)
 
 
@@ -271,11 +292,9 @@ def test_an_example_that_may_have_had_bad_luck_is_not() -> None:
 
 
 def test_several_gates_of_a_session_have_one_error_rate() -> None:
-    tests = [dataclasses.replace(summary([0.5]), test=f"test{n}", gates={"max_regression": 0.05}) for n in range(20)]
-    comparisons = {
-        one.key: dataclasses.replace(comparison(*(DROPPED if n == 0 else [0.0, *UNCLEAR])), test=one.test)
-        for n, one in enumerate(tests)
-    }
+    tests = [dataclasses.replace(summary([0.5], max_regression=0.05), test=f"test{n}") for n in range(20)]
+    dropped, unclear = comparison(*DROPPED), comparison(0.0, *UNCLEAR)
+    comparisons = {Subject(one.key): dropped if n == 0 else unclear for n, one in enumerate(tests)}
     first, *others = decide(tests, comparisons=comparisons)
     assert first.status == "inconclusive"
     assert "p = 0.016, 0.312 among 20, 6 examples: not established; " in first.reason
@@ -310,10 +329,113 @@ def test_a_drop_of_exactly_the_limit_passes_whatever_floats_make_of_it() -> None
     ],
 )
 def test_a_change_in_words(result: PairedDifference, text: str) -> None:
-    assert describe_change(result) == text
+    assert describe_change(Comparison("test", "none", "none", result=result)) == text
 
 
 def test_becomes_json() -> None:
     result = GateResult("test", "none", "min_mean", "failed", None, 0.5, "nothing was scored")
     assert json.loads(json.dumps(result.to_dict())) == result.to_dict()
     assert result.to_dict()["limit"] == 0.5
+
+
+def lower(*rises: float, before: float = 2.0, **fields: object) -> Comparison:
+    """Of examples with one rollout that took ``before`` seconds, and as much longer now as ``rises`` say."""
+    pairs = tuple(Pair(f"e{n}", (before,), (before + rise,)) for n, rise in enumerate(rises))
+    result = paired_difference([-rise for rise in rises])
+    after = before + sum(rises) / len(rises)
+    about = {"metric": "seconds", "lower_is_better": True, "mean_before": before, "mean_after": after, **fields}
+    return Comparison("test", "none", "none", pairs, result, **about)  # type: ignore[arg-type]
+
+
+def held(found: Comparison, gate: str, limit: float) -> GateResult:
+    subject = Subject(("test", "none"), found.metric)
+    [result] = gates.decide([Limit(subject, gate, limit)], {KEY: summary([0.5])}, {subject: found})
+    return result
+
+
+@pytest.mark.parametrize(
+    ("found", "limit", "status", "value", "reason"),
+    [
+        (
+            lower(*DROPPED),
+            0.1,
+            "failed",
+            0.175,
+            "rose by 0.35 (95 % 0.154 to 0.546), 0.175 of 2, p = 0.016, 6 examples",
+        ),
+        (
+            lower(*DROPPED),
+            0.175,
+            "passed",
+            0.175,
+            "rose by 0.35 (95 % 0.154 to 0.546), 0.175 of 2, p = 0.016, 6 examples",
+        ),
+        (
+            lower(*ROSE),
+            0.0,
+            "passed",
+            -0.1,
+            "dropped by 0.2 (95 % 0.0701 to 0.33), 0.1 of 2, 4 examples",
+        ),
+        (
+            lower(*DROPPED, metric="words"),
+            0.3,
+            "failed",
+            0.35,
+            "rose by 0.35 (95 % 0.154 to 0.546), p = 0.016, 6 examples",
+        ),
+        (
+            lower(*DROPPED, before=0.0),
+            9.0,
+            "failed",
+            None,
+            "rose by 0.35 (95 % 0.154 to 0.546), p = 0.016, 6 examples",
+        ),
+    ],
+)
+def test_what_is_better_lower_gets_worse_when_it_rises(
+    found: Comparison, limit: float, status: str, value: float | None, reason: str
+) -> None:
+    """Of what an LM takes, by a share of what it was; of nothing, any rise is too much."""
+    result = held(found, "max_regression", limit)
+    assert (result.status, result.value, result.reason) == (status, value, reason)
+    assert result.text == f"max_regression={limit:g} {found.metric} test [none]: {reason}"
+
+
+def test_one_example_that_takes_longer_is_established_by_exchanging_its_samples() -> None:
+    pair = Pair("e0", (1.0, 1.1, 1.2, 1.3, 1.4), (3.0, 3.1, 3.2, 3.3, 3.4))
+    found = Comparison("test", "none", "none", (pair,), paired_difference([-2.0]), 1.2, 3.2, 5, metric="seconds")
+    slower = dataclasses.replace(found, lower_is_better=True)
+    result = held(slower, "max_example_drop", 1.5)
+    assert (result.status, result.p) == ("failed", 1 / 252)
+    assert result.reason == "1 example rose by more than that: e0, p = 0.004"
+    assert held(slower, "max_example_drop", 2.0).status == "passed"
+
+
+def test_a_metric_that_an_example_lacks_is_no_score_for_its_gate() -> None:
+    tests = [Collected(f"test[{n}]", "test", str(n), "none") for n in range(3)]
+    metrics: list[dict[str, tuple[float | None, ...]]] = [
+        {"relevancy": (0.5, 1.0), "style": (0.5, None)},
+        {"relevancy": (0.25, 0.25), "style": (0.5, 0.5)},
+        {"style": (0.5, 0.5)},
+    ]
+    records = {
+        test.nodeid: Record(test.nodeid, "test", test.example_id, "none", "passed", 1.0, samples=(1.0,), metrics=found)
+        for test, found in zip(tests, metrics, strict=True)
+    }
+    [whole] = summarize(tests, records, {})
+    assert {name: (one.mean, one.scored) for name, one in whole.metrics.items()} == {
+        "relevancy": (0.5, 2),
+        "style": (0.5, 2),
+    }
+
+    def reason(metric: str) -> tuple[str, str]:
+        [result] = gates.decide([Limit(KEY._replace(metric=metric), "min_mean", 0.1)], {KEY: whole})
+        return result.status, result.reason
+
+    assert reason("relevancy") == ("failed", "1 of 3 examples have no relevancy")
+    assert reason("style") == ("failed", "1 of 3 examples have no style")
+    assert reason("relevance") == (
+        "failed",
+        "no example has the metric 'relevance'; there are score, relevancy, style",
+    )

@@ -1,0 +1,1 @@
+"""What a run is held to, and whether it holds: limits and evidence in, decided gates out."""
