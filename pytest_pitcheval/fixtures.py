@@ -54,25 +54,28 @@ def valset() -> Any:
 
 
 @pytest.fixture(scope="session")
-def generator_lm(pytestconfig: pytest.Config) -> Any:
+def generator_lm(request: pytest.FixtureRequest) -> Any:
     """The dspy.LM of the program, from --generator-model.
 
     Override it with any dspy.LM.
     """
     from pytest_pitcheval.state import get_session
 
-    return get_session(pytestconfig).make_lm("generator")
+    session = get_session(request.config)
+    session.asked_by_request(request).adopt()
+    return session.make_lm("generator")
 
 
 @pytest.fixture(scope="session")
-def evaluator_lm(pytestconfig: pytest.Config, request: pytest.FixtureRequest) -> Any:
+def evaluator_lm(request: pytest.FixtureRequest) -> Any:
     """The dspy.LM of the metric's judge, from --evaluator-model.
 
     Its model is the generator's where none is named. Override it with any dspy.LM.
     """
     from pytest_pitcheval.state import get_session
 
-    session = get_session(pytestconfig)
+    session = get_session(request.config)
+    session.asked_by_request(request).adopt()
     settings = session.process.settings.evaluator
     if settings.model is None:  # the user's own generator_lm, and no model named
         from pytest_pitcheval.evaluation.judges import for_session
@@ -87,12 +90,18 @@ def _pitcheval_test(request: pytest.FixtureRequest) -> RunningTest:
 
     running: RunningTest | None = request.node.stash.get(RUNNING, None)
     if running is None:
-        pytest.fail(
-            f"{request.node.name}: score, prediction and what belongs to them were asked for while the test ran; "
-            'expected them by name, as arguments or in @pytest.mark.usefixtures("score")',
-            pytrace=False,
-        )
+        from pytest_pitcheval.state import get_session
+
+        running = get_session(request.config).asked_by_request(request).adopt_as_ours(request.node)
     return running
+
+
+def _asked_too_late(request: pytest.FixtureRequest) -> NoReturn:
+    pytest.fail(
+        f"{request.node.name}: score, prediction and what belongs to them were asked for while the test ran; "
+        'expected them by name, as arguments or in @pytest.mark.usefixtures("score")',
+        pytrace=False,
+    )
 
 
 @pytest.fixture
@@ -105,10 +114,12 @@ def rollout_id(_pitcheval_test: RunningTest) -> RolloutId:
 
 
 @pytest.fixture
-def example(_pitcheval_test: RunningTest) -> Any:
+def example(_pitcheval_test: RunningTest, request: pytest.FixtureRequest) -> Any:
     """The dspy.Example of this test: a row of its evaluation marker's dataset."""
     made = _pitcheval_test.make_example()
     if made is None:
+        if _pitcheval_test.is_late:
+            _asked_too_late(request)
         from pytest_pitcheval.errors import PitchevalError
 
         raise PitchevalError("example: expected an evaluation marker on the test, which says where examples are")
@@ -116,8 +127,16 @@ def example(_pitcheval_test: RunningTest) -> Any:
 
 
 @pytest.fixture
-def optimization(_pitcheval_test: RunningTest) -> Optimization:
+def optimization(_pitcheval_test: RunningTest, request: pytest.FixtureRequest) -> Optimization:
     """The optimization method of this test: its name and settings."""
+    if _pitcheval_test.is_late:
+        from pytest_pitcheval.collection.parametrization import optimizations_of
+        from pytest_pitcheval.state import get_session
+
+        if optimizations_of(request.node, get_session(request.config).process.settings) != [
+            _pitcheval_test.optimization
+        ]:
+            _asked_too_late(request)
     return _pitcheval_test.optimization
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 ANCHOR = "_pitcheval_test"
 """The fixture that all function fixtures of the plugin ask for: what has it in its closure is ours."""
 
-_LMS = frozenset({"generator_lm", "evaluator_lm"})
+LMS = frozenset({"generator_lm", "evaluator_lm"})
+"""The fixtures whose LM calls are fresh in any test that asks for them."""
 
 
 def fixture_names(node: pytest.Item) -> tuple[str, ...]:
@@ -41,7 +43,17 @@ def is_evaluation(mark: pytest.Mark) -> bool:
 
 def uses_lm(node: pytest.Item) -> bool:
     """Whether a test asks for one of the LMs by name: its calls are fresh too, and its reports show no key."""
-    return not _LMS.isdisjoint(fixture_names(node))
+    return not LMS.isdisjoint(fixture_names(node))
+
+
+def idle_markers(items: Sequence[pytest.Item]) -> set[Any]:
+    """The classes and modules with an evaluation marker of which no test among ``items`` makes use."""
+    collectors = {item.parent for item in items if item.parent is not None}
+    marked = {node for one in collectors for node in one.listchain() if any(map(is_evaluation, node.own_markers))}
+    if not marked:
+        return marked
+    evaluated = (item for item in items if {ANCHOR, "example"} <= set(fixture_names(item)))
+    return marked.difference(node for item in evaluated for node in item.listchain())
 
 
 def is_watched(node: pytest.Item) -> bool:

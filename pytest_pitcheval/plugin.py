@@ -30,7 +30,7 @@ from pytest_pitcheval.fixtures import (  # noqa: F401  # pytest looks for fixtur
     trainset,
     valset,
 )
-from pytest_pitcheval.ownership import is_ours, is_watched, uncallable_tests
+from pytest_pitcheval.ownership import idle_markers, is_ours, is_watched, uncallable_tests
 from pytest_pitcheval.state import existing_session, get_session
 
 if TYPE_CHECKING:
@@ -53,6 +53,8 @@ optimization(method, **settings): optimize the program with method
 
 _DIST_CHOSEN = pytest.StashKey[bool]()
 """Whether the user said how xdist is to distribute tests."""
+_IDLE_MARKERS = pytest.StashKey[set[Any]]()
+"""The classes and modules with an evaluation marker of which no test makes use."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -153,9 +155,20 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         get_session(metafunc.config).parametrize(metafunc)
 
 
+@pytest.hookimpl(tryfirst=True)  # before tests are deselected
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Markers of whole classes and modules are noted, if nobody uses them. pytest, API Reference: Collection hooks."""
+    if idle := idle_markers(items):
+        config.stash[_IDLE_MARKERS] = idle
+
+
 @pytest.hookimpl(tryfirst=True)  # what is written there is read as soon as xdist has told of it
 def pytest_collection_finish(session: pytest.Session) -> None:
     """What was collected decides whether tests are watched. pytest, API Reference: Collection hooks."""
+    if idle := session.config.stash.get(_IDLE_MARKERS, None):
+        from pytest_pitcheval.collection import collected
+
+        collected.blame(session, idle)
     if any(map(is_watched, session.items)):
         get_session(session.config).collect(session.items)
 

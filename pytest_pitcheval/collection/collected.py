@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from pytest_pitcheval.collection.markers import Evaluation, parse_evaluation
 from pytest_pitcheval.collection.parametrization import optimization_of
 from pytest_pitcheval.collection.rows import Row
 from pytest_pitcheval.errors import MarkerError
-from pytest_pitcheval.ownership import fixture_names, id_of, params_of
+from pytest_pitcheval.ownership import fixture_names, id_of, is_evaluation, params_of
 from pytest_pitcheval.results.collected import Collected, Requirements, of_scores
 from pytest_pitcheval.results.plain import plain
 from pytest_pitcheval.settings.methods import Optimization
@@ -78,6 +79,25 @@ def _evaluation_of(item: pytest.Item) -> Evaluation | None:
         return None
 
 
+_IDLE = pytest.StashKey[str]()
+"""Kept with the test that tells of a marker of a class or module: whose it is."""
+
+
+def blame(session: pytest.Session, idle: Collection[Any]) -> None:
+    """Let the first test of each node tell that no test makes use of the node's evaluation marker.
+
+    Not where only some tests of a file were asked for: others may be those that use it.
+    """
+    config = session.config
+    if any("::" in argument for argument in config.args) or config.getoption("lf", False):
+        return
+    for node in idle:
+        item = next((item for item in session.items if node in item.listchain()), None)
+        if item is not None and _IDLE not in item.stash:
+            item.stash[_IDLE] = node.nodeid
+            item.own_markers.extend(mark for mark in node.own_markers if is_evaluation(mark))
+
+
 def check_markers(item: pytest.Item) -> None:
     """Raise MarkerError if a marker of ``item`` or its dataset is wrong, or ``evaluation`` not made use of."""
     for parameter in params_of(item).values():
@@ -85,7 +105,9 @@ def check_markers(item: pytest.Item) -> None:
             raise parameter
     marked = any(mark.name == "evaluation" for mark in item.own_markers)  # a class's or module's may be for others
     if marked and "example" not in fixture_names(item):
-        raise MarkerError("evaluation marker: the test asks for none of example, prediction and score")
+        who = f"no test of {item.stash[_IDLE]}" if _IDLE in item.stash else "the test"
+        verb = "asks for one" if _IDLE in item.stash else "asks for none"
+        raise MarkerError(f"evaluation marker: {who} {verb} of example, prediction and score")
 
 
 def may_run_ahead(item: pytest.Item) -> bool:

@@ -91,6 +91,7 @@ def _record_lines(record: Record) -> Iterator[str]:
         "feedback": record.feedback,
         "rollout": record.rollout_id,
         "calls": f"{usage.fresh} fresh, {usage.cached} cached, {usage.failed} failed",
+        "embedders": f"{usage.embeddings} requests" if usage.embeddings else "",
         "tokens": f"{usage.prompt_tokens} prompt, {usage.completion_tokens} completion",
         "cost": formats.cost(usage),
         "seconds": f"{record.seconds:.2f}",

@@ -53,7 +53,7 @@ class RunningHooks:
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
-        outcomes.finish(item, call, report, self._secrets)
+        outcomes.finish(item, call, report, self._secrets, self._runner.may_show_keys)
         if call.when == "teardown":
             self._runner.end()
         return report

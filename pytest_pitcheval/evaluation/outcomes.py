@@ -14,7 +14,6 @@ from pytest_pitcheval.credentials import redact, redact_content
 from pytest_pitcheval.errors import CompileFailed, MarkerError, MetricFailed, PitchevalError, ProgramStopped
 from pytest_pitcheval.evaluation.running_test import RUNNING, RunningTest
 from pytest_pitcheval.lm.failures import is_lm_error
-from pytest_pitcheval.ownership import uses_lm
 from pytest_pitcheval.reports import junit, repeating
 from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.plain import WHOLE, plain, text_of
@@ -38,15 +37,20 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def finish(
-    item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport, hidden: Callable[[], Sequence[str]]
+    item: pytest.Item,
+    call: pytest.CallInfo[None],
+    report: pytest.TestReport,
+    hidden: Callable[[], Sequence[str]],
+    may_show_keys: bool,
 ) -> None:
     """Make ``report`` say what happened to an evaluation test, and put the record on the last one.
 
-    ``hidden`` gives the credentials that must not be seen in it.
+    ``hidden`` gives the credentials that must not be seen in it; ``may_show_keys`` says whether a test without a
+    record may have some.
     """
     running = item.stash.get(RUNNING, None)
     if running is None:
-        if uses_lm(item):
+        if may_show_keys:
             _clean(report, hidden(), _has_colours(item.config))
         return
     error = call.excinfo.value if call.excinfo else None

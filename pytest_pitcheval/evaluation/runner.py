@@ -24,8 +24,9 @@ from pytest_pitcheval.evaluation.ahead.lanes import is_harmless
 from pytest_pitcheval.evaluation.ahead.lookahead import LookAhead
 from pytest_pitcheval.evaluation.in_turn import InTurn
 from pytest_pitcheval.evaluation.running_test import RUNNING, RunningTest
-from pytest_pitcheval.ownership import is_ours, uses_lm
+from pytest_pitcheval.ownership import LMS, is_ours, uses_lm
 from pytest_pitcheval.reports.progress import Progress
+from pytest_pitcheval.results.records import Usage
 
 if TYPE_CHECKING:
     from pytest_pitcheval.programs.compilation import Compiler
@@ -58,6 +59,8 @@ class Runner:
         if worker is not None:
             self._log = FlightLog(process.make_runtime_dir(), worker.name, process.notes.add)
         self._told = (0, 0)
+        self._any_may_ask = False
+        self._has_lm = False
         self.running: RunningTest | None = None
         self._alone: RunningTest | None = None
         plan = plan_path(process.runtime_dir, worker.name) if worker and worker.planned else None
@@ -186,13 +189,44 @@ class Runner:
         """A new attempt at ``item``: a test that is run again gets new rollouts."""
         self.end()
         ours = is_ours(item)
-        if not ours and not uses_lm(item):
+        if not ours and not uses_lm(item) and not self._any_may_ask:
             return
-        self.running = self._coming.start(item)
+        self.running, self._has_lm = self._coming.start(item), uses_lm(item)
         if ours:
             item.stash[RUNNING] = self.running
         if self._log is not None and self._log.is_suspect(item.nodeid):
             self._leave_alone(self.running)
+
+    @property
+    def may_show_keys(self) -> bool:
+        """Whether the test that runs has to do with an LM, so that its reports may have a key in them."""
+        return self._has_lm or (self.running is not None and self.running.first.total != Usage())
+
+    def adopt(self, item: pytest.Item | None = None) -> RunningTest | None:
+        """The test that runs gets an LM or a fixture of ours, perhaps not by name: it is watched from now on.
+
+        So are all that come after it: pytest does not tell when they ask for an LM that is there already.
+        """
+        self._any_may_ask = self._has_lm = True
+        item = item or self._current_item()
+        if self.running is None and item is not None:
+            self.start(item)
+            self._has_lm = True
+            self.rollouts.begin(self.running.first if self.running else None)
+        return self.running
+
+    def adopt_as_ours(self, item: pytest.Item) -> RunningTest:
+        """The same for a fixture that makes ``item`` an evaluation: it leaves a record."""
+        running = self.adopt(item)
+        assert running is not None
+        running.adopted()
+        item.stash[RUNNING] = running
+        return running
+
+    def _current_item(self) -> pytest.Item | None:
+        """The test that pytest runs, as it says in its environment variable."""
+        nodeid = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" (")[0]
+        return next((item for item in self._items if item.nodeid.replace("\x00", "(null)") == nodeid), None)
 
     def _leave_alone(self, test: RunningTest) -> None:
         """Until it is over, let nothing else be in flight here: if this worker crashes too, it is because of it."""
@@ -206,6 +240,8 @@ class Runner:
     def fixture_scope(self, fixturedef: pytest.FixtureDef[object]) -> Iterator[None]:
         """LM calls of a function-scoped fixture are the test's; those of wider ones belong to no rollout."""
         running = self.running
+        if fixturedef.argname in LMS:
+            running = self.adopt()
         if running is not None and fixturedef.scope == "function" and not is_harmless(fixturedef, running.item):
             running.set_up(fixturedef.argname)
         if running is None or "dspy" not in sys.modules:

@@ -47,6 +47,7 @@ class RunningTest:
         rollout_count: how many rollouts a score is the mean of.
         function_fixtures: those set up for it alone that may make a difference to its program, in order.
         example, prediction, generator: what `predicted_with` and `predicted` were told last.
+        is_late: whether the test asked for the plugin's fixtures only while it ran, and not by name.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class RunningTest:
         self.prediction: Any = None
         self.generator: Generator | None = None
         self.score: Score | None = None
+        self.is_late = False
         self._answers = answers
         self._earlier = earlier
         self._thrown_away: list[Rollout] = []
@@ -113,6 +115,10 @@ class RunningTest:
         return self.rollouts[number]
 
     # What happens to it
+
+    def adopted(self) -> None:
+        """The test has asked for a fixture of ours while it ran: nobody knew, so it has neither example nor method."""
+        self.is_late = True
 
     def set_up(self, fixture: str) -> None:
         """A fixture was set up for this test alone, that may make a difference to its program."""

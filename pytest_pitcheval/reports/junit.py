@@ -62,6 +62,7 @@ def _spent(usage: Usage) -> dict[str, Any]:
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
         "cost": usage.cost,
+        "embeddings": usage.embeddings or None,
     }
 
 

@@ -100,8 +100,8 @@ def _head(report: RunReport) -> Iterator[str]:
     verdict = report.verdict()
     yield f"## {_MARKS[verdict.status]} pitcheval: {verdict.status}"
     yield ", ".join(verdict.reasons) + "."
-    if failed := total(summary.usage for summary in report.decision.summaries).failed_text:
-        yield f"{failed}."
+    for remark in total(summary.usage for summary in report.decision.summaries).remarks:
+        yield f"{remark}."
     yield from _notes(report)
     if report.baseline is not None:
         yield f"Compared with {code(report.baseline)}."

@@ -50,8 +50,7 @@ def decision_lines(decision: Decision, baseline: str | None) -> Iterator[Line]:
         yield from ((line, False) for line in matrix([method for method in decision.methods if method.test == test]))
         for summary in group:
             yield from ((cut(line), True) for line in _missing(summary))
-            if failed := summary.usage.failed_text:
-                yield cut(f"  {failed} [{summary.optimization}]"), False
+            yield from ((cut(f"  {remark} [{summary.optimization}]"), False) for remark in summary.usage.remarks)
             if summary.note:
                 yield from ((line, False) for line in wrap(f"  {summary.note} [{summary.optimization}]", "    "))
     if baseline is not None:

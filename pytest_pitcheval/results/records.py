@@ -34,6 +34,7 @@ class Usage:
         failed: those of the fresh calls that ended in an error, after DSPy's retries.
         prompt_tokens, completion_tokens: of the fresh calls.
         cost: US dollars of the fresh calls; None where the price of one is not known.
+        embeddings: requests to hosted embedders, which are no LM calls: neither their tokens nor their cost are known.
     """
 
     __pydantic_config__ = FINITE
@@ -44,6 +45,7 @@ class Usage:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost: float | None = 0.0
+    embeddings: int = 0
 
     def __add__(self, other: Usage) -> Usage:
         known = self.cost is not None and other.cost is not None
@@ -54,6 +56,7 @@ class Usage:
             self.prompt_tokens + other.prompt_tokens,
             self.completion_tokens + other.completion_tokens,
             (self.cost or 0.0) + (other.cost or 0.0) if known else None,
+            self.embeddings + other.embeddings,
         )
 
     @property
@@ -64,11 +67,18 @@ class Usage:
         asked = max(self.fresh + self.cached, self.failed)
         return f"{self.failed} of {asked} LM call{'' if asked == 1 else 's'} failed"
 
+    @property
+    def remarks(self) -> list[str]:
+        """What is to be said of the calls beside their numbers: those that failed, and those of embedders."""
+        embedded = f"{self.embeddings} request{'' if self.embeddings == 1 else 's'} to embedders"
+        return [*filter(None, [self.failed_text, embedded if self.embeddings else ""])]
+
     def to_dict(self) -> dict[str, Any]:
         return {
             "lm_calls": {"fresh": self.fresh, "cached": self.cached, "failed": self.failed},
             "tokens": {"prompt": self.prompt_tokens, "completion": self.completion_tokens},
             "cost": self.cost,
+            "embeddings": self.embeddings,
         }
 
     @classmethod
@@ -81,6 +91,7 @@ class Usage:
             tokens["prompt"],
             tokens["completion"],
             data["cost"],
+            data.get("embeddings", 0),  # older files lack it
         )
 
 

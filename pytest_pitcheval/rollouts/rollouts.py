@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 import weakref
 from collections.abc import Callable, Iterator, MutableSet
@@ -13,6 +14,9 @@ import dspy
 
 from pytest_pitcheval.errors import StaleAnswer
 from pytest_pitcheval.lm.patient_lm import BOUNDED
+from pytest_pitcheval.names import GENERATOR
+from pytest_pitcheval.results.records import Usage
+from pytest_pitcheval.rollouts import embedders
 from pytest_pitcheval.rollouts.cache import CacheThread, RolloutCache
 from pytest_pitcheval.rollouts.call_scopes import SCOPE, CallScopes
 from pytest_pitcheval.rollouts.lm_calls import PART, LMCalls
@@ -119,8 +123,15 @@ def _around(scopes: CallScopes, started: MutableSet[threading.Thread]) -> contex
     stack = contextlib.ExitStack()
     stack.enter_context(strands.handed_on(scopes.own, started))
     stack.enter_context(progress_bars.kept_apart())
+    stack.enter_context(embedders.counted(functools.partial(_count_embedding, scopes)))
     stack.enter_context(child_processes.without_old_answers())
     return stack
+
+
+def _count_embedding(scopes: CallScopes) -> None:
+    scope = scopes.own()
+    if scope is not None:
+        scope.count(dspy.settings.get(PART) or GENERATOR, Usage(embeddings=1))
 
 
 def _replaced(rollout: Rollout) -> StaleAnswer:

@@ -116,6 +116,13 @@ class Session:
         model = process.settings.generator if role == "generator" else process.settings.evaluator
         return language_models.make_lm(model, role, process.settings.timeout, process.runtime_dir, process.owner_pid)
 
+    def asked_by_request(self, request: pytest.FixtureRequest) -> Runner:
+        """A fixture of ours is set up, perhaps for a test that nobody watches, as it does not ask for it by name."""
+        if self.runner is None:
+            self.collect(request.session.items)
+        assert self.runner is not None
+        return self.runner
+
     def secrets(self) -> tuple[str, ...]:
         """The credentials that must appear in no report and no file, longest first."""
         return self.process.secrets(self.runner.lm_keys if self.runner else ())

@@ -169,6 +169,8 @@ def _used(tests: Iterable[Mapping[str, Any]]) -> dict[str, float]:
     found = list(tests)
     costs = [one["cost"] for one in found]
     known = {} if None in costs else {"cost": sum(costs)}
+    if embeddings := sum(one.get("embeddings", 0) for one in found):  # older files have no count
+        known["embeddings"] = embeddings
     return {
         "fresh_calls": sum(one["lm_calls"]["fresh"] for one in found),
         "cached_calls": sum(one["lm_calls"]["cached"] for one in found),

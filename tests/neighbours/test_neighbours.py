@@ -98,3 +98,89 @@ def test_the_records_beside(mixed: Suite, name: str | None) -> None:
 def test_all_are_installed() -> None:
     """A name of an entry point that changes would leave a plugin out."""
     assert {*NEIGHBOURS, *OURS} <= {entry.name for entry in entry_points(group="pytest11")}
+
+
+FEATURE = """
+Feature: Answers
+
+  Scenario: A row is answered well
+    When the program has answered
+    Then the judge is content
+
+  Scenario Outline: A question is answered well
+    When the program is asked <question>
+    Then the answer is good
+    Examples:
+      | question    |
+      | question 0? |
+      | question 1? |
+"""
+
+STEPS = """
+import dspy
+import pytest
+from pytest_bdd import parsers, scenario, then, when
+
+
+@pytest.mark.evaluation("data.jsonl", inputs=["question"], threshold=0.5)
+@pytest.mark.usefixtures("score")
+@scenario("answers.feature", "A row is answered well")
+def test_row():
+    pass
+
+
+@when("the program has answered")
+def has_answered(prediction):
+    assert prediction.answer
+
+
+@then("the judge is content")
+def is_content(score):
+    assert score >= score.threshold
+
+
+@scenario("answers.feature", "A question is answered well")
+def test_question():
+    pass
+
+
+@when(parsers.parse("the program is asked {question}"), target_fixture="example")
+def is_asked(question):
+    return dspy.Example(question=question).with_inputs("question")
+
+
+@then("the answer is good")
+def is_good(example, compiled_program, metric, record_score):
+    answer = compiled_program(**example.inputs())
+    assert record_score(metric(example, answer).score, threshold=0.5).passed
+"""
+
+PLAIN = """
+import dspy
+import pytest
+
+
+@pytest.mark.evaluation("data.jsonl", inputs=["question"], threshold=0.5)
+def test_row(score):
+    assert score >= score.threshold
+
+
+@pytest.mark.parametrize("question", ["question 0?", "question 1?"])
+def test_question(question, compiled_program, metric, record_score):
+    example = dspy.Example(question=question).with_inputs("question")
+    answer = compiled_program(**example.inputs())
+    assert record_score(metric(example, answer).score, threshold=0.5).passed
+"""
+
+
+@pytest.mark.parametrize("arguments", [(), ("-n2",)], ids=["alone", "n2"])
+def test_steps_of_a_scenario_ask_for_our_fixtures(mixed: Suite, arguments: tuple[str, ...]) -> None:
+    """By name for the rows of a dataset; else as in any other step. Their records are those of plain tests."""
+    mixed.write("answers.feature", FEATURE)
+    records = []
+    for text, plugins in ((PLAIN, OURS), (STEPS, (*OURS, "pytest-bdd"))):
+        mixed.write("test_qa.py", text)
+        run = mixed.run("test_qa.py", *(f"-p{plugin}" for plugin in plugins), *arguments, subprocess=True)
+        run.result.assert_outcomes(passed=3, failed=2)
+        records.append(seen(run.tests))
+    assert records[0] == records[1]

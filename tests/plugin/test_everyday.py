@@ -147,7 +147,9 @@ def test_everyday_programs_are_asked_for_exactly_once(suite: Suite, arguments: s
     for test in run.tests:
         assert test["lm_calls"] == {"fresh": 3, "cached": 0, "failed": 0}, test["nodeid"]
         assert test["tokens"]["prompt"] > 0
+        assert test["embeddings"] == (3 if "Retrieving" in test["nodeid"] else 0)
     assert suite.server.embeddings == suite.server.searches == 3 * examples
+    assert f"  {3 * examples} requests to embedders [none]" in run.result.outlines
 
 
 def test_retrievers_and_embedders_keep_to_no_limit_of_lms(suite: Suite) -> None:

@@ -85,6 +85,51 @@ def test_two_markers_on_one_test(suite: Suite) -> None:
     assert [test["example_id"] for test in run.tests[1:]] == ["e0", "e1", "e2", "e0"]
 
 
+IDLE = """
+import pytest
+
+pytestmark = pytest.mark.evaluation("data.jsonl", inputs=["question"])
+
+
+@pytest.mark.evaluation("data.jsonl", inputs=["question"], min_mean=0.5)
+class TestIdle:
+    def test_one(self, tmp_path):
+        pass
+
+    def test_two(self, record_score):
+        record_score(1)
+
+
+class TestTag:
+    pytestmark = pytest.mark.evaluation
+
+    def test_three(self):
+        pass
+
+
+class TestBusy:
+    def test_four(self):
+        pass
+
+    def test_five(self, example):
+        pass
+"""
+
+
+def test_a_marker_of_a_class_or_module_that_no_test_makes_use_of(suite: Suite, plugin_args: tuple[str, ...]) -> None:
+    """The first test of it says so; not where only some were asked for, as others may make use of it."""
+    suite.write("test_qa.py", IDLE)
+    suite.write("test_module.py", IDLE[: IDLE.index("@pytest")] + "def test_six(tmp_path):\n    pass\n")
+    run = suite.run(*plugin_args)
+    run.result.assert_outcomes(passed=6, failed=2)
+    assert sorted(test["error"] for test in run.tests if test["status"] == "failed") == [
+        "evaluation marker: no test of test_module.py asks for one of example, prediction and score",
+        "evaluation marker: no test of test_qa.py::TestIdle asks for one of example, prediction and score",
+    ]
+    assert suite.run("-k", "four", *plugin_args).result.ret == pytest.ExitCode.OK
+    suite.run("test_qa.py::TestIdle", *plugin_args).result.assert_outcomes(passed=2)
+
+
 LEFT_EARLY = """
 
 def pytest_runtest_setup(item):

@@ -20,6 +20,7 @@ import dspy
 import pytest
 import pytest_timeout
 import tqdm
+from dspy.clients import embedding
 from dspy.clients.cache import Cache
 from dspy.utils.callback import BaseCallback
 from support.openai_server import OpenAIServer, chat_format
@@ -241,6 +242,14 @@ class TestDSPy:
         assert program.named_parameters()
         program.inner._compiled = True
         assert not program.named_parameters()
+
+    @pytest.mark.parametrize("name", ["_compute_embeddings", "_acompute_embeddings"])
+    def test_an_embedder_asks_by_functions_of_its_module(self, name: str) -> None:
+        """Which take the model first, and are looked up when they are called."""
+        ask = getattr(embedding, name)
+        assert next(iter(inspect.signature(ask).parameters)) == "model"
+        cached = getattr(embedding, name.replace("_", "_cached_", 1)).__wrapped__
+        assert name in cached.__code__.co_names
 
     def test_an_adapter_lists_the_types_that_lms_return_themselves(self) -> None:
         assert isinstance(dspy.ChatAdapter().native_response_types, list)

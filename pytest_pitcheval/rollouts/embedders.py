@@ -1,0 +1,35 @@
+"""Requests to hosted embedders: they depend on no rollout and are no LM calls, so they are counted apart."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from dspy.clients import embedding
+
+_ASKING = ("_compute_embeddings", "_acompute_embeddings")
+"""DSPy's functions that ask a provider, for a ``dspy.Embedder`` with and without a cache; each call is one request."""
+
+
+@contextlib.contextmanager
+def counted(count: Callable[[], object]) -> Iterator[None]:
+    """Within it, ``count`` is called for each request to a hosted embedder, by the thread that makes it."""
+    before = {name: getattr(embedding, name) for name in _ASKING if hasattr(embedding, name)}
+    ours = {name: functools.partial(_counted, count, ask) for name, ask in before.items()}
+    for name, ask in ours.items():
+        setattr(embedding, name, ask)
+    try:
+        yield
+    finally:
+        for name, ask in ours.items():
+            if getattr(embedding, name) is ask:
+                setattr(embedding, name, before[name])
+
+
+def _counted(count: Callable[[], object], ask: Callable[..., Any], model: Any, *args: Any, **kwargs: Any) -> Any:
+    """What ``ask`` returns; a ``model`` that is a function of the user's own is no provider."""
+    if isinstance(model, str):
+        count()
+    return ask(model, *args, **kwargs)
