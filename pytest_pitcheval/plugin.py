@@ -105,9 +105,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_node_collection_finished(node: Any) -> None:
+def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:
+    """A worker has told what it has collected. pytest-xdist, newhooks.py."""
     if controller := get_session(node.config).controller:
         controller.begin()
+        if controller.has_evaluations:
+            ids[:] = controller.texts.of(ids)  # xdist keeps those of each worker, and all are the same
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -12,6 +12,7 @@ import pytest
 
 from pytest_pitcheval.credentials import redact, redact_content
 from pytest_pitcheval.errors import CompileFailed, MarkerError, MetricFailed, PitchevalError, ProgramStopped
+from pytest_pitcheval.evaluation import sending
 from pytest_pitcheval.evaluation.running_test import RUNNING, RunningTest
 from pytest_pitcheval.lm.failures import is_lm_error
 from pytest_pitcheval.reports import junit, repeating
@@ -19,9 +20,6 @@ from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.plain import WHOLE, plain, text_of
 from pytest_pitcheval.results.printable import COLOURS, printable
 from pytest_pitcheval.results.records import Record
-
-RECORD = "pitcheval_record"
-"""The attribute of a teardown report that carries the record to the controller."""
 
 _PHASE = "pitcheval_phase"
 """The attribute of a report whose ``when`` says what kind of failure it is: the phase that it is of."""
@@ -66,7 +64,7 @@ def finish(
     _clean(report, hidden(), _has_colours(item.config))
     if call.when == "teardown":
         sent = _as_sent(running.record(), hidden())
-        setattr(report, RECORD, sent)
+        sending.put_on(report, sent, hasattr(item.config, "workerinput"))
         report.user_properties.extend(junit.properties(Record.from_dict(sent)))
 
 

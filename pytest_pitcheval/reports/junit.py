@@ -15,6 +15,9 @@ from pytest_pitcheval.names import SCORE
 from pytest_pitcheval.results.deciding.gates import GateResult
 from pytest_pitcheval.results.records import Record, Usage, total
 
+PREFIX = "pitcheval."
+"""What the names of properties begin with."""
+
 _NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 """What XML 1.0 has no form for, and DEL, which pytest replaces too."""
 
@@ -67,7 +70,7 @@ def _spent(usage: Usage) -> dict[str, Any]:
 
 
 def _named(values: Mapping[str, Any]) -> list[tuple[str, str]]:
-    return [(escape(f"pitcheval.{name}"), str(value)) for name, value in values.items() if value is not None]
+    return [(escape(f"{PREFIX}{name}"), str(value)) for name, value in values.items() if value is not None]
 
 
 def amend(path: Path, run_id: str, records: Iterable[Record], gates: Iterable[GateResult]) -> None:

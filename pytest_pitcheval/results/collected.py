@@ -48,7 +48,7 @@ def of_scores(limits: Mapping[str, float]) -> dict[str, dict[str, float]]:
     return {gate: {SCORE: limit} for gate, limit in limits.items()}
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Collected(Keyed):
     """An evaluation test as it was collected: what the controller must know to name a lost record.
 

@@ -24,7 +24,7 @@ FINITE: Any = {"allow_inf_nan": False}
 """How pydantic reads a dataclass from a file: without it, a whole number too large for a float is read as infinity."""
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Usage:
     """LM calls and what they took.
 
@@ -113,6 +113,8 @@ Key = tuple[str, str]
 class Keyed:
     """What belongs to a group."""
 
+    __slots__ = ()
+
     test: str
     optimization: str
 
@@ -122,7 +124,7 @@ class Keyed:
         return self.test, self.optimization
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Record(Keyed):
     """The one record of one test; `to_dict` is its form in the run file.
 
@@ -201,9 +203,15 @@ class Record(Keyed):
         return {name: value for name, value in self.labels.items() if _is_short(value)}
 
     def without_texts(self) -> Record:
-        """What sums, gates and comparisons need of it, which is small: no inputs, answers, feedback, long labels."""
+        """What sums, gates and comparisons need of it: no inputs, answers, feedback, long labels, and no ID."""
         return dataclasses.replace(
-            self, inputs={}, labels=self.short_labels, prediction=None, feedback=None, later_rollouts=()
+            self,
+            inputs={},
+            labels=self.short_labels,
+            prediction=None,
+            feedback=None,
+            later_rollouts=(),
+            rollout_id="",
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from pytest_pitcheval import files
 from pytest_pitcheval.credentials import argument_secrets, redact, redact_content
@@ -15,7 +16,7 @@ from pytest_pitcheval.reports.repeating import how_to_repeat
 from pytest_pitcheval.reports.results import Results
 from pytest_pitcheval.reports.run_reports import RunReport
 from pytest_pitcheval.results import summaries
-from pytest_pitcheval.results.collected import Collected
+from pytest_pitcheval.results.collected import Collected, Requirements
 from pytest_pitcheval.results.deciding.decisions import Decision, Outcome, decide
 from pytest_pitcheval.results.formats import some
 from pytest_pitcheval.results.records import Record, function_of
@@ -90,7 +91,7 @@ def _outcome(controller: Controller, secrets: Sequence[str]) -> Outcome:
     collected, datasets = controller.collected, controller.datasets
     if not collected:  # by workers
         told = controller.process.read_collected()
-        collected, datasets = [Collected.from_dict(test) for test in told["tests"]], told["datasets"]
+        collected, datasets = _shared(told.pop("tests"), controller), told["datasets"]
     late = _late(controller, secrets)
     records = {nodeid: _without(record, late) for nodeid, record in controller.records.items()}
     known = {test.nodeid for test in collected}  # one that asks for our fixtures while it runs is in nobody's list
@@ -103,6 +104,15 @@ def _outcome(controller: Controller, secrets: Sequence[str]) -> Outcome:
         for key, covered in outcome.coverage().items()
     }
     return dataclasses.replace(outcome, not_run=not_run)
+
+
+def _shared(told: list[Any], controller: Controller) -> list[Collected]:
+    """What workers have told of their tests: of a hundred thousand, both forms at once would be much."""
+    asked: dict[str, Requirements] = {}
+    for place, test in enumerate(told):
+        collected = Collected.from_dict({name: controller.texts.of(value) for name, value in test.items()})
+        told[place] = dataclasses.replace(collected, asked=asked.setdefault(repr(collected.asked), collected.asked))
+    return told
 
 
 def _late(controller: Controller, secrets: Sequence[str]) -> list[str]:

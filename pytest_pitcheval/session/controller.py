@@ -119,10 +119,10 @@ class Controller:
         """A record has arrived, without credentials; ``nodeid`` is the test's own, which may have one in it."""
         if not self.measures:
             return
-        from pytest_pitcheval.results.records import Record
+        from pytest_pitcheval.results.records import PARTS, Record
 
         whole, place = Record.from_dict(record), self.outbox.add(record)
-        names = ("nodeid", "test", "example_id", "optimization", "rollout_id", "fingerprints", "program_file")
+        names = ("nodeid", "test", "example_id", "optimization", "fingerprints", "program_file", *PARTS)
         whole = dataclasses.replace(whole, **{name: self.texts.of(getattr(whole, name)) for name in names})
         self._display.add(whole)
         if place is None:

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from pytest_pitcheval.evaluation import sending
 from pytest_pitcheval.evaluation.last_word import LastWords
-from pytest_pitcheval.evaluation.outcomes import RECORD
 from pytest_pitcheval.names import RERUN
+from pytest_pitcheval.reports import junit
 from pytest_pitcheval.session.controller import Controller
 
 
@@ -30,16 +31,21 @@ class ListeningHooks:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, Any, Any]:
         self._controller.make_room()
-        record = report.__dict__.pop(RECORD, None)  # pytest keeps reports: not twice
-        if self._controller.runner is None and report.when in ("setup", "call", "teardown"):
-            self._controller.texts.share(report)
+        record = sending.take_from(report)
         try:
             outcome = yield
         finally:
             self._keep(report, record)
+        self._make_smaller(report)
         if report.when == "teardown":
             self._controller.update()
         return outcome
+
+    def _make_smaller(self, report: pytest.TestReport) -> None:
+        """pytest keeps the three reports of every test to its end, though it asks no more of them than is left here."""
+        report.user_properties = [each for each in report.user_properties if not each[0].startswith(junit.PREFIX)]
+        if self._controller.runner is None and report.when in ("setup", "call", "teardown"):
+            self._controller.texts.share(report)
 
     def _keep(self, report: pytest.TestReport, record: dict[str, Any] | None) -> None:
         self._last_words.hear(report)

@@ -15,7 +15,7 @@ from pytest_pitcheval.results.comparison import Comparison
 from pytest_pitcheval.results.deciding.decisions import Decision, Outcome
 from pytest_pitcheval.results.deciding.gates import GateResult
 from pytest_pitcheval.results.plain import WHOLE, plain
-from pytest_pitcheval.results.records import FINITE, PARTS, Key, Keyed, Record
+from pytest_pitcheval.results.records import FINITE, PARTS, Key, Keyed, Record, Usage
 from pytest_pitcheval.results.summaries import Missing
 from pytest_pitcheval.storage.run_info import RunInfo
 
@@ -204,7 +204,11 @@ def record_from(data: Mapping[str, Any], name: str) -> Record:
         raise PitchevalError(f"{name}: expected {error} in it") from None
     except (TypeError, AttributeError) as error:
         raise files.complaint(name, f"not a record: {error}") from None
-    return files.validated(Record, {**vars(record), **{part: vars(getattr(record, part)) for part in PARTS}}, name)
+    return files.validated(Record, _fields(record) | {part: _fields(getattr(record, part)) for part in PARTS}, name)
+
+
+def _fields(value: Record | Usage) -> dict[str, Any]:
+    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
 
 
 def _read_journal(path: Path) -> RunFile:
