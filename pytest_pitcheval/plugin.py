@@ -7,7 +7,8 @@ and a look at its fixtures' names.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import os
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -56,6 +57,9 @@ _DIST_CHOSEN = pytest.StashKey[bool]()
 _IDLE_MARKERS = pytest.StashKey[set[Any]]()
 """The classes and modules with an evaluation marker of which no test makes use."""
 
+_IS_OVER = pytest.StashKey[bool]()
+"""Whether this worker was held until the session was over."""
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options and ini keys are registered. pytest, API Reference: Initialization hooks."""
@@ -72,17 +76,37 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object
     return code
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    """A worker that is not needed yet waits before it imports. pytest, API Reference: Bootstrapping hooks."""
+    if "PITCHEVAL_HELD" in os.environ:
+        from pytest_pitcheval.concurrency.workers import held
+
+        early_config.stash[_IS_OVER] = held.wait(os.environ)
+        if early_config.stash[_IS_OVER]:
+            early_config.known_args_namespace.noconftest = True
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Markers are declared, and wrong options are told. pytest, API Reference: Initialization hooks."""
     config.addinivalue_line("markers", _EVALUATION)
     config.addinivalue_line("markers", _OPTIMIZATION)
-    state.begin(config)
+    if not config.stash.get(_IS_OVER, False):
+        state.begin(config)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """What the session took is given back. pytest, API Reference: Initialization hooks."""
     if session := existing_session(config):
         session.close()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config, specs: Sequence[Any]) -> None:
+    """Workers are about to start: those that would gain nothing are held. pytest-xdist, newhooks.py."""
+    session = existing_session(config)
+    if session and session.controller and not config.stash.get(_DIST_CHOSEN, False):
+        session.controller.workforce.hold(specs)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -101,7 +125,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         return None
     from pytest_pitcheval.concurrency import scheduling
 
-    return scheduling.AtOnceScheduling(config, log, get_session(config).process)
+    session = get_session(config)
+    held = session.controller.workforce.held if session.controller else None
+    return scheduling.AtOnceScheduling(config, log, session.process, held)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -116,8 +142,11 @@ def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: object) -> None:
     """A worker has ended: what it collected is kept, and a crash is noted. pytest-xdist, newhooks.py."""
-    process = get_session(node.config).process
+    session = get_session(node.config)
+    process = session.process
     told = getattr(node, "workeroutput", None) or {}
+    if session.controller:
+        session.controller.workforce.worker_ended(bool(error), told)
     if collected := told.get("pitcheval"):
         process.put_collected(collected)
     process.notes.extend(told.get("pitcheval_notes", ()))
@@ -163,6 +192,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Markers of whole classes and modules are noted, if nobody uses them. pytest, API Reference: Collection hooks."""
     if idle := idle_markers(items):
         config.stash[_IDLE_MARKERS] = idle
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> bool | None:
+    """A worker that was held to the end has nothing to do. pytest, API Reference: Collection hooks."""
+    if not session.config.stash.get(_IS_OVER, False):
+        return None
+    session.items = []
+    return True
 
 
 @pytest.hookimpl(tryfirst=True)  # what is written there is read as soon as xdist has told of it

@@ -15,6 +15,7 @@ from pytest_pitcheval import files
 from pytest_pitcheval.concurrency.flight_log import log_path, read_log
 from pytest_pitcheval.concurrency.process import Process
 from pytest_pitcheval.concurrency.upcoming import plan_path
+from pytest_pitcheval.concurrency.workers.held import HeldWorkers
 from pytest_pitcheval.names import RERUN
 
 
@@ -24,12 +25,26 @@ class AtOnceScheduling(LoadScheduling):
     A plan in the session's folder tells each worker which tests are its own.
     """
 
-    def __init__(self, config: pytest.Config, log: Any, process: Process) -> None:
+    def __init__(self, config: pytest.Config, log: Any, process: Process, held: HeldWorkers | None = None) -> None:
         super().__init__(config, log)
+        self._held = held
+        self.numnodes -= len(held or ())
         self._process = process
         self._plans: dict[Any, dict[int, None]] = {}
 
+    @property
+    def tests_finished(self) -> bool:
+        """Whether nothing is left to be given to a worker: then those that are held end too."""
+        finished = bool(super().tests_finished)
+        if finished and self._held is not None:
+            self._held.end()
+        return finished
+
     def schedule(self) -> None:
+        if self._held and self.collection is None:
+            told = self._process.read_collected()
+            ahead = len(told.get("ahead", ()))
+            self._held.release_for(ahead, len(next(iter(self.node2collection.values()))) - ahead)
         super().schedule()
         if self.collection is None or not self._process.has_collected:
             return

@@ -63,6 +63,7 @@ class RunningHooks:
         outcomes.finish_again(report, self._secrets)
         outcome = yield
         if report.when == "teardown":
+            self._runner.meter.test_ended()
             self._runner.tick()
         if self._runner.is_stopping:
             self._runner.pool.close()

@@ -18,6 +18,7 @@ from pytest_pitcheval.concurrency.pool import Pool
 from pytest_pitcheval.concurrency.process import Process
 from pytest_pitcheval.concurrency.slots import LocalSlots, Slots
 from pytest_pitcheval.concurrency.upcoming import Upcoming, plan_path
+from pytest_pitcheval.concurrency.workers.workload import Meter
 from pytest_pitcheval.evaluation import timeouts
 from pytest_pitcheval.evaluation.ahead.coming_tests import ComingTests
 from pytest_pitcheval.evaluation.ahead.lanes import is_harmless
@@ -61,6 +62,7 @@ class Runner:
         self._told = (0, 0)
         self._any_may_ask = False
         self._has_lm = False
+        self.meter = Meter()
         self.running: RunningTest | None = None
         self._alone: RunningTest | None = None
         plan = plan_path(process.runtime_dir, worker.name) if worker and worker.planned else None

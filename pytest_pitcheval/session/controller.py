@@ -14,6 +14,7 @@ from pytest_pitcheval.concurrency.flight_log import read_flying
 from pytest_pitcheval.concurrency.process import Process
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.session.shared_texts import SharedTexts
+from pytest_pitcheval.session.workforce import Workforce
 
 if TYPE_CHECKING:
     from pytest_pitcheval.evaluation.runner import Runner
@@ -56,6 +57,7 @@ class Controller:
         self.lost: dict[str, str] = {}
         self.results: Results | None = None
         self._has_evaluations = False
+        self.workforce = Workforce(process)
 
     @property
     def has_evaluations(self) -> bool:
@@ -111,7 +113,7 @@ class Controller:
         """
         if self.has_evaluations and self.measures:
             try:
-                self.outbox.journal.begin()
+                self.outbox.begin()
             except PitchevalError as error:
                 pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
 
@@ -142,6 +144,7 @@ class Controller:
 
     def stop(self) -> None:
         """Tell workers to begin no rollout that has not begun; what is in flight is not waited for."""
+        self.workforce.end()
         if self.runner is None and self.process.runtime_dir.exists():
             with self.process.noting("workers finish what they have begun"):
                 self.process.stop_path.touch()
@@ -158,6 +161,8 @@ class Controller:
 
             passed = time.monotonic() - self.started
             self.outbox.publish(self.results, functools.partial(left_of_session, self.config, passed))
+            if not self.process.settings.replay:
+                self.workforce.write(self.runner.meter if self.runner else None)
             self.results.logged.extend((line, True) for line in self.process.notes.lines)
 
     def close(self) -> None:

@@ -31,6 +31,8 @@ class ListeningHooks:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, Any, Any]:
         self._controller.make_room()
+        if report.when in ("call", "teardown"):  # what precedes them waits for rollouts
+            self._controller.workforce.hear(report.duration)
         record = sending.take_from(report)
         try:
             outcome = yield

@@ -24,10 +24,18 @@ class Outbox:
         if not settings.mlflow.off:
             self.tracker = Tracker(settings.mlflow, settings.directory, rootpath)
 
-    def add(self, record: Mapping[str, Any]) -> int | None:
-        """A record has arrived; returns its place in the journal."""
+    def begin(self) -> None:
+        """Evaluation tests are going to run.
+
+        Raises:
+            PitchevalError: another session has the same ID.
+        """
+        self.journal.begin()
         if self.tracker is not None:
             self.tracker.start()  # it takes seconds, while tests run
+
+    def add(self, record: Mapping[str, Any]) -> int | None:
+        """A record has arrived; returns its place in the journal."""
         return self.journal.append(record)
 
     def publish(self, results: Results, left: Callable[[float], float]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.ownership import is_ours
 from pytest_pitcheval.session import ending
 from pytest_pitcheval.session.controller import Controller
+from pytest_pitcheval.session.workforce import METER
 from pytest_pitcheval.settings.settings import Settings, read_settings
 from pytest_pitcheval.storage import references
 from pytest_pitcheval.timestamps import session_timestamp
@@ -21,7 +22,6 @@ from pytest_pitcheval.timestamps import session_timestamp
 if TYPE_CHECKING:
     from pytest_pitcheval.evaluation.runner import Runner
     from pytest_pitcheval.reports.results import Results
-    from pytest_pitcheval.results.collected import Collected
     from pytest_pitcheval.storage.references import LoadedBaseline
 
 
@@ -73,26 +73,35 @@ class Session:
             self.listen()
         ours = [item for item in items if is_ours(item)]
         if ours:
-            self._collect(ours)
+            self._collect(ours, len(items))
 
-    def _collect(self, items: Sequence[pytest.Item]) -> None:
-        from pytest_pitcheval.collection.collected import collected
+    def _collect(self, items: Sequence[pytest.Item], all_items: int) -> None:
+        from pytest_pitcheval.collection.collected import collected, may_run_ahead
         from pytest_pitcheval.evaluation import timeouts
 
         for item in items:
             timeouts.add_default(item, self.process.settings.timeout)
         by_nodeid = {item.nodeid: item for item in items}  # once, though ``--keep-duplicates`` runs it twice
         tests = [collected(item, self.process.settings) for item in by_nodeid.values()]
+        ahead = [item.nodeid for item in items if may_run_ahead(item)]
+        others = all_items - len(ahead)
         garbage.freeze()
         if self.controller:
+            self.controller.workforce.work = (len(ahead), others)
             self.controller.collected, self.controller.datasets = tests, self.datasets
             self.controller.begin()
         else:
-            self._tell(tests)
+            self._tell(
+                {
+                    "tests": [test.to_dict() for test in tests],
+                    "datasets": self.datasets,
+                    "ahead": ahead,
+                    "others": others,
+                }
+            )
 
-    def _tell(self, tests: Sequence[Collected]) -> None:
+    def _tell(self, told: Mapping[str, Any]) -> None:
         """Tell the controller what this worker has collected: all workers collect the same."""
-        told = {"tests": [test.to_dict() for test in tests], "datasets": self.datasets}
         assert self.process.worker is not None
         shared = not self.process.worker.apart and (self.process.has_collected or self.process.put_collected(told))
         if not shared:
@@ -142,7 +151,10 @@ class Session:
             self.controller.stop()
             self._conclude(self.controller)
         else:
-            self.config.workeroutput[f"{KEY}_notes"] = self.process.notes.lines  # type: ignore[attr-defined]
+            output: dict[str, Any] = self.config.workeroutput  # type: ignore[attr-defined]
+            output[f"{KEY}_notes"] = self.process.notes.lines
+            if self.runner is not None and (read := self.runner.meter.read()):
+                output[METER] = list(read)
 
     def _conclude(self, controller: Controller) -> None:
         controller.make_room()

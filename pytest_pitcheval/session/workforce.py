@@ -1,0 +1,67 @@
+"""The workers of a session as its controller sees them: which are held back, and what their tests take."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pytest_pitcheval.concurrency.process import KEY, Process
+from pytest_pitcheval.concurrency.workers import workload
+from pytest_pitcheval.concurrency.workers.held import HeldWorkers
+from pytest_pitcheval.concurrency.workers.workload import Meter, Workload
+
+METER = f"{KEY}_meter"
+"""Where xdist's ``workeroutput`` has what a worker's `Meter` reads."""
+
+
+class Workforce:
+    """Holds workers back by what is known of the last session, and writes down what is known of this one."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self._meters: list[tuple[float, float, int]] = []
+        self._body = 0.0
+        self.held: HeldWorkers | None = None
+        self.work: tuple[int, int] | None = None
+        """How many tests of this process have rollouts that are made ahead, and how many have not."""
+
+    @functools.cached_property
+    def _before(self) -> Workload | None:
+        return workload.read(self._process.settings.directory)
+
+    def hold(self, specs: Sequence[Any]) -> None:
+        """Hold those of the workers with these execnet ``specs`` that would gain nothing, if that is known."""
+        if self._before is None or any(not spec.popen or spec.env for spec in specs):
+            return
+        with self._process.noting("all workers start at once"):
+            held = HeldWorkers(self._process.make_runtime_dir(), self._before, self._process.settings.concurrency)
+            held.hold(specs)
+            self.held = held
+
+    def worker_ended(self, crashed: bool, told: Mapping[str, Any]) -> None:
+        """A worker has crashed, or has nothing more to do: then there is nothing for those that are held either."""
+        if METER in told:
+            self._meters.append(tuple(told[METER]))
+        if self.held is not None:
+            self.held.release_all() if crashed else self.held.end()
+
+    def end(self) -> None:
+        """The session is over."""
+        if self.held is not None:
+            self.held.end()
+
+    def hear(self, seconds: float) -> None:
+        """A test has taken so long, besides its rollouts."""
+        self._body += seconds
+
+    def write(self, meter: Meter | None) -> None:
+        """Write down what this session's tests took; ``meter`` is that of this process, if it runs tests."""
+        told = self._process.read_collected()
+        ahead, others = self.work or (len(told.get("ahead", ())), told.get("others", 0))
+        own = meter.read() if meter else None
+        meters = [*self._meters, *([own] if own else [])]
+        found = workload.sum_up(ahead, others, self._body, meters, self._before)
+        if found is not None:
+            with self._process.noting("the next session does not know how many workers gain"):
+                workload.write(self._process.settings.directory, found)
