@@ -82,9 +82,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     if "PITCHEVAL_HELD" in os.environ:
         from pytest_pitcheval.concurrency.workers import held
 
-        early_config.stash[_IS_OVER] = held.wait(os.environ)
-        if early_config.stash[_IS_OVER]:
-            early_config.known_args_namespace.noconftest = True
+        early_config.stash[_IS_OVER] = held.wait(early_config)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -118,6 +118,9 @@ class TestPytest:
     ) -> None:
         assert {"lm", "server", "request"} <= set(request.node.fixturenames)
 
+    def test_known_arguments_say_whether_conftests_are_loaded(self, pytestconfig: pytest.Config) -> None:
+        assert pytestconfig.known_args_namespace.noconftest is False
+
     def test_the_capture_manager_can_let_something_through(self, pytestconfig: pytest.Config) -> None:
         capture = pytestconfig.pluginmanager.getplugin("capturemanager")
         assert isinstance(capture.global_and_fixture_disabled(), AbstractContextManager)
@@ -149,7 +152,7 @@ class TestXdist:
     def test_a_scheduler_says_which_tests_are_left_and_who_has_which(self, pytestconfig: pytest.Config) -> None:
         scheduling = pytest.importorskip("xdist.scheduler").LoadScheduling
         names = inspect.getsource(scheduling.__init__)
-        for attribute in ("self.pending", "self.collection", "self.node2pending"):
+        for attribute in ("self.pending", "self.collection", "self.node2pending", "self.numnodes"):
             assert attribute in names
         for method in ("schedule", "check_schedule", "mark_test_pending", "nodes"):
             assert hasattr(scheduling, method)
@@ -159,6 +162,9 @@ class TestXdist:
         controller = pytest.importorskip("xdist.workermanage").WorkerController
         assert isinstance(inspect.getattr_static(controller, "shutting_down"), property)
         assert list(inspect.signature(controller.send_runtest_some).parameters) == ["self", "indices"]
+
+    def test_a_spec_can_set_the_environment_of_its_worker(self) -> None:
+        assert pytest.importorskip("execnet").XSpec("popen").env == {}
 
     @pytest.mark.parametrize("name", ["dist", "tx"])
     def test_an_option_of_its_own_has_this_name(self, pytestconfig: pytest.Config, name: str) -> None:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from pytest_pitcheval.concurrency.workers.workload import Workload, cores
 
@@ -20,11 +22,18 @@ _OVER = "over"
 _TICK = 0.02
 
 
-def wait(environ: MutableMapping[str, str]) -> bool:
-    """In a worker: wait for as long as it is held. Returns whether the session is over by then."""
-    path = environ.pop(VARIABLE, None)
-    if path is None:
-        return False
+def wait(early_config: pytest.Config) -> bool:
+    """In a worker that has not imported the suite: wait for as long as it is held.
+
+    Returns whether the session is over by then; the worker will load no conftest.py.
+    """
+    is_over = _wait(os.environ.pop(VARIABLE))
+    if is_over:
+        early_config.known_args_namespace.noconftest = True
+    return is_over
+
+
+def _wait(path: str) -> bool:
     parent = os.getppid()
     while os.path.exists(path) and os.getppid() == parent:
         time.sleep(_TICK)
