@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
-from pytest_pitcheval import options
 from pytest_pitcheval.errors import PitchevalError
+from pytest_pitcheval.options.table import OPTIONS
 from pytest_pitcheval.results.printable import printable, printable_line
 from pytest_pitcheval.settings import settings
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from pytest_pitcheval.settings.settings import Settings
 
 _RUN = "a run's ID, its file, or 'last'"
-_DECIDING = tuple(option.name for option in options.OPTIONS if option.decides)
+_DECIDING = tuple(option.name for option in OPTIONS if option.decides)
 _DECIDING_AGAIN = (*_DECIDING, "eval_threshold", "eval_update_baseline")
-_COMPARING = ("eval_baseline", "eval_baseline_allow", "eval_gate")
+_COMPARING = ("eval_baseline", "eval_baseline_allow", "eval_gate", "eval_lower_is_better")
 _LOGGING = ("eval_mlflow", "eval_mlflow_timeout", "eval_mlflow_experiment")
 
 
@@ -71,7 +71,7 @@ def _command(
     command: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
     command.add_argument("-c", "--config-file", metavar="FILE", help="pytest's ini file")
     command.add_argument("--rootdir", metavar="PATH", help="pytest's root directory")
-    for option in options.OPTIONS:
+    for option in OPTIONS:
         if option.name in (*names, *(["eval_dir"] if on_runs else [])):
             arguments: dict[str, Any] = {"dest": option.dest, "help": option.help.replace("%", "%%")}
             arguments |= {"action": "store_true"} if option.kind == "flag" else {"metavar": option.metavar}
@@ -84,7 +84,7 @@ def _for_pytest(arguments: argparse.Namespace) -> list[str]:
     given = ["-s", "--noconftest", "-p", "pitcheval"]
     given += [f"--rootdir={arguments.rootdir}"] if arguments.rootdir else []
     given += ["-c", arguments.config_file] if arguments.config_file else []
-    for option in options.OPTIONS:
+    for option in OPTIONS:
         value = getattr(arguments, option.dest, None)
         if value is True:
             given.append(option.flag)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_pitcheval import options, state
+from pytest_pitcheval import state
 from pytest_pitcheval.fixtures import (  # noqa: F401  # pytest looks for fixtures in the plugin's own module
     _dspy_settings,
     _pitcheval_test,
@@ -31,6 +31,7 @@ from pytest_pitcheval.fixtures import (  # noqa: F401  # pytest looks for fixtur
     trainset,
     valset,
 )
+from pytest_pitcheval.options import registration
 from pytest_pitcheval.ownership import idle_markers, is_ours, is_watched, uncallable_tests
 from pytest_pitcheval.state import existing_session, get_session
 
@@ -39,13 +40,16 @@ if TYPE_CHECKING:
 
 _EVALUATION = """\
 evaluation(dataset, *, inputs, threshold=None, rollouts=None,
-    limit=None, min_mean=None, min_pass_rate=None, max_error_rate=None,
-    max_regression=None, max_example_drop=None): a test for each example of
+    limit=None, min_mean=None, max_mean=None, min_pass_rate=None,
+    max_error_rate=None, max_regression=None, max_example_drop=None,
+    lower_is_better=()): a test for each example of
     dataset: a path relative to the test file (.jsonl, .json, .csv, .parquet), a
     list of dspy.Example, or a callable that returns one. inputs: the names of
     its input fields; threshold: the lowest score that passes; rollouts: how
     often to ask each (1); limit: only the first so many. min_... and max_...
-    are gates for all examples together."""
+    are gates for all examples together, of means and drops also by metric:
+    {"score": 0.8, "relevancy": 0.6}; lower_is_better: metrics that get worse
+    when they rise."""
 _OPTIMIZATION = """\
 optimization(method, **settings): optimize the program with method
     before it is evaluated, unless --optimization names others; settings go to
@@ -63,7 +67,7 @@ _IS_OVER = pytest.StashKey[bool]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options and ini keys are registered. pytest, API Reference: Initialization hooks."""
-    options.add_options(parser)
+    registration.add_options(parser)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_pitcheval import garbage, options
+from pytest_pitcheval import garbage
+from pytest_pitcheval.options import registration
 
 if TYPE_CHECKING:
     from pytest_pitcheval.evaluation.runner import Runner
@@ -25,7 +26,7 @@ def begin(config: pytest.Config) -> None:
     """
     garbage.thaw()
     config.stash[_STARTED] = time.monotonic()
-    if options.any_used(config):
+    if registration.any_used(config):
         get_session(config)
 
 

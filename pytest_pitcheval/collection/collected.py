@@ -13,7 +13,7 @@ from pytest_pitcheval.collection.parametrization import optimization_of
 from pytest_pitcheval.collection.rows import Row
 from pytest_pitcheval.errors import MarkerError
 from pytest_pitcheval.ownership import fixture_names, id_of, is_evaluation, params_of
-from pytest_pitcheval.results.collected import Collected, Requirements, of_scores
+from pytest_pitcheval.results.collected import Collected, Requirements
 from pytest_pitcheval.results.plain import plain
 from pytest_pitcheval.settings.methods import Optimization
 from pytest_pitcheval.settings.settings import Settings
@@ -64,7 +64,7 @@ def _read(item: pytest.Item, settings: Settings) -> Asked:
         test=name_of_test(item),
         example_id=plain(getattr(row, "id", None)),
         optimization=str(optimization),
-        asked=Requirements(of_scores(evaluation.gates)) if evaluation else Requirements(),
+        asked=evaluation.asked if evaluation else Requirements(),
         settings=plain(optimization.settings),
     )
     fixtures = tuple(fixture_names(item))

@@ -10,10 +10,14 @@ from typing import Any
 
 import pytest
 
+from pytest_pitcheval.collection.requirements import read_gates, read_lower_is_better, read_names
 from pytest_pitcheval.errors import MarkerError
-from pytest_pitcheval.names import GATES
+from pytest_pitcheval.results.collected import Requirements
 from pytest_pitcheval.settings.choices import Choice
 from pytest_pitcheval.settings.methods import UNOPTIMIZED, Optimization, check_method
+
+OfMetrics = float | Mapping[str, float] | None
+"""A limit of the score, or limits by metric."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,9 +30,11 @@ class Evaluation:
         threshold: the lowest score that passes, or None.
         rollouts: rollouts of each example, or None for the option's.
         limit: only the first so many examples.
-        min_mean, min_pass_rate: what the examples together must reach, 0 to 1, or None.
+        min_mean, max_mean: what the mean of the examples must reach, or must not exceed, of the score or by metric.
+        min_pass_rate: the smallest share of them that must pass, or None.
         max_error_rate: the largest share of them without a score, or None.
-        max_regression, max_example_drop: how far all, or a single one, may fall below the baseline, or None.
+        max_regression, max_example_drop: how far all, or a single one, may get worse than in the baseline, as above.
+        lower_is_better: the metrics that get worse when they rise.
     """
 
     dataset: str | os.PathLike[str] | Sequence[Any] | Callable[[], Sequence[Any]]
@@ -36,17 +42,18 @@ class Evaluation:
     threshold: float | None = None
     rollouts: int | None = None
     limit: int | None = None
-    min_mean: float | None = None
+    min_mean: OfMetrics = None
+    max_mean: OfMetrics = None
     min_pass_rate: float | None = None
     max_error_rate: float | None = None
-    max_regression: float | None = None
-    max_example_drop: float | None = None
+    max_regression: OfMetrics = None
+    max_example_drop: OfMetrics = None
+    lower_is_better: str | Sequence[str] = ()
 
     @property
-    def gates(self) -> dict[str, float]:
-        """The gates that are set, by name."""
-        gates = {name: getattr(self, name) for name in GATES}
-        return {name: limit for name, limit in gates.items() if limit is not None}
+    def asked(self) -> Requirements:
+        """What it asks of all examples together; a MarkerError names the wrong argument."""
+        return Requirements(read_gates(vars(self)), read_lower_is_better(self.lower_is_better))
 
 
 def parse_evaluation(mark: pytest.Mark) -> Evaluation:
@@ -60,18 +67,10 @@ def parse_evaluation(mark: pytest.Mark) -> Evaluation:
         reason = reason.replace(". Did you mean ", ", did you mean ").rstrip("?")  # as Python 3.13 says it
         raise MarkerError(f"evaluation marker: {reason}; expected evaluation(dataset, *, inputs, ...)") from None
     _check_number("threshold", parsed.threshold, float)
-    for gate in GATES:
-        _check_number(gate, getattr(parsed, gate), float)
     _check_number("rollouts", parsed.rollouts, int)
     _check_number("limit", parsed.limit, int)
-    return dataclasses.replace(parsed, inputs=_names(parsed.inputs))
-
-
-def _names(inputs: object) -> tuple[str, ...]:
-    names = [inputs] if isinstance(inputs, str) else inputs
-    if not isinstance(names, (list, tuple)) or not all(isinstance(name, str) for name in names):
-        raise MarkerError(f"evaluation marker: inputs={inputs!r}: expected a list of field names")
-    return tuple(names)
+    assert parsed.asked  # which raises where one of its arguments is wrong
+    return dataclasses.replace(parsed, inputs=read_names("inputs", parsed.inputs, "field names"))
 
 
 def _check_number(name: str, value: object, kind: type) -> None:

@@ -6,7 +6,7 @@ import os
 import shlex
 from typing import TYPE_CHECKING
 
-from pytest_pitcheval.options import OPTIONS
+from pytest_pitcheval.options.table import OPTIONS
 from pytest_pitcheval.storage.run_info import Repeat
 
 if TYPE_CHECKING:

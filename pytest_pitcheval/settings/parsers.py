@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pytest_pitcheval.names import ALLOWED, SCORE
-from pytest_pitcheval.options import Kind
+from pytest_pitcheval.options.option import Kind
 from pytest_pitcheval.settings.methods import check_method
 from pytest_pitcheval.settings.rate_limits import parse_rate_limits
 
@@ -82,6 +82,13 @@ def _allowed(text: str) -> frozenset[str]:
     return found
 
 
+def _metrics(text: str) -> frozenset[str]:
+    found = frozenset(name.strip() for name in text.split(","))
+    if "" in found or SCORE in found:
+        raise ValueError("expected names of metrics beside the score")
+    return found
+
+
 def _text(text: str) -> str:
     if not text:
         raise ValueError("expected a value")
@@ -107,5 +114,6 @@ PARSERS: Mapping[Kind, Callable[[Any], Any]] = MappingProxyType(
         "gate mode": _one_of("normal", "established", "strict"),
         "family": _one_of("holm", "none"),
         "allowed": _allowed,
+        "metrics": _metrics,
     }
 )

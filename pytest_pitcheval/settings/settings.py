@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from pytest_pitcheval.names import GATES, Family, GateMode
-from pytest_pitcheval.options import INI_ONLY, OPTIONS, Option
+from pytest_pitcheval.options.option import Option
+from pytest_pitcheval.options.table import INI_ONLY, OPTIONS
 from pytest_pitcheval.settings.choices import Choice
 from pytest_pitcheval.settings.parsers import PARSERS
 from pytest_pitcheval.settings.rate_limits import RateLimit
@@ -95,6 +96,7 @@ class Settings(NamedTuple):
     gate: GateMode
     family: Family
     allowed: frozenset[str]
+    lower_is_better: frozenset[str]
     mlflow: MlflowSettings
 
     def part(self, count: int) -> Settings:
@@ -264,5 +266,6 @@ def read_settings(config: pytest.Config) -> Settings:
         gate=read.value("eval_gate"),
         family=read.value("eval_family"),
         allowed=read.value("eval_baseline_allow"),
+        lower_is_better=read.value("eval_lower_is_better"),
         mlflow=read.mlflow(),
     )

@@ -148,7 +148,7 @@ def terms_of(settings: Settings) -> Terms:
     def limits(gate: str, own: Mapping[str, float]) -> Mapping[str, float]:
         return chosen_for_each(settings.limits[gate], own)
 
-    return Terms(limits, settings.gate, settings.family, settings.allowed)
+    return Terms(limits, settings.gate, settings.family, settings.allowed, settings.lower_is_better)
 
 
 def update_baseline(settings: Settings, outcome: Outcome) -> Update:

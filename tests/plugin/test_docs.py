@@ -20,7 +20,7 @@ from support.openai_server import Failure, Request, chat_format, dspy_answer
 from support.suite import Suite
 
 from benchmarks.__main__ import BENCHMARKS
-from pytest_pitcheval.options import OPTIONS
+from pytest_pitcheval.options.table import OPTIONS
 from pytest_pitcheval.results import baselines
 
 CAPITALS = {

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_pitcheval.options import INI_ONLY, LM_ARGUMENTS, MLFLOW_TAGS, OPTIONS, Option
+from pytest_pitcheval.options.option import Option
+from pytest_pitcheval.options.table import INI_ONLY, LM_ARGUMENTS, MLFLOW_TAGS, OPTIONS
 
 WIDTH = 80
 

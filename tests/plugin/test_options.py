@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from support.suite import Suite
 
-from pytest_pitcheval.options import INI_ONLY, LM_ARGUMENTS, OPTIONS
+from pytest_pitcheval.options.table import INI_ONLY, LM_ARGUMENTS, OPTIONS
 from pytest_pitcheval.state import get_session
 
 METHODS = (
@@ -70,6 +70,8 @@ WRONG = [
     ("eval_replay", "", VALUE),
     ("eval_resume", "", VALUE),
     ("eval_min_mean", "-0.1", LIMITS),
+    ("eval_max_mean", "words=", LIMITS),
+    ("eval_lower_is_better", "words,", "expected names of metrics beside the score"),
     ("eval_min_pass_rate", "1.1", SHARE),
     ("eval_min_pass_rate", "all", SHARE),
     ("eval_max_error_rate", "-1", SHARE),

@@ -12,7 +12,7 @@ from support.markdown_blocks import README, ROOT, blocks
 from support.suite import Suite
 
 from pytest_pitcheval.lm import local_lm
-from pytest_pitcheval.options import INI_ONLY, LM_ARGUMENTS, MLFLOW_TAGS, OPTIONS
+from pytest_pitcheval.options.table import INI_ONLY, LM_ARGUMENTS, MLFLOW_TAGS, OPTIONS
 from pytest_pitcheval.settings.methods import METHODS
 
 TEXT = README.read_text(encoding="utf-8")

@@ -10,7 +10,10 @@ import pytest
 import pytest_pitcheval
 
 PACKAGE = "pytest_pitcheval"
-NEEDED_AT_START = {"fixtures", "garbage", "names", "options", "ownership", "plugin", "state"}
+NEEDED_AT_START = {
+    *("fixtures", "garbage", "names", "ownership", "plugin", "state"),
+    *("options", "options.gate_options", "options.option", "options.registration", "options.table"),
+}
 HEAVY = {"dspy", "filelock", "jinja2", "litellm", "mlflow", "numpy", "openai"}
 HEAVY |= {"pyarrow", "pydantic", "scipy", "xllamacpp"}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_pitcheval.options import INI_ONLY, LM_ARGUMENTS, OPTIONS
+from pytest_pitcheval.options.table import INI_ONLY, LM_ARGUMENTS, OPTIONS
 from pytest_pitcheval.settings.parsers import PARSERS
 
 PROMISED = [

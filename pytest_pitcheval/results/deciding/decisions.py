@@ -59,12 +59,14 @@ class Terms:
         mode: how sure a gate must be.
         family: whether all claims that something got worse have one error rate.
         allowed: what may have changed since the baseline, of `names.ALLOWED`.
+        lower_is_better: the metrics that get worse when they rise, beside those of the tests' markers.
     """
 
     limits: OwnLimits
     mode: GateMode = "normal"
     family: Family = "holm"
     allowed: Collection[str] = ()
+    lower_is_better: Collection[str] = ()
 
 
 NO_TERMS = Terms(lambda gate, own: {})
@@ -142,7 +144,8 @@ def _compare(
     covered = {subject: coverage[subject.key] for subject in subjects_compared(limits)}
 
     def lower(subject: Subject) -> bool:
-        return asked[subject.key].is_lower_better(subject.metric)
+        metric = subject.metric
+        return metric in terms.lower_is_better or asked[subject.key].is_lower_better(metric)
 
     return comparison.compare_all(baseline, measured, comparison.whole(coverage) | covered, terms.allowed, lower)
 

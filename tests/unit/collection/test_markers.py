@@ -9,6 +9,7 @@ import pytest
 
 from pytest_pitcheval.collection.markers import Evaluation, choose_optimizations, parse_evaluation, parse_optimization
 from pytest_pitcheval.errors import MarkerError
+from pytest_pitcheval.results.collected import Requirements
 from pytest_pitcheval.settings.choices import Choice
 from pytest_pitcheval.settings.methods import Optimization
 
@@ -25,18 +26,18 @@ def test_every_argument() -> None:
     parsed = evaluation(
         "a.csv", inputs=["question"], threshold=1, rollouts=2, limit=3, min_mean=0.5, min_pass_rate=0.25
     )
-    assert parsed == Evaluation("a.csv", ("question",), 1, 2, 3, 0.5, 0.25)
-    assert parsed.gates == {"min_mean": 0.5, "min_pass_rate": 0.25}
+    assert parsed == Evaluation("a.csv", ("question",), 1, 2, 3, min_mean=0.5, min_pass_rate=0.25)
+    assert parsed.asked == Requirements({"min_mean": {"score": 0.5}, "min_pass_rate": {"score": 0.25}})
 
 
 def test_only_the_dataset() -> None:
     parsed = evaluation(Path("a.csv"))
     assert parsed == Evaluation(Path("a.csv"))
-    assert parsed.gates == {}
+    assert parsed.asked == Requirements()
 
 
 def test_a_gate_of_zero_is_a_gate() -> None:
-    assert evaluation("a.csv", min_mean=0).gates == {"min_mean": 0}
+    assert evaluation("a.csv", min_mean=0).asked.gates == {"min_mean": {"score": 0.0}}
 
 
 @pytest.mark.parametrize(
@@ -58,11 +59,60 @@ WHOLE_NUMBERS: list[Any] = [*NUMBERS, 0, -1, 1.5]
 
 
 @pytest.mark.parametrize("value", NUMBERS)
-@pytest.mark.parametrize("name", ["threshold", "min_mean", "min_pass_rate"])
+@pytest.mark.parametrize("name", ["threshold", "min_mean", "max_mean", "min_pass_rate", "max_error_rate"])
 def test_what_is_no_number(name: str, value: Any) -> None:
     with pytest.raises(MarkerError) as raised:
         evaluation("a.csv", **{name: value})
-    assert str(raised.value) == f"evaluation marker: {name}={value!r}: expected a number, 0 or more"
+    by_metric = ", or a mapping of metrics to numbers" if name.endswith("mean") else ""
+    assert str(raised.value) == f"evaluation marker: {name}={value!r}: expected a number, 0 or more{by_metric}"
+
+
+def test_limits_by_metric() -> None:
+    asked = evaluation(
+        "a.csv",
+        min_mean={"score": 0.8, "logprob": -2},
+        max_mean={"words": 120, "seconds": 3},
+        max_regression={"relevancy": 0.1, "cost": 0.2},
+        max_example_drop=0.5,
+        lower_is_better=["words"],
+    ).asked
+    assert asked == Requirements(
+        {
+            "min_mean": {"score": 0.8, "logprob": -2.0},
+            "max_mean": {"words": 120.0, "seconds": 3.0},
+            "max_regression": {"relevancy": 0.1, "cost": 0.2},
+            "max_example_drop": {"score": 0.5},
+        },
+        ("words",),
+    )
+    assert [asked.is_lower_better(name) for name in ("words", "seconds", "cost", "tokens", "score")] == [True] * 4 + [
+        False
+    ]
+
+
+LIMITS: list[Any] = [{}, {"words": "few"}, {"": 1}, {1: 1}, {"words": None}, {"words": True}, {"words": float("nan")}]
+
+
+@pytest.mark.parametrize("value", [*LIMITS, {"score": -1}, {"words": {"words": 1}}])
+def test_what_are_no_limits_of_metrics(value: Any) -> None:
+    with pytest.raises(MarkerError) as raised:
+        evaluation("a.csv", min_mean=value)
+    expected = "expected a number, 0 or more, or a mapping of metrics to numbers"
+    assert str(raised.value) == f"evaluation marker: min_mean={value!r}: {expected}"
+
+
+def test_drops_are_not_negative_and_rates_are_of_no_metric() -> None:
+    with pytest.raises(MarkerError, match=r"^evaluation marker: max_regression=\{'words': -1\}: expected a number, 0"):
+        evaluation("a.csv", max_regression={"words": -1})
+    with pytest.raises(MarkerError, match=r"^evaluation marker: min_pass_rate=\{'words': 1\}: expected a number, 0"):
+        evaluation("a.csv", min_pass_rate={"words": 1})
+
+
+@pytest.mark.parametrize("value", [3, {"words": 1}, [1], "score", ["words", "score"], "", [""]])
+def test_what_is_better_lower_is_no_list_of_metrics(value: Any) -> None:
+    with pytest.raises(MarkerError) as raised:
+        evaluation("a.csv", lower_is_better=value)
+    assert str(raised.value).startswith(f"evaluation marker: lower_is_better={value!r}: expected a list of metrics")
 
 
 @pytest.mark.parametrize("value", WHOLE_NUMBERS)

@@ -9,7 +9,8 @@ from support.run_documents import record, report
 
 from pytest_pitcheval.reports import github, publishing
 from pytest_pitcheval.reports.run_reports import RunReport
-from pytest_pitcheval.results.deciding.gates import GateResult, GateStatus
+from pytest_pitcheval.results.deciding.gates import GateResult
+from pytest_pitcheval.results.deciding.reasons import GateStatus
 
 
 def test_only_failed_gates_are_annotated() -> None:

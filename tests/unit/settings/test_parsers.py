@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pytest_pitcheval.options import Kind
+from pytest_pitcheval.options.option import Kind
 from pytest_pitcheval.settings.parsers import PARSERS
 
 

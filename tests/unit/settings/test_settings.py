@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_pitcheval.options import INI_ONLY, OPTIONS
+from pytest_pitcheval.options.table import INI_ONLY, OPTIONS
 from pytest_pitcheval.settings.choices import Choice
 from pytest_pitcheval.settings.settings import Settings, read_settings
 

@@ -12,7 +12,8 @@ from pytest_pitcheval.names import Family, GateMode
 from pytest_pitcheval.results.collected import Collected, Requirements, of_scores
 from pytest_pitcheval.results.comparison import Comparison, Pair
 from pytest_pitcheval.results.deciding import gates
-from pytest_pitcheval.results.deciding.gates import GateResult, describe_change, describe_power
+from pytest_pitcheval.results.deciding.drops import describe_change, describe_power
+from pytest_pitcheval.results.deciding.gates import GateResult
 from pytest_pitcheval.results.deciding.limits import Limit, limits_of
 from pytest_pitcheval.results.records import Record
 from pytest_pitcheval.results.significance.paired import PairedDifference, paired_difference
@@ -439,3 +440,21 @@ def test_a_metric_that_an_example_lacks_is_no_score_for_its_gate() -> None:
         "failed",
         "no example has the metric 'relevance'; there are score, relevancy, style",
     )
+
+
+@pytest.mark.parametrize(
+    ("limit", "normal", "established", "strict", "text"),
+    [
+        (1.0, "passed", "passed", "passed", "mean 0.75 is at most 1"),
+        (0.8, "passed", "passed", "failed", "mean 0.75 is at most 0.8, not established (95 % 0.527 to 0.973)"),
+        (0.75, "passed", "passed", "failed", "mean 0.75 is at most 0.75, not established (95 % 0.527 to 0.973)"),
+        (0.7, "failed", "inconclusive", "failed", "mean 0.75 is above 0.7, not established (95 % 0.527 to 0.973)"),
+        (0.5, "failed", "failed", "failed", "mean 0.75 is above 0.5"),
+    ],
+)
+def test_what_a_mean_may_be_at_most(limit: float, normal: str, established: str, strict: str, text: str) -> None:
+    scores = summary([0.5, 1.0] * 4, max_mean=limit)
+    modes: dict[GateMode, str] = {"normal": normal, "established": established, "strict": strict}
+    assert {mode: decide([scores], mode=mode)[0].status for mode in modes} == modes
+    assert decide([scores])[0].reason == text
+    assert decide([summary([0.5, None], max_mean=1.0)])[0].reason == "1 of 2 examples have no score"

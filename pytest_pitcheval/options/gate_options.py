@@ -1,0 +1,105 @@
+"""The options that say what a run is held to, and what it is compared with."""
+
+from __future__ import annotations
+
+from pytest_pitcheval.names import ALLOWED
+from pytest_pitcheval.options.option import Option
+
+DEFAULT_BASELINE = "pitcheval-baseline.json"
+"""The baseline file that is used where it is there; beside pytest's ini file."""
+
+GATE_OPTIONS = (
+    Option(
+        "eval_min_mean",
+        "X[,METRIC=X...]",
+        "limits of means",
+        "gate: lowest mean score of a test's examples, or mean of a metric: 0.8,relevancy=0.6; default: no such gate",
+        decides=True,
+    ),
+    Option(
+        "eval_max_mean",
+        "METRIC=X[,...]",
+        "limits of means",
+        "gate: highest mean of a metric of a test's examples: words=120,seconds=3; default: no such gate",
+        decides=True,
+    ),
+    Option(
+        "eval_min_pass_rate",
+        "X",
+        "share",
+        "gate: lowest share of a test's examples that pass, 0 to 1; default: no such gate",
+        decides=True,
+    ),
+    Option(
+        "eval_max_error_rate",
+        "X",
+        "share",
+        "gate: largest share of a test's examples without a score, 0 to 1; default: no such gate",
+        decides=True,
+    ),
+    Option(
+        "eval_max_regression",
+        "X[,METRIC=X...]",
+        "limits of drops",
+        "gate: fails when the mean is more than X worse than the baseline's, and that it got worse is established "
+        "(p < 0.05); of seconds, cost and tokens X is a share; default: 0.05 where there is a baseline",
+        decides=True,
+    ),
+    Option(
+        "eval_max_example_drop",
+        "X[,METRIC=X...]",
+        "limits of drops",
+        "gate: fails when an example's mean is more than X worse than the baseline's, and that it got worse is "
+        "established (p < 0.05); default: no such gate",
+        decides=True,
+    ),
+    Option(
+        "eval_lower_is_better",
+        "METRIC[,METRIC...]",
+        "metrics",
+        "metrics that get worse when they rise, as seconds, cost and tokens do; default: none",
+        frozenset(),
+        decides=True,
+    ),
+    Option(
+        "eval_gate",
+        "MODE",
+        "gate mode",
+        "how sure a gate must be: normal; established: a mean or share fails only where its 95 % interval is beyond "
+        "the limit; strict: it passes only where that is within, and what is inconclusive fails; default: normal",
+        "normal",
+        decides=True,
+    ),
+    Option(
+        "eval_family",
+        "WHICH",
+        "family",
+        "holm: all decisions of a session that something got worse err together in 5 % of unchanged runs; none: each "
+        "of them does; default: holm",
+        "holm",
+        decides=True,
+    ),
+    Option(
+        "eval_baseline",
+        "REF",
+        "text",
+        "compare with this baseline: a file, a run ID or 'last' or 'mlflow:RUN_ID|latest'; "
+        "default: pitcheval-baseline.json if it is there",
+        DEFAULT_BASELINE,
+        decides=True,
+    ),
+    Option(
+        "eval_update_baseline",
+        None,
+        "flag",
+        "write the scores of this run to the baseline file, which --eval-baseline names",
+    ),
+    Option(
+        "eval_baseline_allow",
+        "WHAT[,WHAT...]",
+        "allowed",
+        f"compare with the baseline although these have changed: {', '.join(ALLOWED)}; default: none",
+        frozenset(),
+        decides=True,
+    ),
+)

@@ -1,0 +1,123 @@
+"""Gates on what got worse than in the baseline, and what it takes to establish that."""
+
+from __future__ import annotations
+
+from pytest_pitcheval.names import SCORE
+from pytest_pitcheval.results import formats
+from pytest_pitcheval.results.comparison import Comparison
+from pytest_pitcheval.results.deciding.evidence import Evidence
+from pytest_pitcheval.results.deciding.reasons import Reason
+from pytest_pitcheval.results.significance.exchange import rollouts_to_establish
+from pytest_pitcheval.results.significance.families import Adjusted
+from pytest_pitcheval.results.significance.means import ALPHA, FEWEST
+from pytest_pitcheval.results.significance.power import needed, smallest_drop
+from pytest_pitcheval.results.subjects import Subject
+
+_NAMED = 5
+
+
+def incomparable(comparison: Comparison) -> Reason | None:
+    """Why a comparison cannot pass a gate, whatever its numbers: the mean of survivors must not."""
+    if comparison.refused:
+        return Reason("failed", None, comparison.refused)
+    if comparison.unscored:
+        return Reason("failed", None, f"no {comparison.metric} now, but in the baseline: {_names(comparison.unscored)}")
+    if not comparison.pairs or comparison.result is None:
+        return Reason("inconclusive", None, _nothing_shared(comparison))
+    return None
+
+
+def _nothing_shared(comparison: Comparison) -> str:
+    if comparison.metric != SCORE and not (comparison.changed or comparison.removed or comparison.not_run):
+        return f"the baseline has no {comparison.metric} of these examples; --eval-update-baseline writes it"
+    return "no example is the same as in the baseline"
+
+
+def _names(names: tuple[str, ...] | list[str]) -> str:
+    return formats.some([name or "the test itself" for name in names], _NAMED)
+
+
+def regression(subject: Subject, comparison: Comparison, limit: float, evidence: Evidence) -> Reason:
+    result = comparison.result
+    assert result is not None  # else it is incomparable
+    drop, adjusted = comparison.drop, evidence.of_mean(subject)
+    text = describe_change(comparison, adjusted)
+    if comparison.against != comparison.optimization:
+        text += f" against {comparison.against!r}"
+    if drop <= limit:
+        return Reason("passed", drop, text, result.p_drop, adjusted)
+    if adjusted.p < ALPHA:
+        return Reason("failed", drop, text, result.p_drop, adjusted)
+    text += f": not established; {describe_power(comparison, adjusted.among)}"
+    return Reason("inconclusive", drop, text, result.p_drop, adjusted)
+
+
+def describe_change(comparison: Comparison, adjusted: Adjusted | None = None) -> str:
+    """``dropped by 0.442 (95 % 0.354 to 0.530), p < 0.001, 18 examples``; a share too where limits are shares."""
+    result = comparison.result
+    assert result is not None  # else there is nothing to tell
+    if not result.difference:
+        return f"no difference, {formats.count(result.examples)}"
+    drop = -result.difference
+    verb = "dropped" if (drop > 0) != comparison.lower_is_better else "rose"
+    text = f"{verb} by {abs(drop):.3g}"
+    if result.ci95:
+        low, high = sorted((-1 if drop > 0 else 1) * bound for bound in result.ci95)
+        text += f" (95 % {low:.3g} to {high:.3g})"
+    if comparison.is_relative and comparison.mean_before:
+        text += f", {abs(comparison.drop):.3g} of {comparison.mean_before:.3g}"
+    if drop > 0:
+        text += f", {_p(result.p_drop, adjusted)}"
+    return f"{text}, {formats.count(result.examples)}"
+
+
+def _p(alone: float, adjusted: Adjusted | None) -> str:
+    """``p = 0.004``, and where there are other claims ``p = 0.004, 0.080 among 20``."""
+    p = formats.p_value(alone)
+    text = f"p {p}" if p.startswith("<") else f"p = {p}"
+    return (
+        text
+        if adjusted is None or adjusted.among < 2
+        else f"{text}, {formats.p_value(adjusted.p)} among {adjusted.among}"
+    )
+
+
+def describe_power(comparison: Comparison, among: int = 1) -> str:
+    """What a run of this size could have shown, and what it takes to establish this drop; empty where nothing varies.
+
+    ``among`` so many claims, the first of which must have a p-value below 0.05 / ``among``.
+    """
+    if comparison.result is None or comparison.result.examples < FEWEST:
+        return f"fewer than {FEWEST} examples show nothing"
+    alpha, drop = ALPHA / among, -comparison.result.difference
+    before, after = [pair.before for pair in comparison.pairs], [pair.after for pair in comparison.pairs]
+    if comparison.lower_is_better:
+        before, after = after, before
+    smallest = smallest_drop([pair.change for pair in comparison.pairs], alpha)
+    text = "" if smallest is None else f"with 80 % power this shows a drop of {smallest:.2g}"
+    takes = needed(before, after, drop, alpha) if drop > 0 else None
+    if takes is None or not any(takes) or takes.examples == len(before):  # that many could have shown it
+        return text
+    ways = [f"{takes.rollouts} rollouts both times"] if takes.rollouts else []
+    ways += [f"{takes.examples} examples"] if takes.examples else []
+    return f"{text}{'; ' if text else ''}this drop takes {' or '.join(ways)}"
+
+
+def example_drop(subject: Subject, comparison: Comparison, limit: float, evidence: Evidence) -> Reason:
+    fallen, verb = comparison.fallen(limit), "rose" if comparison.lower_is_better else "fell"
+    worst = max(map(comparison.drop_of, comparison.pairs))
+    if not fallen:
+        return Reason("passed", worst, f"none of {formats.count(len(comparison.pairs))} {verb} by more than that")
+    found = {pair.example_id: evidence.of_example(subject, pair) for pair in fallen}
+    broken = [pair for pair in fallen if found[pair.example_id].p < ALPHA]
+    shown = max(broken or fallen, key=lambda pair: found[pair.example_id].p if broken else -found[pair.example_id].p)
+    alone, adjusted = evidence.p(subject, shown), found[shown.example_id]
+    text = f"{formats.count(len(broken or fallen))} {verb} by more than that"
+    names = _names([pair.example_id for pair in broken or fallen])
+    if broken:
+        most = " at most" if len(broken) > 1 else ""
+        text += f": {names}, {_p(alone, adjusted).replace('p ', f'p{most} ', 1)}"
+        return Reason("failed", max(map(comparison.drop_of, broken)), text, alone, adjusted)
+    rollouts = rollouts_to_establish(ALPHA / len(evidence))
+    text += f", not established: {names}; {rollouts} rollouts both times would do"
+    return Reason("inconclusive", worst, text, alone, adjusted)

@@ -1,0 +1,56 @@
+"""Gates on what this run came to by itself: means and shares, and what their intervals say."""
+
+from __future__ import annotations
+
+from pytest_pitcheval.names import MAX_MEAN, SCORE, GateMode
+from pytest_pitcheval.results import formats
+from pytest_pitcheval.results.deciding.limits import Limit
+from pytest_pitcheval.results.deciding.reasons import Reason
+from pytest_pitcheval.results.significance.means import FEWEST
+from pytest_pitcheval.results.summaries import Summary
+
+
+def mean(summary: Summary, asked: Limit, mode: GateMode) -> Reason:
+    """A mean is never that of the survivors: one example without a score fails the gate."""
+    metric = asked.subject.metric
+    found = summary.of(metric)
+    unscored = summary.examples - found.scored
+    if unscored:
+        if metric != SCORE and not found.scored and summary.scored:
+            known = formats.some([SCORE, *summary.metrics])
+            return Reason("failed", None, f"no example has the metric {metric!r}; there are {known}")
+        return Reason("failed", found.mean, f"{unscored} of {summary.examples} examples have no {metric}")
+    bounds = found.ci95 if found.scored >= FEWEST else None
+    return bounded("mean", found.mean, bounds, asked.limit, mode, most=asked.gate == MAX_MEAN)
+
+
+def bounded(
+    name: str, value: float | None, bounds: tuple[float, float] | None, limit: float, mode: GateMode, most: bool = False
+) -> Reason:
+    """``value`` held to the least that it must be, or to the ``most``.
+
+    ``bounds`` are the ends of its 95 % interval: where the limit lies in it, nothing is established. They are None
+    where there are fewer than five examples.
+    """
+    if value is None:
+        return Reason("failed", None, "nothing was scored")
+    sign = -1 if most else 1
+    holds = sign * value >= sign * limit
+    verb = ("is at most" if holds else "is above") if most else ("reaches" if holds else "is below")
+    text, established = f"{name} {value:.6g} {verb} {limit:g}", False
+    if bounds is not None:
+        low, high = sorted(sign * bound for bound in bounds)
+        established = low >= sign * limit if holds else high < sign * limit
+        text += "" if established else f", not established (95 % {bounds[0]:.3g} to {bounds[1]:.3g})"
+    if mode == "strict":
+        return Reason("passed" if holds and established else "failed", value, text)
+    unsure = mode == "established" and not established
+    return Reason("passed" if holds else "inconclusive" if unsure else "failed", value, text)
+
+
+def error_rate(summary: Summary, limit: float) -> Reason:
+    """What happened, not a sample of what might: its value decides in each mode."""
+    unscored = summary.examples - summary.scored
+    rate = unscored / summary.examples if summary.examples else 0.0
+    reason = f"{unscored} of {summary.examples} examples have no score"
+    return Reason("failed" if rate > limit else "passed", rate, reason)
