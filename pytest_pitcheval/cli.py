@@ -44,6 +44,8 @@ def _parser() -> argparse.ArgumentParser:
     show = _command(commands, "show", "print a run, or what is known of single tests in it")
     show.add_argument("run", metavar="RUN", help=_RUN)
     show.add_argument("test", metavar="TEST", nargs="?", help="part of the tests' node ID")
+    text = "write its examples to PATH as a table for spreadsheets, a row for each rollout; -: to standard output"
+    show.add_argument("--csv", metavar="PATH", help=text)
     compare = _command(commands, "compare", "compare two runs, example by example", ["eval_baseline_allow"])
     compare.add_argument("first", metavar="A", help=f"{_RUN}, or a baseline file")
     compare.add_argument("second", metavar="B", help="what is compared with it")
@@ -117,8 +119,10 @@ def _encodable(text: str) -> str:
 
 
 def _chosen(arguments: argparse.Namespace) -> Callable[[Settings, Path], Printed]:
-    from pytest_pitcheval.command import commands, report_command, starter
+    from pytest_pitcheval.command import commands, csv_command, report_command, starter
 
+    if arguments.command == "show" and arguments.csv is not None:
+        return lambda found, folder: csv_command.write_table(found, arguments.run, arguments.test, arguments.csv)
     return {
         "runs": lambda found, folder: commands.list_runs(found),
         "show": lambda found, folder: commands.show_run(found, arguments.run, arguments.test),

@@ -15,6 +15,7 @@ from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.reports import terminal
 from pytest_pitcheval.reports.terminal import Line
 from pytest_pitcheval.results import formats
+from pytest_pitcheval.results.collected import Collected
 from pytest_pitcheval.results.comparison import Comparison, Pair, absent_tests, compare_all, whole
 from pytest_pitcheval.results.deciding.decisions import NO_TERMS, Decision, Outcome, decide, decide_again
 from pytest_pitcheval.results.deciding.drops import describe_change, describe_power
@@ -75,10 +76,17 @@ def show_run(settings: Settings, reference: str, test: str | None) -> Printed:
         decision = dataclasses.replace(decide(run.outcome, None, NO_TERMS), gates=run.gates)
         note = [] if run.finished else [(f"unfinished: --eval-resume={run.run.id} continues it", True)]
         return [*terminal.decision_lines(decision, None), *note], True
-    found = [record for record in run.outcome.records.values() if test in record.nodeid]
+    records = [run.outcome.records.get(found.nodeid) for found in matching(run, test)]
+    lost = [(f"{found.nodeid}: {found.reason}", True) for found in run.outcome.missing.values() if test in found.nodeid]
+    return [*((line, False) for record in records if record for line in _record_lines(record)), *lost], True
+
+
+def matching(run: RunFile, test: str) -> list[Collected]:
+    """The tests of a run with ``test`` in their node ID; a PitchevalError of one line if there is none."""
+    found = [collected for collected in run.outcome.collected if test in collected.nodeid]
     if not found:
         raise PitchevalError(f"{test!r}: expected part of the node ID of a test in {run.path}")
-    return [(line, False) for record in found for line in _record_lines(record)], True
+    return found
 
 
 def _record_lines(record: Record) -> Iterator[str]:
