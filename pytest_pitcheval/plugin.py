@@ -151,6 +151,8 @@ def pytest_testnodedown(node: Any, error: object) -> None:
         session.controller.workforce.worker_ended(bool(error), told)
     if collected := told.get("pitcheval"):
         process.put_collected(collected)
+        if session.controller:
+            session.controller.check_slice()
     process.notes.extend(told.get("pitcheval_notes", ()))
     if error and process.has_collected:
         from pytest_pitcheval.concurrency import flight_log
@@ -191,9 +193,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before tests are deselected
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Markers of whole classes and modules are noted, if nobody uses them. pytest, API Reference: Collection hooks."""
+    """Markers that nobody uses are noted, other slices are left out. pytest, API Reference: Collection hooks."""
     if idle := idle_markers(items):
         config.stash[_IDLE_MARKERS] = idle
+    if session := existing_session(config):
+        session.select(items)
 
 
 @pytest.hookimpl(tryfirst=True)

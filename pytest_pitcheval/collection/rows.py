@@ -35,6 +35,11 @@ class Row:
     inputs: tuple[str, ...]
     source: Any = None
 
+    @property
+    def labels(self) -> dict[str, Any]:
+        """The fields that are neither inputs nor the ID."""
+        return {name: value for name, value in self.values.items() if name not in self.inputs and name != "id"}
+
 
 def load_rows(dataset: object, inputs: tuple[str, ...], folder: Path) -> list[Row]:
     """The rows of ``dataset``: a path relative to ``folder``, a sequence of examples, or a callable.

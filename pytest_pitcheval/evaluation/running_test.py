@@ -248,10 +248,9 @@ def plain_inputs(example: Any) -> dict[str, Any]:
 def plain_labels(row: Row | None, example: Any) -> dict[str, Any]:
     """What a row has beside inputs and ID, as plain values; where there is no row, an example of the user's own."""
     try:
-        values, inputs = (row.values, row.inputs) if row else (dict(example.items()), set(example.inputs().keys()))
+        fields = plain((row or Row("", dict(example.items()), tuple(example.inputs().keys()))).labels)
     except Exception:
         return {}
-    fields = plain({name: value for name, value in values.items() if name not in inputs and name != "id"})
     return fields if isinstance(fields, dict) else {}
 
 

@@ -27,6 +27,12 @@ OPTIONS = (
     Option("evaluator_model", "MODEL", "model", "model of evaluator_lm; default: the generator's", repeats=True),
     Option("train_size", "N", "examples", "seeded sample of the trainset; default: all of it", repeats=True),
     Option("test_size", "N", "examples", "seeded sample of each dataset; default: all of it", repeats=True),
+    Option(
+        "eval_slice",
+        "LABEL=VALUE",
+        "slice",
+        "run the examples alone whose row has this value in a column that is no input: topic=refunds; default: all",
+    ),
     Option("save_program", "PATH", "text", "write the compiled program to PATH as DSPy JSON; default: not written"),
     Option(
         "eval_rollouts",

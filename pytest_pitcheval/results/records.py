@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import statistics
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
@@ -231,6 +232,13 @@ class Record(Keyed):
         fields |= {name: tuple(known[name]) for name in ("samples", "later_rollouts")}
         fields |= {part: Usage.from_dict(data[part]) for part in PARTS}
         return cls(**fields)
+
+
+def label_text(value: Any) -> str | None:
+    """How a label names a slice: texts as they are, ``true`` and ``3`` as JSON has them; None for what names none."""
+    if not _is_short(value):
+        return None
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _is_short(label: Any) -> bool:

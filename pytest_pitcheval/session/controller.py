@@ -13,6 +13,7 @@ import pytest
 from pytest_pitcheval.concurrency.flight_log import read_flying
 from pytest_pitcheval.concurrency.process import Process
 from pytest_pitcheval.errors import PitchevalError
+from pytest_pitcheval.results.printable import printable_line
 from pytest_pitcheval.session.shared_texts import SharedTexts
 from pytest_pitcheval.session.workforce import Workforce
 
@@ -109,13 +110,19 @@ class Controller:
         """Evaluation tests are going to run: what is paid for from now on can be resumed.
 
         Raises:
-            pytest.exit.Exception: another session has the same ID.
+            pytest.exit.Exception: another session has the same ID, or no example has the label of ``--eval-slice``.
         """
+        self.check_slice()
         if self.has_evaluations and self.measures:
             try:
                 self.outbox.begin()
             except PitchevalError as error:
                 pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
+
+    def check_slice(self) -> None:
+        """End the session in one line if a worker has found that no example has the label of ``--eval-slice``."""
+        if self.process.settings.slice and (refused := self.process.read_collected().get("refused")):
+            pytest.exit(printable_line(refused), returncode=pytest.ExitCode.USAGE_ERROR)
 
     def keep(self, nodeid: str, record: Mapping[str, Any]) -> None:
         """A record has arrived, without credentials; ``nodeid`` is the test's own, which may have one in it."""

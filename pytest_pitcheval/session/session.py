@@ -12,6 +12,7 @@ from pytest_pitcheval import garbage
 from pytest_pitcheval.concurrency.process import KEY, Process
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.ownership import is_ours
+from pytest_pitcheval.results.printable import printable_line
 from pytest_pitcheval.session import ending
 from pytest_pitcheval.session.controller import Controller
 from pytest_pitcheval.session.workforce import METER
@@ -57,6 +58,24 @@ class Session:
         from pytest_pitcheval.collection.parametrization import parametrize
 
         self.datasets[metafunc.definition.nodeid] = parametrize(metafunc, self.process.settings)
+
+    def select(self, items: list[pytest.Item]) -> None:
+        """Take from ``items`` what ``--eval-slice`` leaves out; a label that no row has is a usage error."""
+        if self.process.settings.slice is None:
+            return
+        from pytest_pitcheval.collection import slicing
+
+        try:
+            left_out = slicing.left_out(items, self.process.settings.slice)
+        except PitchevalError as error:
+            if self.controller:
+                raise pytest.UsageError(printable_line(str(error))) from None
+            self._tell({"tests": [], "datasets": {}, "refused": str(error)})
+            left_out = list(items)
+        if left_out:
+            gone = set(left_out)
+            items[:] = [item for item in items if item not in gone]
+            self.config.hook.pytest_deselected(items=left_out)
 
     def collect(self, items: Sequence[pytest.Item]) -> None:
         """Watch the tests, of which one at least is to be watched; a worker tells the controller of evaluations."""

@@ -89,6 +89,13 @@ def _metrics(text: str) -> frozenset[str]:
     return found
 
 
+def _slice(text: str) -> tuple[str, str]:
+    label, separator, value = text.partition("=")
+    if not separator or not label:
+        raise ValueError("expected a label and its value, such as topic=refunds")
+    return label, value
+
+
 def _text(text: str) -> str:
     if not text:
         raise ValueError("expected a value")
@@ -113,6 +120,7 @@ PARSERS: Mapping[Kind, Callable[[Any], Any]] = MappingProxyType(
         "rate limits": parse_rate_limits,
         "gate mode": _one_of("normal", "established", "strict"),
         "family": _one_of("holm", "none"),
+        "slice": _slice,
         "allowed": _allowed,
         "metrics": _metrics,
     }

@@ -68,7 +68,7 @@ class MlflowSettings(NamedTuple):
 class Settings(NamedTuple):
     """What the command line and the ini file ask for, checked.
 
-    Sizes are numbers of examples, ``timeout`` is in seconds, paths are absolute.
+    Sizes are numbers of examples, ``timeout`` is in seconds, paths are absolute, ``slice`` is a label and its value.
     """
 
     methods: Choice[tuple[str, ...]]
@@ -81,6 +81,7 @@ class Settings(NamedTuple):
     train_size: int | None
     test_size: int | None
     seed: int
+    slice: tuple[str, str] | None
     timeout: float
     directory: Path
     json_path: Path | None
@@ -251,6 +252,7 @@ def read_settings(config: pytest.Config) -> Settings:
         train_size=read.value("train_size"),
         test_size=read.value("test_size"),
         seed=read.value("eval_seed"),
+        slice=read.value("eval_slice"),
         timeout=read.value("eval_timeout"),
         directory=directory,
         json_path=read.path("eval_json"),

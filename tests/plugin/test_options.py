@@ -28,6 +28,7 @@ SCORE = "expected a score, 0 or more"
 LIMITS = "expected a score, 0 or more, or one for each metric: 0.8,relevancy=0.6"
 SHARE = "expected a share, 0 to 1"
 ALLOWED = "expected one or more of metric, judge, example"
+SLICE = "expected a label and its value, such as topic=refunds"
 SEED = "expected a whole number, 0 or more"
 SECONDS = "expected a number of seconds above 0"
 TEMPERATURE = "expected a temperature, 0 or more"
@@ -61,6 +62,9 @@ WRONG = [
     ("eval_threshold", "inf", SCORE),
     ("eval_threshold", "-0.1", SCORE),
     ("eval_seed", "-1", SEED),
+    ("eval_slice", "", SLICE),
+    ("eval_slice", "refunds", SLICE),
+    ("eval_slice", "=refunds", SLICE),
     ("eval_json", "", VALUE),
     ("eval_timeout", "0", SECONDS),
     ("eval_timeout", "-1", SECONDS),
