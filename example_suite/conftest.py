@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 import dspy
@@ -9,6 +10,9 @@ import pytest
 from deal_metric import deal_metric
 from deal_reader import DealReader
 from examples import load_examples
+
+# Without demos the embedded LM talks until it is stopped; DSPy would say so each time.
+logging.getLogger("dspy.clients.lm").setLevel(logging.ERROR)
 
 
 @pytest.fixture(scope="session")

@@ -22,6 +22,7 @@ from pytest_pitcheval.programs.effect import ALWAYS_CHANGE, WatchedMetric, check
 from pytest_pitcheval.programs.fingerprints import fingerprint
 from pytest_pitcheval.programs.optimization import Ingredients, compile_program, import_optimizer
 from pytest_pitcheval.programs.program_files import is_storable, load_program, program_state, read_stored
+from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.plain import plain
 from pytest_pitcheval.rollouts.scopes import Scope
 from pytest_pitcheval.settings.methods import Optimization
@@ -222,5 +223,6 @@ def _ticking(scope: Scope, say: Callable[[str], None]) -> Iterator[None]:
 
 def _calls(scope: Scope) -> str:
     usage = scope.total
-    failed = f", {usage.failed} failed" if usage.failed else ""
-    return f"{usage.fresh + usage.cached} LM calls ({usage.cached} from the cache{failed})"
+    parts = [(usage.cached, "from the cache"), (usage.failed, "failed")]
+    more = ", ".join(f"{number} {what}" for number, what in parts if number)
+    return formats.count(usage.fresh + usage.cached, "LM call") + (f" ({more})" if more else "")
