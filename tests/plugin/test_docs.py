@@ -152,9 +152,10 @@ def test_every_link_leads_somewhere(page: Path) -> None:
     assert [link for link in links if "://" not in link and not (page.parent / link).is_file()] == []
 
 
-def test_the_readme_leads_to_every_page() -> None:
+def test_the_readme_leads_to_every_page_and_picture() -> None:
     links = set(re.findall(r"\]\((docs/[^)#]+)\)", README.read_text(encoding="utf-8")))
-    assert links == {page.relative_to(ROOT).as_posix() for page in PAGES if page != README}
+    pages = {page for page in PAGES if page != README} | set((ROOT / "docs" / "pictures").glob("*.png"))
+    assert links == {page.relative_to(ROOT).as_posix() for page in pages}
 
 
 def yaml_blocks() -> list[Block]:
