@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 PART = "pitcheval_part"
 """DSPy's setting, and attribute of LMs, that says who calls: the program or the metric."""
 
+_ASKED = ("request", "messages", "prompt")
+"""The arguments of an LM call that say what is asked."""
+
 _active: ContextVar[str] = ContextVar("pitcheval_call", default="")
 """The ID of the LM call that is being made here."""
 
@@ -40,6 +43,7 @@ class Call:
         tokens: those of its prompt, as they are estimated.
         begun: when, and in which strand of its program.
         within: the ID of the call around it, as a rule none.
+        about: the prompt or the messages, in any of DSPy's forms.
     """
 
     lm: Any
@@ -48,6 +52,7 @@ class Call:
     tokens: int = 0
     begun: Moment = dataclasses.field(default_factory=Moment.now)
     within: str = ""
+    about: object = None
 
 
 class LMCalls(BaseCallback):
@@ -65,7 +70,9 @@ class LMCalls(BaseCallback):
 
     def on_lm_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
         part = dspy.settings.get(PART) or getattr(instance, "pitcheval_part", GENERATOR)
-        self._calls[call_id] = call = Call(instance, part, within=_active.get())
+        self._calls[call_id] = call = Call(
+            instance, part, within=_active.get(), about=[inputs.get(name) for name in _ASKED]
+        )
         _active.set(call_id)
         if attempt := attempts.current():
             attempt.on_given_up = lambda error: self.on_lm_end(call_id, None, error)
@@ -92,7 +99,7 @@ class LMCalls(BaseCallback):
         if not call.asked:
             scope.bypassed_cache(call.part, Usage(fresh=1) + history_usage(call.lm, outputs))
         if not goes_on(exception):
-            scope.ended(call.part, exception, call.begun)
+            scope.ended(call.part, exception, call.begun, asked=call.about)
 
     @property
     def is_calling(self) -> bool:

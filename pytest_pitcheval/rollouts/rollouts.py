@@ -6,7 +6,7 @@ import contextlib
 import functools
 import threading
 import weakref
-from collections.abc import Callable, Iterator, MutableSet
+from collections.abc import Callable, Collection, Iterator, MutableSet
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from pytest_pitcheval.rollouts.cache import CacheThread, RolloutCache
 from pytest_pitcheval.rollouts.call_scopes import SCOPE, CallScopes
 from pytest_pitcheval.rollouts.lm_calls import PART, LMCalls
 from pytest_pitcheval.rollouts.rollout import Rollout
-from pytest_pitcheval.rollouts.threads import child_processes, progress_bars, strands
+from pytest_pitcheval.rollouts.threads import child_processes, left_out, progress_bars, strands
 from pytest_pitcheval.rollouts.threads.event_loops import EventLoop
 
 if TYPE_CHECKING:
@@ -123,6 +123,7 @@ def _around(scopes: CallScopes, started: MutableSet[threading.Thread]) -> contex
     stack = contextlib.ExitStack()
     stack.enter_context(strands.handed_on(scopes.own, started))
     stack.enter_context(progress_bars.kept_apart())
+    stack.enter_context(left_out.told(functools.partial(_leave_out, scopes)))
     stack.enter_context(embedders.counted(functools.partial(_count_embedding, scopes)))
     stack.enter_context(child_processes.without_old_answers())
     return stack
@@ -132,6 +133,12 @@ def _count_embedding(scopes: CallScopes) -> None:
     scope = scopes.own()
     if scope is not None:
         scope.count(dspy.settings.get(PART) or GENERATOR, Usage(embeddings=1))
+
+
+def _leave_out(scopes: CallScopes, errors: Collection[BaseException]) -> None:
+    scope = scopes.own()
+    if scope is not None:
+        scope.left_out(errors)
 
 
 def _replaced(rollout: Rollout) -> StaleAnswer:

@@ -7,9 +7,10 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from pytest_pitcheval.lm.failures import origins
 from pytest_pitcheval.results.records import PARTS, Usage, total
 from pytest_pitcheval.rollouts.threads.strands import Moment
 
@@ -18,17 +19,28 @@ _KEPT = 100
 
 
 class Failure(NamedTuple):
-    """An LM call that failed; ``is_answered`` says whether its maker has got an answer to a later one."""
+    """An LM call that failed.
+
+    Attributes:
+        asked: what it was asked, to be compared with what is asked later.
+        is_answered: whether its maker has got an answer to a later call.
+        is_left_out: whether its maker has not heard of it: then only an answer to the same makes up for it.
+    """
 
     part: str
     error: BaseException
     begun: Moment
     ended: Moment
+    asked: object = None
     is_answered: bool = False
+    is_left_out: bool = False
 
-    def after_answer(self, part: str, begun: Moment) -> Failure:
-        """The same once a call of ``part`` that was ``begun`` then is answered."""
-        return self._replace(is_answered=self.is_answered or (part == self.part and begun.may_follow(self.ended)))
+    def after_answer(self, part: str, begun: Moment, asked: object) -> Failure:
+        """The same once a call of ``part`` that was ``begun`` then, and ``asked`` this, is answered."""
+        follows = part == self.part and begun.may_follow(self.ended)
+        if follows and self.is_left_out:
+            follows = repr(asked) == repr(self.asked)
+        return self._replace(is_answered=self.is_answered or follows)
 
 
 class Scope:
@@ -101,20 +113,38 @@ class Scope:
         self.count(part, Usage(fresh=-1))
 
     def ended(
-        self, part: str, error: BaseException | None, begun: Moment | None = None, now: Moment | None = None
+        self,
+        part: str,
+        error: BaseException | None,
+        begun: Moment | None = None,
+        now: Moment | None = None,
+        asked: object = None,
     ) -> None:
-        """An LM call that was ``begun`` then has ended ``now``, with its error after all retries or None."""
+        """An LM call that was ``begun`` then, and ``asked`` this, has ended: with its error after all retries or None.
+
+        ``now`` is when, if not now.
+        """
         now = now or Moment.now()
         begun = begun or now
         if error is not None:
             self.count(part, Usage(failed=1))
         with self._lock:
             if error is not None:
-                self._failures.append(Failure(part, error, begun, now))
+                self._failures.append(Failure(part, error, begun, now, asked))
             else:
                 self._answered[part] = now
-                kept = [failure.after_answer(part, begun) for failure in self._failures]
+                kept = [failure.after_answer(part, begun, asked) for failure in self._failures]
                 self._failures = deque(kept, maxlen=_KEPT)
+
+    def left_out(self, errors: Collection[BaseException]) -> None:
+        """The maker of the LM calls that failed with these ``errors``, or raised them further, goes on without them."""
+        causes = {id(cause) for error in errors for cause in origins(error)}
+        with self._lock:
+            kept = [
+                failure._replace(is_answered=False, is_left_out=True) if id(failure.error) in causes else failure
+                for failure in self._failures
+            ]
+            self._failures = deque(kept, maxlen=_KEPT)
 
     def failures(self, part: str | None = None) -> list[BaseException]:
         """The errors of all LM calls of ``part``, None: of all, that have failed."""
@@ -124,7 +154,8 @@ class Scope:
     def failure(self, part: str | None = None, forgiving: bool = False) -> BaseException | None:
         """The error of the last LM call of ``part``, None: of any, that failed; None if no call counts as failed.
 
-        With ``forgiving`` a call does not count whose maker went on to make another one that was answered. A call
+        With ``forgiving`` a call does not count whose maker went on to make another one that was answered, unless it
+        never heard of the failure (`left_out`). A call
         that was cancelled does not count anyway where another one was answered meanwhile or later, as it is when the
         fastest of several wins.
         """

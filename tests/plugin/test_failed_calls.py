@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from support.junit_file import properties_of, read_suite
-from support.openai_server import Failure
+from support.openai_server import Failure, Request
 from support.suite import Suite
 
 PROGRAMS = '''
@@ -43,6 +43,33 @@ class HidesOneOfSeveral(Asking):
         pairs = [(self.ask, dspy.Example(question=text).with_inputs("question")) for text in ("REFUSED", "a", "b", "c")]
         results = dspy.Parallel(num_threads=1 + len(question) % 2, disable_progress_bar=True)(pairs)
         return dspy.Prediction(answer=" ".join(one.answer for one in results if one))
+
+
+class LeavesOneOut(Asking):
+    """And asks something else afterwards, which says nothing of the one that failed."""
+
+    def forward(self, question):
+        examples = [dspy.Example(question=text).with_inputs("question") for text in ("REFUSED", "a")]
+        results = self.ask.batch(examples, num_threads=1 + len(question) % 2, disable_progress_bar=True)
+        return self.ask(question=f"sum up {len(results)}")
+
+
+class EvaluatesWithin(Asking):
+    def forward(self, question):
+        examples = [dspy.Example(question=text).with_inputs("question") for text in ("REFUSED", "a")]
+        dspy.Evaluate(devset=examples, metric=lambda example, pred, trace=None: 1.0, num_threads=2)(self.ask)
+        return self.ask(question=question)
+
+
+class AsksForTheMissing(Asking):
+    """The same again: what was refused once is answered then."""
+
+    def forward(self, question):
+        texts = [f"REFUSED ONCE in {question}", "a"]
+        pairs = [(self.ask, dspy.Example(question=text).with_inputs("question")) for text in texts]
+        results = dspy.Parallel(num_threads=2, disable_progress_bar=True)(pairs)
+        results = [result or self.ask(question=text) for text, result in zip(texts, results)]
+        return dspy.Prediction(answer=" ".join(one.answer for one in results))
 
 
 class HidesOneTask(Asking):
@@ -111,21 +138,29 @@ def metric():
     return lambda example, pred, trace=None: bool(pred.answer)
 '''
 
-HIDE = {"HidesOwn", "HidesOneOfSeveral", "HidesOneTask", "RaisesForOneTask", "HasNoPatience"}
-RECOVER = {"AsksAgain", "AsksSeveralAgain", "TakesTheFastest"}
+HIDE = {
+    *("HidesOwn", "HidesOneOfSeveral", "LeavesOneOut", "EvaluatesWithin"),
+    *("HidesOneTask", "RaisesForOneTask", "HasNoPatience"),
+}
+RECOVER = {"AsksAgain", "AsksSeveralAgain", "AsksForTheMissing", "TakesTheFastest"}
 
 
 def test_programs(suite: Suite) -> None:
     """And every report says how many calls failed."""
     suite.add("conftest.py", PROGRAMS)
     suite.rows(2)
-    suite.server.fail = lambda request: (
-        Failure(message="refused")
-        if "REFUSED" in request.prompt
-        else Failure(hang=True)
-        if "HANGS" in request.prompt
-        else None
-    )
+    refused_once = set()
+
+    def fail(request: Request) -> Failure | None:
+        if "REFUSED ONCE" in request.prompt:
+            prompt, known = request.prompt, request.prompt in refused_once
+            refused_once.add(prompt)
+            return None if known else Failure(message="refused")
+        if "REFUSED" in request.prompt:
+            return Failure(message="refused")
+        return Failure(hang=True) if "HANGS" in request.prompt else None
+
+    suite.server.fail = fail
     run = suite.run(
         "--eval-markdown=run.md", "--eval-html=run.html", "--junitxml=junit.xml", "-Wignore::DeprecationWarning"
     )

@@ -23,6 +23,7 @@ import tqdm
 from dspy.clients import embedding
 from dspy.clients.cache import Cache
 from dspy.utils.callback import BaseCallback
+from dspy.utils.parallelizer import ParallelExecutor
 from support.openai_server import OpenAIServer, chat_format
 
 from pytest_pitcheval.lm import failures
@@ -248,6 +249,12 @@ class TestDSPy:
         assert program.named_parameters()
         program.inner._compiled = True
         assert not program.named_parameters()
+
+    @pytest.mark.parametrize("threads", [1, 2])
+    def test_items_that_fail_are_left_out(self, threads: int) -> None:
+        executor = ParallelExecutor(num_threads=threads, disable_progress_bar=True, max_errors=5)
+        results = executor.execute(lambda item: 1 // item, [0, 1])
+        assert results == [None, 1]
 
     @pytest.mark.parametrize("name", ["_compute_embeddings", "_acompute_embeddings"])
     def test_an_embedder_asks_by_functions_of_its_module(self, name: str) -> None:
