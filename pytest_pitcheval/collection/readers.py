@@ -29,7 +29,7 @@ def read_file(path: Path) -> Iterator[tuple[str, Any]]:
     """The rows of a file, each with its place, ``path:line``.
 
     Raises:
-        MarkerError: one line with file and line number, or what kinds of files are read.
+        MarkerError: one line with file, line and, where it is known, column, or what kinds of files are read.
     """
     suffix = (Path(path.stem) if path.suffix.lower() == ".gz" else path).suffix.lower()
     reader = _READERS.get(suffix)
@@ -67,8 +67,9 @@ def _text(path: Path) -> str:
     try:
         return content.decode(encoding)
     except UnicodeDecodeError as error:
-        line = content[: error.start].decode(encoding, "replace").count("\n") + 1
-        raise MarkerError(f"{relative(path)}:{line}: not {encoding.upper()} text: {error.reason}") from None
+        *before, last = content[: error.start].decode(encoding, "replace").split("\n")
+        place = f"{relative(path)}:{len(before) + 1}:{len(last) + 1}"
+        raise MarkerError(f"{place}: not {encoding.upper()} text: {error.reason}") from None
 
 
 def _read_jsonl(path: Path) -> Iterator[tuple[int, Any]]:
@@ -89,8 +90,10 @@ def _decode(text: str, path: Path, first_line: int = 1, expected: str = "") -> A
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        line = first_line + getattr(error, "lineno", 1) - 1
-        raise MarkerError(f"{relative(path)}:{line}: not JSON: {getattr(error, 'msg', error)}{expected}") from None
+        place = f"{relative(path)}:{first_line + getattr(error, 'lineno', 1) - 1}"
+        if isinstance(error, json.JSONDecodeError):
+            place += f":{error.colno}"
+        raise MarkerError(f"{place}: not JSON: {getattr(error, 'msg', error)}{expected}") from None
 
 
 def _read_json(path: Path) -> Iterator[tuple[int, Any]]:
@@ -167,7 +170,8 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, Any]]:
             raise MarkerError(f"{relative(path)}:{lines.line_num}: the column {twice[0]!r} stands there twice")
         for row in reader:
             if None in row or None in row.values():
-                raise MarkerError(f"{relative(path)}:{lines.line_num}: expected {len(names)} columns")
+                found = len(names) + len(row.get(None, ())) - list(row.values()).count(None)
+                raise MarkerError(f"{relative(path)}:{lines.line_num}: expected {len(names)} columns, not {found}")
             yield lines.line_num, row
     except csv.Error as error:
         raise MarkerError(f"{relative(path)}:{lines.line_num}: not CSV: {error}") from None

@@ -61,6 +61,15 @@ def retry_after(error: BaseException | None) -> float | None:
     return None
 
 
+def refuses_temperature(error: BaseException | None) -> bool:
+    """Whether a provider refused a request for the temperature in it."""
+    return any(
+        (_status(cause) in (400, 422) or type(cause).__name__ == "UnsupportedParamsError")
+        and "temperature" in str(cause).lower()
+        for cause in origins(error)
+    )
+
+
 def backoff(attempt: int) -> float:
     """Seconds to wait after the failed ``attempt``, from 0: 1, 2, 4 and so on, a minute at most."""
     return min(2.0**attempt, _LONGEST_DELAY)

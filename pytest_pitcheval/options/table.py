@@ -124,8 +124,8 @@ OPTIONS = (
 )
 
 INI_ONLY = (
-    Option("generator_temperature", None, "temperature", "temperature of generator_lm; default: 1.0", 1.0),
-    Option("evaluator_temperature", None, "temperature", "temperature of evaluator_lm; default: 0.7", 0.7),
+    Option("generator_temperature", None, "temperature", "temperature of generator_lm, or null; default: 1.0", 1.0),
+    Option("evaluator_temperature", None, "temperature", "temperature of evaluator_lm, or null; default: 0.7", 0.7),
     Option("generator_api_base", None, "text", "URL of the API that serves generator_lm; default: the provider's"),
     Option("evaluator_api_base", None, "text", "URL of the API that serves evaluator_lm; default: the generator's"),
 )

@@ -8,10 +8,11 @@ import threading
 from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+import dspy
 import pytest
 
 from pytest_pitcheval.errors import LMCallFailed, MetricFailed, NotForThreads, PitchevalError, ProgramStopped, one_line
-from pytest_pitcheval.lm.failures import is_lm_error, is_race, origins
+from pytest_pitcheval.lm.failures import is_lm_error, is_race, origins, refuses_temperature
 from pytest_pitcheval.lm.language_models import dspy_settings
 from pytest_pitcheval.names import GENERATOR, JUDGE
 from pytest_pitcheval.rollouts.rollout import Rollout
@@ -26,6 +27,8 @@ T = TypeVar("T")
 _OF_PYTEST = (pytest.skip.Exception, pytest.fail.Exception, pytest.exit.Exception)
 CONFIGURED = ("dspy.settings can only be changed by the thread", "dspy.configure(...) can only be called from")
 """What DSPy says of ``dspy.configure`` in another thread, or another task, than the first."""
+_ROLES = {GENERATOR: "generator", JUDGE: "evaluator"}
+"""Whose LMs the options make, and what the options of each begin with."""
 _RACES = 10
 """How often a race is run again: a second one in the same rollout is most unlikely."""
 
@@ -107,7 +110,8 @@ def run_program(
     except Exception as error:
         _check(scope)
         if _is_of_lm(error, scope, GENERATOR) or scope.failure(GENERATOR, forgiving=True) is not None:
-            raise LMCallFailed(f"an LM call of the program failed: {one_line(error)}{_of(scope)}") from error
+            told = f"{one_line(error)}{_of(scope)}{_hint(error)}"
+            raise LMCallFailed(f"an LM call of the program failed: {told}") from error
         _check_configured("program", error)
         raise
     except BaseException as error:
@@ -149,7 +153,8 @@ def ask_metric(metric: Callable[..., Any], example: Any, prediction: Any, scope:
     except Exception as error:
         _check(scope)
         if _is_of_lm(error, scope, JUDGE) or scope.failure(JUDGE) is not None:
-            raise LMCallFailed(f"an LM call of the metric failed: {one_line(error)}{_of(scope)}") from error
+            told = f"{one_line(error)}{_of(scope)}{_hint(error)}"
+            raise LMCallFailed(f"an LM call of the metric failed: {told}") from error
         _check_configured("metric", error)
         raise MetricFailed(f"the metric raised {one_line(error)}{_of(scope)}") from error
     except BaseException as error:
@@ -182,6 +187,14 @@ def _check_configured(who: str, error: Exception) -> None:
             f"the {who} calls dspy.configure, which is for all rollouts in flight and not for its own thread; "
             "expected 'with dspy.context(...):' around what it asks"
         ) from None
+
+
+def _hint(error: BaseException) -> str:
+    """What to write where an LM of the options takes no temperature, although its name does not tell."""
+    role = _ROLES.get(getattr(dspy.settings.lm, "pitcheval_part", ""))
+    if role is None or not refuses_temperature(error):
+        return ""
+    return f"; for a model that takes no temperature, expected the ini key {role}_temperature = null"
 
 
 def _check(scope: Scope) -> None:

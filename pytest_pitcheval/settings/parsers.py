@@ -66,6 +66,17 @@ def _share_of_all(text: str) -> dict[str, float]:
     return {SCORE: _share(text)}
 
 
+OWN_TEMPERATURE = "null"
+"""The temperature that is none: a model samples as it does by itself."""
+
+
+_a_temperature = _number(float, 0, f"a temperature, 0 or more, or {OWN_TEMPERATURE} for a model that takes none")
+
+
+def _temperature(text: str) -> Any:
+    return text if text == OWN_TEMPERATURE else _a_temperature(text)
+
+
 def _one_of(*words: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text not in words:
@@ -116,7 +127,7 @@ PARSERS: Mapping[Kind, Callable[[Any], Any]] = MappingProxyType(
         "share": _share_of_all,
         "limits of means": _limits("a score, 0 or more", -sys.float_info.max),
         "limits of drops": _limits("a score, 0 or more"),
-        "temperature": _number(float, 0, "a temperature, 0 or more"),
+        "temperature": _temperature,
         "rate limits": parse_rate_limits,
         "gate mode": _one_of("normal", "established", "strict"),
         "family": _one_of("holm", "none"),

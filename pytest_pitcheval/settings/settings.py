@@ -14,7 +14,7 @@ from pytest_pitcheval.names import GATES, Family, GateMode
 from pytest_pitcheval.options.option import Option
 from pytest_pitcheval.options.table import INI_ONLY, OPTIONS
 from pytest_pitcheval.settings.choices import Choice
-from pytest_pitcheval.settings.parsers import PARSERS
+from pytest_pitcheval.settings.parsers import OWN_TEMPERATURE, PARSERS
 from pytest_pitcheval.settings.rate_limits import RateLimit
 from pytest_pitcheval.settings.temperatures import takes_temperature
 
@@ -212,6 +212,7 @@ class _Reader:
     def _model(self, role: str, model: str | None, arguments: dict[str, Any]) -> ModelSettings:
         own = self.choices[f"{role}_temperature"].ini is not None
         temperature = self.value(f"{role}_temperature") if own or takes_temperature(model) else None
+        temperature = None if temperature == OWN_TEMPERATURE else temperature
         return ModelSettings(model, temperature, arguments, own or "temperature" in arguments)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow
 import pytest
 from pyarrow import parquet
-from support.suite import Run, Suite
+from support.suite import TEST, Run, Suite
 
 ROWS = [{"id": "a", "question": "one?"}, {"id": "b", "question": "two?"}, {"id": "c", "question": "three?"}]
 
@@ -286,7 +286,7 @@ FILES: dict[str, tuple[str | bytes, str]] = {
     "empty.jsonl": ("", ": no examples in it"),
     "line.jsonl": (
         '{"question": 1}\n{"question": 2\n',
-        ":2: not JSON: Expecting ',' delimiter; expected one object a line",
+        ":2:15: not JSON: Expecting ',' delimiter; expected one object a line",
     ),
     "object.json": (
         '{"question": 1}',
@@ -301,9 +301,9 @@ FILES: dict[str, tuple[str | bytes, str]] = {
         '{"id": 1, "question": 1}\n{"id": "1", "question": 2}\n',
         ":2: the id '1' stands at twice.jsonl:1 already",
     ),
-    "few.csv": ("id,question\na\n", ":2: expected 2 columns"),
-    "many.csv": ("id,question\na,1\nb,2,3\n", ":3: expected 2 columns"),
-    "latin.jsonl": (b'{"question": "\xff"}\n', ":1: not UTF-8 text: invalid start byte"),
+    "few.csv": ("id,question\na\n", ":2: expected 2 columns, not 1"),
+    "many.csv": ("id,question\na,1\nb,2,3\n", ":3: expected 2 columns, not 3"),
+    "latin.jsonl": (b'{"question": "\xff"}\n', ":1:15: not UTF-8 text: invalid start byte"),
 }
 """Wrong files: what is in them, and the error after their name."""
 
@@ -320,6 +320,19 @@ VALUES = {
 
 
 class TestErrors:
+    def test_a_malformed_line_costs_its_test_and_no_other(self, suite: Suite) -> None:
+        """Nothing of that dataset is asked: it must be mended anyway, and a part of it would not be what it is."""
+        suite.rows(2)
+        suite.write("broken.jsonl", '{"question": "first?"}\n{"question": }\n{"question": "third?"}\n')
+        suite.add("test_qa.py", TEST.replace("data.jsonl", "broken.jsonl").replace("test_qa", "test_broken"))
+        run = suite.run("--eval-min-mean=0.5")
+        run.result.assert_outcomes(passed=2, failed=1)
+        assert run.result.ret == pytest.ExitCode.TESTS_FAILED
+        assert run.text.count("\nbroken.jsonl:2:14: not JSON: Expecting value; expected one object a line\n") == 1
+        assert len(run.requests) == 4
+        assert run.document is not None
+        assert [gate["status"] for gate in run.document["gates"]] == ["passed", "failed"]
+
     def test_each_is_one_failed_test_with_one_line(self, suite: Suite) -> None:
         for name, (content, _) in FILES.items():
             (suite.path / name).write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))

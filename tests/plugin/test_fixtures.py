@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from support.openai_server import Failure
 from support.suite import CONFTEST, TEST, Suite
 
 ECHO = """
@@ -74,6 +75,23 @@ def test_a_judge_made_of_a_reasoning_model_has_no_temperature(suite: Suite) -> N
     run = suite.run()
     run.result.assert_outcomes(passed=3)
     assert [request.temperature for request in run.requests] == [None] * 6
+
+
+def test_a_model_that_refuses_a_temperature_under_another_name(suite: Suite) -> None:
+    """The error says which ini key to write; with it, none is sent."""
+    suite.rows(1)
+    suite.server.fail = lambda request: (
+        None if request.temperature is None else Failure(message="Unsupported value: 'temperature' must be 1 here.")
+    )
+    for role in ("generator", "evaluator"):
+        run = suite.run()
+        run.result.assert_outcomes(errors=1)
+        [line] = [line for line in run.result.outlines if line.startswith("an LM call of the ")]
+        assert line.endswith(f"; for a model that takes no temperature, expected the ini key {role}_temperature = null")
+        suite.add("pytest.ini", f"{role}_temperature = null\n")
+    run = suite.run()
+    run.result.assert_outcomes(passed=1)
+    assert [request.temperature for request in run.requests] == [None, None]
 
 
 def test_a_temperature_that_the_user_set_for_a_model_without_is_told_in_one_line(suite: Suite) -> None:

@@ -30,9 +30,9 @@ A_LINE = "; expected one object a line"
 CUT = "not UTF-16-LE text: truncated data"
 GZIP_ENDS = "a.csv.gz: not gzip: Compressed file ended before the end-of-stream marker was reached"
 UNFINISHED = "Expecting property name enclosed in double quotes"
-TRAILING = "1: not JSON: Illegal trailing comma before end of array"
+TRAILING = "1:17: not JSON: Illegal trailing comma before end of array"
 if sys.version_info < (3, 13):
-    TRAILING = "2: not JSON: Expecting value"
+    TRAILING = "2:1: not JSON: Expecting value"
 NO_DATASET = "expected a path, a list of dspy.Example or a callable"
 
 
@@ -146,37 +146,37 @@ def test_ids(load: Callable[..., list[Row]], own: list[Any], ids: list[str]) -> 
         ("a.csv", "id,question\n", "a.csv: no examples in it"),
         ("a.txt", "?", "a.txt: expected a file that ends in .jsonl, .json, .csv, .parquet"),
         ("a", "?", "a: expected a file that ends in .jsonl, .json, .csv, .parquet"),
-        ("a.jsonl", '{"question": 1}\n\n{"question": \n', f"a.jsonl:3: not JSON: Expecting value{A_LINE}"),
-        ("a.jsonl", '{"question": 1\n{"question": 2}\n', f"a.jsonl:1: not JSON: Expecting ',' delimiter{A_LINE}"),
-        ("a.jsonl", '{"question": 1} {"question": 2}\n', f"a.jsonl:1: not JSON: Extra data{A_LINE}"),
+        ("a.jsonl", '{"question": 1}\n\n{"question": \n', f"a.jsonl:3:13: not JSON: Expecting value{A_LINE}"),
+        ("a.jsonl", '{"question": 1\n{"question": 2}\n', f"a.jsonl:1:15: not JSON: Expecting ',' delimiter{A_LINE}"),
+        ("a.jsonl", '{"question": 1} {"question": 2}\n', f"a.jsonl:1:17: not JSON: Extra data{A_LINE}"),
         ("a.jsonl", '{"question": 1}\n["question"]\n', f"a.jsonl:2: list {NO_OBJECT}"),
         ("a.jsonl", '"question"', f"a.jsonl:1: str {NO_OBJECT}"),
         ("a.json", "{}", f"a.json:1: {NO_ROWS}"),
         ("a.json", '"[]"', f"a.json:1: {NO_ROWS}"),
-        ("a.json", '[\n{"question": 1},\n{"question" 2}]', "a.json:3: not JSON: Expecting ':' delimiter"),
+        ("a.json", '[\n{"question": 1},\n{"question" 2}]', "a.json:3:13: not JSON: Expecting ':' delimiter"),
         ("a.json", '[{"question": 1},\n\n3]', f"a.json:3: int {NO_OBJECT}"),
         ("a.json", '[\n{"id": "[",\n"question": 1},\n{\n"id": 2}]', f"a.json:4: {NO_FIELD}'id'"),
         ("a.jsonl", '{"question": 1}\n{"answer": 1}', f"a.jsonl:2: {NO_FIELD}'answer'"),
         ("a.csv", "id,answer\na,1\n", f"a.csv:2: {NO_FIELD}'id', 'answer'"),
-        ("a.csv", "id,question\na\n", "a.csv:2: expected 2 columns"),
-        ("a.csv", "id,question\na,1?\nb,2?,3?\n", "a.csv:3: expected 2 columns"),
-        ("a.csv", "id,question\n\n\na\n", "a.csv:4: expected 2 columns"),
+        ("a.csv", "id,question\na\n", "a.csv:2: expected 2 columns, not 1"),
+        ("a.csv", "id,question\na,1?\nb,2?,3?\n", "a.csv:3: expected 2 columns, not 3"),
+        ("a.csv", "id,question\n\n\na\n", "a.csv:4: expected 2 columns, not 1"),
         ("a.csv", 'id,question\na,"1?"b\n', "a.csv:2: not CSV: ',' expected after '\"'"),
         ("a.csv", 'id,question\na,"1?', "a.csv:2: not CSV: unexpected end of data"),
         ("a.jsonl", '{"id": "a", "question": 1}\n' * 2, "a.jsonl:2: the id 'a' stands at a.jsonl:1 already"),
         ("a.csv", "id,question\na,1\nb,2\na,3\n", "a.csv:4: the id 'a' stands at a.csv:2 already"),
         ("a.jsonl", '{"id": 1, "question": 1}\n{"question": 2}', "a.jsonl:2: the id '1' stands at a.jsonl:1 already"),
-        ("a.jsonl", b'{"question": 1}\n"caf\xe9"\n', "a.jsonl:2: not UTF-8 text: invalid continuation byte"),
-        ("a.csv", b"question\n1\ncaf\xe9\n", "a.csv:3: not UTF-8 text: invalid continuation byte"),
+        ("a.jsonl", b'{"question": 1}\n"caf\xe9"\n', "a.jsonl:2:5: not UTF-8 text: invalid continuation byte"),
+        ("a.csv", b"question\n1\ncaf\xe9\n", "a.csv:3:4: not UTF-8 text: invalid continuation byte"),
         ("a.json", '{"a": [{"question": 1}], "b": [{"question": 1}]}', f"a.json:1: {NO_ROWS}"),
         ("a.json", '{"rows":\n [{"question": 1},\n  {"answer": 2}]}', f"a.json:3: {NO_FIELD}'answer'"),
         ("a.json", '[{"question": 1},\n]', f"a.json:{TRAILING}"),
-        ("a.jsonl", '{\n"question": 1}\n', f"a.jsonl:1: not JSON: {UNFINISHED}{A_LINE}"),
+        ("a.jsonl", '{\n"question": 1}\n', f"a.jsonl:1:2: not JSON: {UNFINISHED}{A_LINE}"),
         ("a.csv", "id;question\na;1\n", f"a.csv:2: {NO_FIELD}'id;question'"),
         ("a.csv", "question,id,question\n1,a,2\n", "a.csv:1: the column 'question' stands there twice"),
-        ("a.jsonl", '{"question": 1}\n{"qu\xe9": 1}'.encode("utf-16")[:-1], f"a.jsonl:2: {CUT}"),
+        ("a.jsonl", '{"question": 1}\n{"qu\xe9": 1}'.encode("utf-16")[:-1], f"a.jsonl:2:10: {CUT}"),
         ("a.csv.gz", gzip.compress(b"id,question\na,1?\n", mtime=0)[:-9], GZIP_ENDS),
-        ("a.json", b'["\xff"]', "a.json:1: not UTF-8 text: invalid start byte"),
+        ("a.json", b'["\xff"]', "a.json:1:3: not UTF-8 text: invalid start byte"),
     ],
 )  # fmt: skip
 def test_a_file_that_cannot_be_used(
@@ -214,7 +214,7 @@ def test_what_dspy_adds_to_examples_is_no_field() -> None:
 
 def test_the_line_of_a_byte_far_down_in_a_file(load: Callable[..., list[Row]]) -> None:
     good = "".join(json.dumps({"id": n, "question": "x" * 100}) + "\n" for n in range(1000)).encode()
-    with pytest.raises(MarkerError, match=r"^a\.jsonl:1001: not UTF-8"):
+    with pytest.raises(MarkerError, match=r"^a\.jsonl:1001:\d+: not UTF-8"):
         load("a.jsonl", good + b'{"question": "\xff"}\n')
 
 
