@@ -77,13 +77,19 @@ def show_run(settings: Settings, reference: str, test: str | None) -> Printed:
         note = [] if run.finished else [(f"unfinished: --eval-resume={run.run.id} continues it", True)]
         return [*terminal.decision_lines(decision, None), *note], True
     records = [run.outcome.records.get(found.nodeid) for found in matching(run, test)]
-    lost = [(f"{found.nodeid}: {found.reason}", True) for found in run.outcome.missing.values() if test in found.nodeid]
+    missing = run.outcome.missing
+    lost = [
+        (f"{found.nodeid}: {missing[found.nodeid].reason}", True)
+        for found in matching(run, test)
+        if found.nodeid in missing
+    ]
     return [*((line, False) for record in records if record for line in _record_lines(record)), *lost], True
 
 
 def matching(run: RunFile, test: str) -> list[Collected]:
     """The tests of a run with ``test`` in their node ID; a PitchevalError of one line if there is none."""
-    found = [collected for collected in run.outcome.collected if test in collected.nodeid]
+    names = (test, test.encode("unicode_escape").decode("ascii"))  # as pytest writes the IDs of rows
+    found = [collected for collected in run.outcome.collected if any(name in collected.nodeid for name in names)]
     if not found:
         raise PitchevalError(f"{test!r}: expected part of the node ID of a test in {run.path}")
     return found

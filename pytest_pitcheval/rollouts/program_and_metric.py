@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-import dspy
 import pytest
 
 from pytest_pitcheval.errors import LMCallFailed, MetricFailed, NotForThreads, PitchevalError, ProgramStopped, one_line
@@ -191,6 +190,8 @@ def _check_configured(who: str, error: Exception) -> None:
 
 def _hint(error: BaseException) -> str:
     """What to write where an LM of the options takes no temperature, although its name does not tell."""
+    import dspy
+
     role = _ROLES.get(getattr(dspy.settings.lm, "pitcheval_part", ""))
     if role is None or not refuses_temperature(error):
         return ""
