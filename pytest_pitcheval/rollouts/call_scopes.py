@@ -44,6 +44,11 @@ class CallScopes:
         scope: Scope | None = dspy.settings.get(SCOPE)
         return scope
 
+    def own_beside_others(self) -> Scope | None:
+        """The scope of a thread of a rollout, while others are made beside it; None in pytest's own thread."""
+        is_beside = threading.get_ident() != self._home and len(self.in_flight) > 1
+        return self.own() if is_beside else None
+
     def current(self) -> Scope | None:
         """The scope of the calling thread, None outside any. Raises Ambiguous where it cannot be told."""
         return self.own() or self._of_stray()

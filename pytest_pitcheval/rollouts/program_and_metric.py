@@ -26,6 +26,8 @@ T = TypeVar("T")
 _OF_PYTEST = (pytest.skip.Exception, pytest.fail.Exception, pytest.exit.Exception)
 CONFIGURED = ("dspy.settings can only be changed by the thread", "dspy.configure(...) can only be called from")
 """What DSPy says of ``dspy.configure`` in another thread, or another task, than the first."""
+SIGNALS = "signal only works in main thread"
+"""What Python says of ``signal.signal`` in another thread."""
 _ROLES = {GENERATOR: "generator", JUDGE: "evaluator"}
 """Whose LMs the options make, and what the options of each begin with."""
 _RACES = 10
@@ -180,11 +182,16 @@ def _would_stop_all(error: BaseException) -> bool:
 
 
 def _check_configured(who: str, error: Exception) -> None:
-    """Raise NotForThreads if ``error`` is DSPy's own complaint of a ``dspy.configure`` in a thread."""
+    """Raise NotForThreads if ``error`` is the complaint of DSPy or Python of what only the main thread may do."""
     if isinstance(error, RuntimeError) and any(text in str(error) for text in CONFIGURED):
         raise NotForThreads(
             f"the {who} calls dspy.configure, which is for all rollouts in flight and not for its own thread; "
             "expected 'with dspy.context(...):' around what it asks"
+        ) from None
+    if isinstance(error, ValueError) and SIGNALS in str(error):
+        raise NotForThreads(
+            f"the {who} calls signal.signal, which only the main thread may do; "
+            "expected --eval-concurrency=1, or a time limit that needs no signal"
         ) from None
 
 

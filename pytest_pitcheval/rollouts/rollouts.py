@@ -21,7 +21,7 @@ from pytest_pitcheval.rollouts.cache import CacheThread, RolloutCache
 from pytest_pitcheval.rollouts.call_scopes import SCOPE, CallScopes
 from pytest_pitcheval.rollouts.lm_calls import PART, LMCalls
 from pytest_pitcheval.rollouts.rollout import Rollout
-from pytest_pitcheval.rollouts.threads import child_processes, left_out, progress_bars, strands
+from pytest_pitcheval.rollouts.threads import child_processes, left_out, process_wide, progress_bars, strands
 from pytest_pitcheval.rollouts.threads.event_loops import EventLoop
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class Rollouts:
                 return
             dspy.cache = RolloutCache(dspy.cache, self.scopes, self.calls, self._cache_thread, self._note)
             if self._around is None:
-                self._around = _around(self.scopes, self.started)
+                self._around = _around(self.scopes, self.started, self._note)
                 return
         for rollout in self.scopes.in_flight:
             if rollout is not entering:
@@ -116,13 +116,16 @@ class Rollouts:
             dspy.cache = dspy.cache.inner
 
 
-def _around(scopes: CallScopes, started: MutableSet[threading.Thread]) -> contextlib.ExitStack:
+def _around(
+    scopes: CallScopes, started: MutableSet[threading.Thread], note: Callable[[str], object]
+) -> contextlib.ExitStack:
     """What is different in this process while there are rollouts."""
     with contextlib.suppress(RuntimeError):  # another thread has configured DSPy
         dspy.configure()  # else the first thread whose program does it would be DSPy's main one
     stack = contextlib.ExitStack()
     stack.enter_context(strands.handed_on(scopes.own, started))
     stack.enter_context(progress_bars.kept_apart())
+    stack.enter_context(process_wide.noted(process_wide.Changes(scopes.own_beside_others, note)))
     stack.enter_context(left_out.told(functools.partial(_leave_out, scopes)))
     stack.enter_context(embedders.counted(functools.partial(_count_embedding, scopes)))
     stack.enter_context(child_processes.without_old_answers())

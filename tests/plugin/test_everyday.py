@@ -161,6 +161,84 @@ def test_retrievers_and_embedders_keep_to_no_limit_of_lms(suite: Suite) -> None:
     assert suite.server.searches == 6
 
 
+PROCESS_WIDE = """
+import contextlib
+import io
+import os
+import signal
+
+
+class Asking(dspy.Module):
+    def __init__(self):
+        super().__init__()
+        self.ask = dspy.Predict("question -> answer")
+
+
+class Moves(Asking):
+    def forward(self, question):
+        os.chdir(os.getcwd())
+        return self.ask(question=question)
+
+
+class Sets(Asking):
+    def forward(self, question):
+        os.environ["ASKED"], os.environ["ALWAYS"] = question, "the same"
+        return self.ask(question=question)
+
+
+class Prints(Asking):
+    def forward(self, question):
+        with contextlib.redirect_stdout(io.StringIO()):
+            return self.ask(question=question)
+
+
+class Hurries(Asking):
+    def forward(self, question):
+        before = signal.signal(signal.SIGALRM, signal.SIG_IGN)
+        try:
+            return self.ask(question=question)
+        finally:
+            signal.signal(signal.SIGALRM, before)
+
+
+KINDS = {kind.__name__: kind for kind in Asking.__subclasses__()}
+
+
+@pytest.fixture(scope="session", params=list(KINDS))
+def program(request):
+    return KINDS[request.param]()
+
+
+@pytest.fixture(scope="session")
+def metric():
+    return lambda example, pred, trace=None: bool(pred.answer)
+"""
+
+
+def test_what_programs_change_for_all_rollouts_in_flight_is_said_once(
+    suite: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASKED", "")
+    monkeypatch.setenv("ALWAYS", "")
+    suite.server.latency = 0.1
+    suite.rows(6)
+    suite.add("conftest.py", PROCESS_WIDE)
+    run = suite.run()
+    counts = run.result.parseoutcomes()
+    assert counts["passed"] + counts["errors"] == 24
+    assert counts["errors"] >= 5  # the last one, beside which nothing flies, may take the signal
+    assert run.text.count("\nthe program calls signal.signal, which only the main thread may do") == counts["errors"]
+    shared = [line for line in run.result.outlines if "all rollouts in flight share" in line]
+    assert [line.partition(" changes ")[2].partition(", which")[0] for line in shared] == [
+        "the working directory (os.chdir)",
+        "os.environ['ASKED']",
+        "sys.stdout (redirect_stdout)",
+    ]
+    alone = suite.run("--eval-concurrency=1", "-k", "e0")
+    alone.result.assert_outcomes(passed=4, deselected=20)
+    assert "in flight share" not in alone.text
+
+
 CONFIGURING = """
 
 class Configuring(dspy.Module):

@@ -1,0 +1,96 @@
+"""What a program changes for the whole process, though other rollouts are in flight: it cannot be kept apart.
+
+The working directory, environment variables, standard output, locale and recorded warnings are one for all threads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import locale
+import os
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+
+class Changes:
+    """Notes what the rollouts change: ``who`` gives the calling thread's rollout while others fly, else None."""
+
+    def __init__(self, who: Callable[[], object | None], note: Callable[[str], object]) -> None:
+        self._who = who
+        self._note = note
+        self._variables: dict[Any, tuple[object, Any]] = {}
+        self._mutex = threading.Lock()
+
+    def made(self, what: str) -> None:
+        """Somebody changes ``what``."""
+        if self._who() is not None:
+            self._say(what)
+
+    def set_variable(self, name: Any, value: Any) -> None:
+        """Somebody sets an environment variable: as long as all set the same there is nothing to say."""
+        rollout = self._who()
+        if rollout is None:
+            return
+        with self._mutex:
+            other, before = self._variables.get(name, (rollout, value))
+            self._variables[name] = rollout, value
+        if other is not rollout and before != value:
+            self._say(f"os.environ[{os.fsdecode(name)!r}]")
+
+    def _say(self, what: str) -> None:
+        self._note(
+            f"the program or the metric changes {what}, which all rollouts in flight share, so their scores may be "
+            "wrong; expected values that are handed on, or --eval-concurrency=1"
+        )
+
+
+@contextlib.contextmanager
+def noted(changes: Changes) -> Iterator[None]:
+    """Within it, ``changes`` hears of what is changed for the whole process."""
+
+    def hears(what: str) -> Callable[..., None]:
+        return lambda *args, **kwargs: changes.made(what)
+
+    def set_locale(category: object, value: object = None) -> None:
+        if value is not None:  # else it is asked for
+            changes.made("the locale")
+
+    def catch_warnings(catching: object, *, record: bool = False, **others: object) -> None:
+        if record:
+            changes.made("what becomes of warnings (catch_warnings)")
+
+    with contextlib.ExitStack() as stack:
+        for owner, name, hear in (
+            (os, "chdir", hears("the working directory (os.chdir)")),
+            (os, "putenv", changes.set_variable),
+            (locale, "setlocale", set_locale),
+            (contextlib.redirect_stdout, "__enter__", hears("sys.stdout (redirect_stdout)")),
+            (contextlib.redirect_stderr, "__enter__", hears("sys.stderr (redirect_stderr)")),
+            (warnings.catch_warnings, "__init__", catch_warnings),
+        ):
+            stack.enter_context(_heard(owner, name, hear))
+        yield
+
+
+@contextlib.contextmanager
+def _heard(owner: Any, name: str, hear: Callable[..., object]) -> Iterator[None]:
+    """Within it, ``hear`` is called with the arguments of each call of ``owner.name``, before it."""
+    inherited, original = name not in vars(owner), getattr(owner, name)
+
+    @functools.wraps(original)
+    def heard(*args: Any, **kwargs: Any) -> Any:
+        hear(*args, **kwargs)
+        return original(*args, **kwargs)
+
+    setattr(owner, name, heard)
+    try:
+        yield
+    finally:
+        if vars(owner).get(name) is heard:
+            if inherited:
+                delattr(owner, name)
+            else:
+                setattr(owner, name, original)
