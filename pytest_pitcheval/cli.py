@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 _RUN = "a run's ID, its file, or 'last'"
 _DECIDING = tuple(option.name for option in OPTIONS if option.decides)
-_DECIDING_AGAIN = (*_DECIDING, "eval_threshold", "eval_update_baseline")
-_COMPARING = ("eval_baseline", "eval_baseline_allow", "eval_gate", "eval_lower_is_better")
+_DECIDING_AGAIN = (*_DECIDING, "eval_threshold", "eval_update_baseline", "eval_baseline_samples")
+_SEEING = ("eval_baseline_allow", "eval_baseline_max_age")
+_COMPARING = ("eval_baseline", *_SEEING, "eval_gate", "eval_lower_is_better")
 _LOGGING = ("eval_mlflow", "eval_mlflow_timeout", "eval_mlflow_experiment")
 
 
@@ -46,7 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("test", metavar="TEST", nargs="?", help="part of the tests' node ID")
     text = "write its examples to PATH as a table for spreadsheets, a row for each rollout; -: to standard output"
     show.add_argument("--csv", metavar="PATH", help=text)
-    compare = _command(commands, "compare", "compare two runs, example by example", ["eval_baseline_allow"])
+    compare = _command(commands, "compare", "compare two runs, example by example", _SEEING)
     compare.add_argument("first", metavar="A", help=f"{_RUN}, or a baseline file")
     compare.add_argument("second", metavar="B", help="what is compared with it")
     decide = _command(
@@ -59,6 +60,11 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--markdown", action="store_true", help="the summary of --eval-markdown; printed without -o")
     merge = _command(commands, "merge", "put the runs of a suite's parts together, and decide them as one", _DECIDING)
     merge.add_argument("runs", metavar="RUN", nargs="+", help=_RUN)
+    text = "print what the baseline file has, or with --prune what it has of tests that are gone"
+    baseline = _command(commands, "baseline", text, ["eval_baseline"])
+    baseline.add_argument("run", metavar="RUN", nargs="?", help=f"of all tests: {_RUN}; default: last", default="last")
+    baseline.add_argument("--prune", action="store_true", help="list the tests and examples that RUN does not have")
+    baseline.add_argument("--yes", action="store_true", help="with --prune: take them out")
     text = "write a first suite for a DSPy program, with the embedded LM unless --generator-model names one"
     init = _command(commands, "init", text, ["generator_model"], on_runs=False)
     init.add_argument("program", metavar="MODULE:CLASS", help="the program: a dspy.Module class, or one made already")
@@ -75,9 +81,8 @@ def _command(
     command.add_argument("--rootdir", metavar="PATH", help="pytest's root directory")
     for option in OPTIONS:
         if option.name in (*names, *(["eval_dir"] if on_runs else [])):
-            arguments: dict[str, Any] = {"dest": option.dest, "help": option.help.replace("%", "%%")}
-            arguments |= {"action": "store_true"} if option.kind == "flag" else {"metavar": option.metavar}
-            command.add_argument(option.flag, **arguments)
+            for flag, arguments in option.arguments():
+                command.add_argument(flag, **arguments)
     return command
 
 
@@ -119,7 +124,7 @@ def _encodable(text: str) -> str:
 
 
 def _chosen(arguments: argparse.Namespace) -> Callable[[Settings, Path], Printed]:
-    from pytest_pitcheval.command import commands, csv_command, report_command, starter
+    from pytest_pitcheval.command import baseline_command, commands, csv_command, report_command, starter
 
     if arguments.command == "show" and arguments.csv is not None:
         return lambda found, folder: csv_command.write_table(found, arguments.run, arguments.test, arguments.csv)
@@ -130,6 +135,11 @@ def _chosen(arguments: argparse.Namespace) -> Callable[[Settings, Path], Printed
         "decide": lambda found, folder: commands.decide_run(found, folder, arguments.run),
         "report": lambda found, folder: report_command.report_run(
             found, folder, arguments.run, arguments.output, arguments.markdown
+        ),
+        "baseline": lambda found, folder: (
+            baseline_command.prune(found, arguments.run, arguments.yes)
+            if arguments.prune
+            else baseline_command.list_baseline(found)
         ),
         "merge": lambda found, folder: commands.merge_runs(found, folder, arguments.runs),
         "init": lambda found, folder: starter.write_suite(found, Path.cwd(), arguments.program, arguments.folder),

@@ -65,3 +65,6 @@ established to be within, and fails what is inconclusive.
 
 Family = Literal["holm", "none"]
 """``holm``: all claims of a session that something got worse have one error rate; ``none``: each has its own."""
+
+BaselineUpdate = Literal["replace", "add"]
+"""What becomes of the samples that a baseline file has: the run's take their place, or are added to them."""

@@ -13,6 +13,11 @@ def is_run_id(reference: str) -> bool:
     return bool(_RUN_ID.fullmatch(reference))
 
 
+def date_of(timestamp: str) -> str:
+    """The day of a run's ID as ``2026-11-22`` (UTC); empty of what is none."""
+    return f"{timestamp[:4]}-{timestamp[4:6]}-{timestamp[6:8]}" if is_run_id(timestamp) else ""
+
+
 def session_timestamp() -> str:
     """The current time as ``20261122T234903.123456Z``: UTC, sorts as text, valid in a file name."""
     return datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ")

@@ -124,7 +124,8 @@ def _text(value: Any) -> str:
 def compare_runs(settings: Settings, folder: Path, first: str, second: str) -> Printed:
     """The second of two runs or baseline files against the first, by test and method."""
     before, after = _load(settings, folder, first), _load(settings, folder, second)
-    found = compare_all(before.measured, after.measured, whole(after.coverage), settings.allowed).values()
+    measured, max_age = (before.measured, after.measured, whole(after.coverage)), settings.baseline.max_age
+    found = compare_all(*measured, settings.allowed, max_age=max_age).values()
     if not found:
         raise PitchevalError(f"{first!r} and {second!r} have no test in common")
     lines: list[Line] = []
@@ -167,7 +168,7 @@ def _extremes(pairs: Sequence[Pair]) -> Iterator[str]:
 
 def decide_run(settings: Settings, folder: Path, reference: str) -> Printed:
     """A finished run held to the thresholds, gates and baseline of ``settings``; good if all of it holds."""
-    run = _find_finished(settings, reference)
+    run = find_finished(settings, reference)
     baseline = references.load_baseline(settings, fetch_from(settings, folder))
     outcome = decide_again(run.outcome, settings.threshold.chosen)
     decision = decide(
@@ -180,7 +181,7 @@ def decide_run(settings: Settings, folder: Path, reference: str) -> Printed:
     lines += _changed(run.outcome, outcome)
     if settings.baseline.update:
         try:
-            lines.append(terminal.update_line(references.update_baseline(settings, outcome), Path.cwd()))
+            lines += terminal.update_lines(references.update_baseline(settings, outcome), Path.cwd())
         except PitchevalError as error:
             lines.append((str(error), True))
     return lines, _is_good(decision, outcome)
@@ -188,7 +189,7 @@ def decide_run(settings: Settings, folder: Path, reference: str) -> Printed:
 
 def merge_runs(settings: Settings, folder: Path, parts: Sequence[str]) -> Printed:
     """Runs of the parts of one suite as one run, decided as a whole; good if all of it is there and holds."""
-    runs = [_find_finished(settings, part) for part in parts]
+    runs = [find_finished(settings, part) for part in parts]
     outcome, baseline = merging.merge(runs), references.load_baseline(settings, fetch_from(settings, folder))
     name, measured = (baseline.name, baseline.measured) if baseline else (None, None)
     decision = decide(outcome, measured, references.terms_of(settings), gated=not settings.baseline.update)
@@ -244,7 +245,8 @@ def find(settings: Settings, reference: str) -> RunFile:
         raise PitchevalError(f"{reference!r}: {error}") from None
 
 
-def _find_finished(settings: Settings, reference: str) -> RunFile:
+def find_finished(settings: Settings, reference: str) -> RunFile:
+    """The same; a PitchevalError of one line if it was killed."""
     run = find(settings, reference)
     if not run.finished:
         raise PitchevalError(f"{reference!r} has not finished: --eval-resume={run.run.id} continues it")

@@ -91,8 +91,25 @@ GATE_OPTIONS = (
     Option(
         "eval_update_baseline",
         None,
-        "flag",
-        "write the scores of this run to the baseline file, which --eval-baseline names",
+        "baseline update",
+        "write the scores of this run to the baseline file, which --eval-baseline names; =add: beside the scores of "
+        "earlier runs, where nothing has changed",
+        word="add",
+    ),
+    Option(
+        "eval_baseline_samples",
+        "N",
+        "count",
+        "how many samples of an example --eval-update-baseline=add keeps, the newest ones; default: 10",
+        10,
+    ),
+    Option(
+        "eval_baseline_max_age",
+        "DAYS",
+        "days",
+        "warn of examples that were last measured so many days before for the baseline; default: 30",
+        30.0,
+        decides=True,
     ),
     Option(
         "eval_baseline_allow",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
 PREFIX = "pitcheval_"
@@ -11,7 +13,7 @@ PREFIX = "pitcheval_"
 Kind = Literal[
     "flag", "text", "methods", "model", "examples", "count", "seed", "seconds", "score", "share",
     "limits of means", "limits of drops", "temperature", "rate limits", "gate mode", "allowed", "metrics", "family",
-    "slice",
+    "slice", "baseline update", "days",
 ]
 # fmt: on
 """What kind of value an option takes; `settings.parsers` has the parser of each."""
@@ -26,6 +28,7 @@ class Option(NamedTuple):
         default: the value, parsed, where neither command line, marker nor ini file has one.
         repeats: a test that is repeated alone needs it too: it is part of the command that a failed test shows.
         decides: a finished run can be decided again with it, by ``pitcheval decide``.
+        word: what a flag may be given, as ``--flag=word`` alone: what stands after a space is a path of pytest's.
     """
 
     name: str
@@ -35,6 +38,7 @@ class Option(NamedTuple):
     default: Any = None
     repeats: bool = False
     decides: bool = False
+    word: str | None = None
 
     @property
     def flag(self) -> str:
@@ -43,3 +47,11 @@ class Option(NamedTuple):
     @property
     def dest(self) -> str:
         return PREFIX + self.name
+
+    def arguments(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """What argparse is told of it: its flag, and its flag with its word, which is one flag more to argparse."""
+        common = {"dest": self.dest, "default": None, "help": self.help.replace("%", "%%")}
+        yield self.flag, {**common, **({"metavar": self.metavar} if self.metavar else {"action": "store_true"})}
+        if self.word:
+            const = {"action": "store_const", "const": self.word}
+            yield f"{self.flag}={self.word}", {**common, **const, "help": argparse.SUPPRESS}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
 
@@ -29,10 +29,9 @@ def add_options(parser: pytest.Parser) -> None:
     """Register options and ini keys; a clash with another plugin is a usage error that names the option."""
     group = parser.getgroup("pitcheval", "evaluation of DSPy programs")
     for option in OPTIONS:
-        arguments: dict[str, Any] = {"dest": option.dest, "default": None, "help": option.help.replace("%", "%%")}
-        arguments |= {"metavar": option.metavar} if option.metavar else {"action": "store_true"}
         try:
-            group.addoption(option.flag, **arguments)
+            for flag, arguments in option.arguments():
+                group.addoption(flag, **arguments)
         except (ValueError, argparse.ArgumentError) as clash:
             raise pytest.UsageError(
                 f"pytest-pitcheval cannot register {option.flag}: another plugin has done so ({clash}); "

@@ -111,9 +111,9 @@ def _head(report: RunReport) -> Iterator[str]:
 
 def _notes(report: RunReport) -> Iterator[str]:
     """A line for each note, with the tests and methods that it is about."""
-    summaries = [summary for summary in report.decision.summaries if summary.note]
-    for note in dict.fromkeys(summary.note for summary in summaries):
-        groups = [f"{code(one.test)} {code(one.optimization)}" for one in summaries if one.note == note]
+    noted = [one for one in (*report.decision.summaries, *(report.decision.comparisons or ())) if one.note]
+    for note in dict.fromkeys(one.note for one in noted):
+        groups = [f"{code(one.test)} {code(one.optimization)}" for one in noted if one.note == note]
         yield f"{formats.some(groups)}: {note}."
 
 

@@ -6,12 +6,14 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from pytest_pitcheval.names import EXAMPLE
 from pytest_pitcheval.reports.results import Results
 from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.comparison import Comparison
 from pytest_pitcheval.results.deciding.decisions import Decision
 from pytest_pitcheval.results.deciding.gates import GateResult
 from pytest_pitcheval.results.formats import cut, wrap
+from pytest_pitcheval.results.growth import Growth
 from pytest_pitcheval.results.side_by_side import MethodResult
 from pytest_pitcheval.results.summaries import Missing, Summary
 from pytest_pitcheval.storage.baseline_files import Update
@@ -27,7 +29,7 @@ def lines(results: Results, folder: Path) -> Iterator[Line]:
     """The lines of the section; paths are shown relative to ``folder``."""
     yield from decision_lines(results.report.decision, results.report.baseline)
     if results.update:
-        yield update_line(results.update, folder)
+        yield from update_lines(results.update, folder)
     yield from ((problem, True) for problem in results.problems)
     for path in results.paths:  # whole, however long: they are there to be opened
         yield f"run file: {os.path.relpath(path, folder)}", False
@@ -35,10 +37,22 @@ def lines(results: Results, folder: Path) -> Iterator[Line]:
     yield from results.logged
 
 
-def update_line(update: Update, folder: Path) -> Line:
+def update_lines(update: Update, folder: Path) -> Iterator[Line]:
     """What was written to the baseline file."""
     counts = f"{formats.count(update.written)} written, {update.kept} kept, {update.removed} removed"
-    return f"baseline: {os.path.relpath(update.path, folder)}: {counts}", False
+    yield f"baseline: {os.path.relpath(update.path, folder)}: {counts}", False
+    if update.growth and (grown := _growth(update.growth)):
+        yield from ((line, False) for line in wrap(f"  {grown}", "    "))
+
+
+def _growth(growth: Growth) -> str:
+    """``5 added to; 1 had this run's samples already; 2 replaced: another program and generator (2)``."""
+    rows = {roles: ["row" if role == EXAMPLE else role for role in roles] for roles in growth.replaced}
+    changes = [f"another {' and '.join(rows[roles])} ({count})" for roles, count in growth.replaced.items()]
+    parts = [f"{growth.added} added to"] if growth.added else []
+    parts += [f"{growth.known} had this run's samples already"] if growth.known else []
+    parts += [f"{sum(growth.replaced.values())} replaced: {', '.join(changes)}"] if changes else []
+    return "; ".join(parts)
 
 
 def decision_lines(decision: Decision, baseline: str | None) -> Iterator[Line]:
@@ -117,6 +131,8 @@ def comparison_lines(comparison: Comparison) -> Iterator[Line]:
     yield from ((line, False) for line in wrap("  " + _means(comparison), "    "))
     if changes := _changes(comparison):
         yield from ((line, False) for line in wrap("    " + changes, "      "))
+    if comparison.note:
+        yield from ((line, True) for line in wrap("    " + comparison.note, "      "))
 
 
 def _means(comparison: Comparison) -> str:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import statistics
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any
+from typing import TypeVar
 
-from pytest_pitcheval import files
 from pytest_pitcheval.names import COMPARED_ROLES, EXAMPLE, ROLES, SCORE
-from pytest_pitcheval.results.records import FINITE, Key, Record
+from pytest_pitcheval.results.records import Key, Record
+from pytest_pitcheval.timestamps import is_run_id
 
-SCHEMA_VERSION = 2
-OLDEST_SCHEMA = 1
-"""Version 1 has no metrics beside the score."""
+T = TypeVar("T")
+
 GROUP_ROLES = tuple(role for role in ROLES if role != EXAMPLE)
 """What all examples of a test and method have in common."""
 
@@ -27,13 +25,14 @@ class Measurement:
     Attributes:
         fingerprint: that of its row; None: it has none.
         metrics: further numbers by name, that of each rollout; None where it has none.
+        runs: the time stamp of each rollout's run, oldest first, empty where it is not known; none at all where that
+            is so of all.
     """
-
-    __pydantic_config__ = FINITE
 
     samples: tuple[float, ...]
     fingerprint: str | None = None
     metrics: Mapping[str, tuple[float | None, ...]] = dataclasses.field(default_factory=dict)
+    runs: tuple[str, ...] = ()
 
     @property
     def score(self) -> float:
@@ -46,16 +45,72 @@ class Measurement:
             return self.samples
         return tuple(value for value in self.metrics.get(metric, ()) if value is not None)
 
+    @property
+    def run_of_each(self) -> tuple[str, ...]:
+        """The time stamp of each rollout's run, or an empty one."""
+        return self.runs or ("",) * len(self.samples)
+
+    def of(self, metric: str) -> Measurement | None:
+        """Another ``metric`` in place of the score; None where no rollout has it."""
+        if metric == SCORE:
+            return self
+        values = self.values(metric)
+        runs = [run for run, value in zip(self.run_of_each, self._by_rollout(metric), strict=True) if value is not None]
+        return Measurement(values, self.fingerprint, runs=_known(runs)) if values else None
+
+    def at(self, positions: Iterable[int]) -> Measurement:
+        """The rollouts at these positions, in this order, and the metrics that any of them has."""
+        places = list(positions)
+        metrics = {name: tuple(self._by_rollout(name)[place] for place in places) for name in self.metrics}
+        return dataclasses.replace(
+            self,
+            samples=tuple(self.samples[place] for place in places),
+            metrics={name: values for name, values in metrics.items() if any(value is not None for value in values)},
+            runs=_known(self.run_of_each[place] for place in places),
+        )
+
+    def beside(self, newer: Measurement) -> Measurement:
+        """These rollouts and those of ``newer``, in the order of their runs."""
+        names, runs = dict.fromkeys((*self.metrics, *newer.metrics)), (*self.run_of_each, *newer.run_of_each)
+        both = Measurement(
+            (*self.samples, *newer.samples),
+            newer.fingerprint or self.fingerprint,
+            {name: (*self._by_rollout(name), *newer._by_rollout(name)) for name in names},
+            runs,
+        )
+        return both.at(sorted(range(len(runs)), key=runs.__getitem__))
+
+    def newest(self, count: int) -> Measurement:
+        """The last ``count`` rollouts."""
+        return self.at(range(max(0, len(self.samples) - count), len(self.samples)))
+
+    def _by_rollout(self, metric: str) -> tuple[float | None, ...]:
+        """Of each rollout; None where that is not known, as the first files have one number for all."""
+        values = self.metrics.get(metric, ())
+        return values if len(values) == len(self.samples) else (None,) * len(self.samples)
+
+    def has_another_row(self, than: Measurement) -> bool:
+        """Whether the fingerprints of both rows are known, and differ."""
+        return bool(self.fingerprint and than.fingerprint and self.fingerprint != than.fingerprint)
+
+
+def _known(runs: Iterable[str]) -> tuple[str, ...]:
+    found = tuple(runs)
+    return found if any(found) else ()
+
 
 @dataclasses.dataclass(frozen=True)
 class Measurements:
     """The scored examples of one test function and method, by example ID; a test without examples has the ID ``""``.
 
-    ``fingerprints`` are those of `GROUP_ROLES` that are known.
+    Attributes:
+        fingerprints: those of `GROUP_ROLES` that are known.
+        earlier: by run, those of them that were others when its rollouts were measured.
     """
 
     examples: Mapping[str, Measurement]
     fingerprints: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    earlier: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)
 
     @property
     def mean(self) -> float:
@@ -68,9 +123,17 @@ class Measurements:
 
         ``members`` are the examples of a slice; None: all.
         """
-        known = {name: one.values(metric) for name, one in self.examples.items() if members is None or name in members}
-        found = {name: Measurement(one, self.examples[name].fingerprint) for name, one in known.items() if one}
-        return Measurements(found, self.fingerprints)
+        known = {name: one.of(metric) for name, one in self.examples.items() if members is None or name in members}
+        return dataclasses.replace(self, examples={name: one for name, one in known.items() if one is not None})
+
+    @property
+    def runs(self) -> list[str]:
+        """The time stamps of the runs that it has samples of, oldest first; an empty one where that is not known."""
+        return sorted({run for one in self.examples.values() for run in one.run_of_each})
+
+    def fingerprints_of(self, run: str) -> dict[str, str]:
+        """What the samples of a run were measured with."""
+        return {**self.fingerprints, **self.earlier.get(run, {})}
 
 
 Baseline = Mapping[Key, Measurements]
@@ -86,9 +149,14 @@ def measure(records: Iterable[Record]) -> dict[Key, Measurements]:
 
 
 def _measurements(records: list[Record]) -> Measurements:
-    examples = {r.example_id or "": Measurement(r.samples, r.fingerprints.get(EXAMPLE), _metrics(r)) for r in records}
+    examples = {record.example_id or "": _measurement(record) for record in records}
     found = {role: sorted({one for r in records if (one := r.fingerprints.get(role))}) for role in GROUP_ROLES}
     return Measurements(examples, {role: " and ".join(values) for role, values in found.items() if values})
+
+
+def _measurement(record: Record) -> Measurement:
+    runs = (record.timestamp,) * len(record.samples) if is_run_id(record.timestamp) else ()
+    return Measurement(record.samples, record.fingerprints.get(EXAMPLE), _metrics(record), runs)
 
 
 def _metrics(record: Record) -> dict[str, tuple[float, ...]]:
@@ -107,55 +175,28 @@ def update(old: Baseline, new: Baseline, gone: Callable[[Key, str], bool]) -> di
         before = old.get(key, measured)
         alike = not differing(before, measured, COMPARED_ROLES)
         kept = {name: one for name, one in before.examples.items() if alike and not gone(key, name)}
-        known = before.fingerprints if kept.keys() - measured.examples.keys() else {}
-        updated[key] = Measurements({**kept, **measured.examples}, {**known, **measured.fingerprints})
+        updated[key] = _beside(dataclasses.replace(before, examples=kept), measured)
     return updated
+
+
+def _beside(before: Measurements, measured: Measurements) -> Measurements:
+    """The examples of both; what those of ``before`` alone were measured with stays known by run."""
+    staying = {name: one for name, one in before.examples.items() if name not in measured.examples}
+    fingerprints = {**(before.fingerprints if staying else {}), **measured.fingerprints}
+    earlier = dict(measured.earlier)
+    for run in Measurements(staying).runs:
+        known = before.fingerprints_of(run)
+        if others := unlike(known, fingerprints, GROUP_ROLES):
+            earlier[run] = {role: known[role] for role in others}
+    return Measurements({**before.examples, **measured.examples}, fingerprints, earlier)
 
 
 def differing(old: Measurements, new: Measurements, roles: Iterable[str]) -> tuple[str, ...]:
     """Those of ``roles`` whose fingerprints are known of both and differ."""
-    pairs = {role: (old.fingerprints.get(role), new.fingerprints.get(role)) for role in roles}
+    return unlike(old.fingerprints, new.fingerprints, roles)
+
+
+def unlike(old: Mapping[str, str], new: Mapping[str, str], roles: Iterable[str]) -> tuple[str, ...]:
+    """Those of ``roles`` that both fingerprints have, and that differ."""
+    pairs = {role: (old.get(role), new.get(role)) for role in roles}
     return tuple(role for role, (before, now) in pairs.items() if before and now and before != now)
-
-
-def to_text(baseline: Baseline) -> str:
-    """The baseline file: JSON with sorted keys and one line for each example, to be read in a diff."""
-    tests: dict[str, dict[str, Measurements]] = {}
-    for (test, method), measurements in sorted(baseline.items()):
-        tests.setdefault(test, {})[method] = measurements
-    written = {test: _block({m: _group(group) for m, group in methods.items()}, 3) for test, methods in tests.items()}
-    return _block({"schema_version": str(SCHEMA_VERSION), "tests": _block(written, 2)}, 1) + "\n"
-
-
-def from_document(document: Any, name: str) -> dict[Key, Measurements]:
-    """What `to_text` wrote, parsed; a PitchevalError of one line if it is none or of another schema."""
-    files.check_version(document, SCHEMA_VERSION, name, OLDEST_SCHEMA)
-    tests = files.validated(dict[str, dict[str, Measurements]], document.get("tests"), f"{name}: tests")
-    for test, methods in tests.items():
-        for method, group in methods.items():
-            if not all(measurement.samples for measurement in group.examples.values()):
-                raise files.complaint(name, f"{test} [{method}]: an example has no samples")
-    return {(test, method): group for test, methods in tests.items() for method, group in methods.items()}
-
-
-def _group(group: Measurements) -> str:
-    examples = {key: _line(_as_json(one)) for key, one in sorted(group.examples.items())}
-    return _block({"examples": _block(examples, 5), "fingerprints": _line(group.fingerprints)}, 4)
-
-
-def _as_json(one: Measurement) -> dict[str, Any]:
-    row = {} if one.fingerprint is None else {"fingerprint": one.fingerprint}
-    metrics = {name: list(values) for name, values in one.metrics.items()}
-    return {**row, "samples": list(one.samples), **({"metrics": metrics} if metrics else {})}
-
-
-def _line(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, allow_nan=False)
-
-
-def _block(items: Mapping[str, str], depth: int) -> str:
-    """A JSON object of values that are written already, a line each."""
-    if not items:
-        return "{}"
-    inner = ",\n".join(" " * depth + f"{_line(key)}: {text}" for key, text in items.items())
-    return "{\n" + inner + "\n" + " " * (depth - 1) + "}"

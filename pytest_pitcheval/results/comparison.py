@@ -9,6 +9,7 @@ from typing import Any
 
 from pytest_pitcheval.names import COMPARED_ROLES, EXAMPLE, MEASURED, SCORE
 from pytest_pitcheval.results.baselines import GROUP_ROLES, Baseline, Measurement, Measurements, differing
+from pytest_pitcheval.results.growth import Age, age_of
 from pytest_pitcheval.results.records import FINITE, Key, Keyed
 from pytest_pitcheval.results.significance.means import difference_of_means, mean, rounded
 from pytest_pitcheval.results.significance.paired import PairedDifference, paired_samples
@@ -68,6 +69,7 @@ class Comparison(Keyed):
         differs: what else has changed, such as the program.
         fingerprints: of what has changed, by role: the one then and the one now.
         refused: why nothing is compared, or None.
+        age: of the baseline's samples; None where it is not known, and of other metrics and of slices.
     """
 
     __pydantic_config__ = FINITE
@@ -91,6 +93,12 @@ class Comparison(Keyed):
     metric: str = SCORE
     slice: str | None = None
     lower_is_better: bool = False
+    age: Age | None = None
+
+    @property
+    def note(self) -> str:
+        """What may be wrong with the comparison although nothing failed; empty as a rule."""
+        return self.age.note if self.age else ""
 
     @property
     def is_whole(self) -> bool:
@@ -130,7 +138,9 @@ class Comparison(Keyed):
         data: dict[str, Any] = {name: getattr(self, name) for name in fields}
         data |= {name: list(getattr(self, name)) for name in lists}
         data |= {"pairs": [dataclasses.asdict(pair) for pair in self.pairs], "fingerprints": dict(self.fingerprints)}
-        return data | {"refused": self.refused, "result": dataclasses.asdict(self.result) if self.result else None}
+        parts = {"result": self.result, "age": self.age}
+        data |= {name: dataclasses.asdict(part) if part else None for name, part in parts.items()}
+        return data | {"refused": self.refused}
 
 
 def whole(coverage: Mapping[Key, Coverage]) -> dict[Subject, Coverage]:
@@ -144,12 +154,13 @@ def compare_all(
     coverage: Mapping[Subject, Coverage],
     allowed: Collection[str] = (),
     lower_is_better: Callable[[Subject], bool] = lambda subject: subject.is_measured,
+    max_age: float = math.inf,
 ) -> dict[Subject, Comparison]:
     """A comparison for each subject of ``coverage`` that the baseline knows the test of, in that order.
 
     A slice's coverage is that of its own examples. A test that runs with no method of its baseline is compared with the
     best one there: that is what a change of the method must not make worse. If it runs with one of them, further
-    methods have no baseline.
+    methods have no baseline. ``max_age`` is in days.
     """
     found = {}
     keys = {subject.key for subject in coverage}
@@ -160,7 +171,8 @@ def compare_all(
             groups = baseline[subject.key[0], against], current.get(subject.key, Measurements({}))
             before, after = (group.of(subject.metric, members) for group in groups)
             is_lower = lower_is_better(subject)
-            found[subject] = compare(subject, against, before, after, covered, allowed, is_lower)
+            compared = compare(subject, against, before, after, covered, allowed, is_lower)
+            found[subject] = _with_age(compared, before, after, max_age) if compared.is_whole else compared
     return found
 
 
@@ -189,7 +201,9 @@ def compare(
     lower_is_better: bool = False,
 ) -> Comparison:
     """One subject, from its own samples: only examples that both have, with the same row, are compared."""
-    changed = tuple(name for name, old in before.examples.items() if _differ(old, after.examples.get(name)))
+    changed = tuple(
+        n for n, old in before.examples.items() if (new := after.examples.get(n)) and old.has_another_row(new)
+    )
     left_out = () if EXAMPLE in allowed else set(changed)
     shared = [name for name in before.examples if name in after.examples and name not in left_out]
     differs = differing(before, after, GROUP_ROLES)
@@ -213,10 +227,6 @@ def compare(
     return _with_result(comparison, [Pair(n, before.examples[n].samples, after.examples[n].samples) for n in shared])
 
 
-def _differ(old: Measurement, new: Measurement | None) -> bool:
-    return bool(new and new.fingerprint and old.fingerprint and new.fingerprint != old.fingerprint)
-
-
 def _missing(before: Measurements, *known: Collection[str]) -> tuple[str, ...]:
     return tuple(name for name in before.examples if not any(name in names for names in known))
 
@@ -224,6 +234,11 @@ def _missing(before: Measurements, *known: Collection[str]) -> tuple[str, ...]:
 def _refusal(roles: list[str], before: Measurements, after: Measurements) -> str:
     changes = (f"{role} {after.fingerprints[role]!r}, not {before.fingerprints[role]!r}" for role in roles)
     return f"not compared: {', '.join(changes)} (--eval-baseline-allow={','.join(roles)} compares all the same)"
+
+
+def _with_age(comparison: Comparison, before: Measurements, after: Measurements, max_age: float) -> Comparison:
+    names = [pair.example_id for pair in comparison.pairs]
+    return dataclasses.replace(comparison, age=age_of(before, after, names, max_age))
 
 
 def _with_result(comparison: Comparison, pairs: list[Pair]) -> Comparison:

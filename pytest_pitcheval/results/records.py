@@ -195,6 +195,11 @@ class Record(Keyed):
         return {name: statistics.mean(map(float, v)) for name, v in known.items() if v and name not in MEASURED}
 
     @property
+    def timestamp(self) -> str:
+        """That of the session in which its rollouts were made; empty where it is not known."""
+        return self.rollout_id.partition("/")[0]
+
+    @property
     def usage(self) -> Usage:
         return self.generator + self.judge
 
@@ -204,7 +209,10 @@ class Record(Keyed):
         return {name: value for name, value in self.labels.items() if _is_short(value)}
 
     def without_texts(self) -> Record:
-        """What sums, gates and comparisons need of it: no inputs, answers, feedback, long labels, and no ID."""
+        """What sums, gates, comparisons and baselines need of it: no inputs, answers, feedback, and long labels.
+
+        Of the rollout's ID, the session's time stamp is left.
+        """
         return dataclasses.replace(
             self,
             inputs={},
@@ -212,7 +220,7 @@ class Record(Keyed):
             prediction=None,
             feedback=None,
             later_rollouts=(),
-            rollout_id="",
+            rollout_id=self.timestamp,
         )
 
     def to_dict(self) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from pytest_pitcheval.results.deciding.decisions import Decision, Outcome, decid
 from pytest_pitcheval.results.formats import some
 from pytest_pitcheval.results.records import Record, function_of
 from pytest_pitcheval.session.controller import Controller
+from pytest_pitcheval.session.selection import selection
 from pytest_pitcheval.storage import references, run_files
 from pytest_pitcheval.storage.baseline_files import Update
 from pytest_pitcheval.storage.run_files import RunFile
@@ -190,6 +191,7 @@ def _describe_run(controller: Controller, secrets: Sequence[str]) -> RunInfo:
         resume_of=process.timestamp if settings.resume else None,
         repeat=dataclasses.replace(repeat, options=_redacted(repeat.options, secrets)),
         baseline=redact(controller.baseline.name, secrets) if controller.baseline else None,
+        selection=selection(config),
     )
 
 

@@ -138,7 +138,8 @@ class Controller:
             self.records[nodeid] = whole
             self._places.pop(nodeid, None)
         else:
-            self.records[nodeid] = whole.without_texts()
+            small = whole.without_texts()
+            self.records[nodeid] = dataclasses.replace(small, rollout_id=self.texts.of(small.rollout_id))
             self._places[nodeid] = place
 
     def whole(self, record: Record) -> Record:

@@ -6,9 +6,9 @@ import math
 import sys
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
-from pytest_pitcheval.names import ALLOWED, SCORE
+from pytest_pitcheval.names import ALLOWED, SCORE, BaselineUpdate
 from pytest_pitcheval.options.option import Kind
 from pytest_pitcheval.settings.methods import check_method
 from pytest_pitcheval.settings.rate_limits import parse_rate_limits
@@ -107,6 +107,17 @@ def _slice(text: str) -> tuple[str, str]:
     return label, value
 
 
+def _baseline_update(value: bool | str) -> BaselineUpdate | Literal[False]:
+    """Of the flag, of its word, or of the ini key, whose words for yes and no are pytest's."""
+    if value is True or str(value).lower() in ("true", "yes", "on", "y", "t", "1"):
+        return "replace"
+    if str(value).lower() in ("false", "no", "off", "n", "f", "0"):
+        return False
+    if value == "add":
+        return "add"
+    raise ValueError("expected true, false or add")
+
+
 def _text(text: str) -> str:
     if not text:
         raise ValueError("expected a value")
@@ -132,6 +143,8 @@ PARSERS: Mapping[Kind, Callable[[Any], Any]] = MappingProxyType(
         "gate mode": _one_of("normal", "established", "strict"),
         "family": _one_of("holm", "none"),
         "slice": _slice,
+        "baseline update": _baseline_update,
+        "days": _number(float, 0, "a number of days, 0 or more"),
         "allowed": _allowed,
         "metrics": _metrics,
     }

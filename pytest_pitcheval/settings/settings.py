@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from pytest_pitcheval.names import GATES, Family, GateMode
+from pytest_pitcheval.names import GATES, BaselineUpdate, Family, GateMode
 from pytest_pitcheval.options.option import Option
 from pytest_pitcheval.options.table import INI_ONLY, OPTIONS
 from pytest_pitcheval.settings.choices import Choice
@@ -38,13 +38,17 @@ class BaselineSettings(NamedTuple):
         reference: as it was named: a path, a run ID or ``last``.
         path: the reference as an absolute path.
         named_by: the option or ini key that names it; None for the default one, which may be missing.
-        update: whether it is to be written.
+        update: how it is to be written; None: not at all.
+        samples: how many of an example are kept where a run is added, the newest ones.
+        max_age: in days; older ones are warned of.
     """
 
     reference: str
     path: Path
     named_by: str | None
-    update: bool
+    update: BaselineUpdate | None
+    samples: int
+    max_age: float
 
 
 class MlflowSettings(NamedTuple):
@@ -161,8 +165,9 @@ class _Reader:
     def baseline(self) -> BaselineSettings:
         name, path = "eval_baseline", self.path("eval_baseline")
         assert path is not None  # it has a default
-        update = bool(self.value("eval_update_baseline"))
-        return BaselineSettings(self.value(name), path, self.named_by(name), update)
+        update = self.value("eval_update_baseline") or None
+        samples, max_age = self.value("eval_baseline_samples"), self.value("eval_baseline_max_age")
+        return BaselineSettings(self.value(name), path, self.named_by(name), update, samples, max_age)
 
     def junit_path(self) -> Path | None:
         """The file that pytest's own --junit-xml names; absolute, and expanded as pytest does it."""

@@ -11,7 +11,7 @@ from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.deciding.decisions import Outcome
 from pytest_pitcheval.results.records import Key
 from pytest_pitcheval.storage.run_files import RunFile
-from pytest_pitcheval.storage.run_info import RunInfo
+from pytest_pitcheval.storage.run_info import RunInfo, Selection
 
 _SAME = (
     "generator_model",
@@ -84,7 +84,17 @@ def describe_merged(runs: Sequence[RunFile], run_id: str, baseline: str | None) 
         resume_of=None,
         baseline=baseline,
         merged_from=tuple(run.run.id for run in runs),
+        selection=_selection([run.run.selection for run in runs]),
     )
+
+
+def _selection(parts: Sequence[Selection | None]) -> Selection | None:
+    """Of all parts together; None where it is not known of one."""
+    known = [part for part in parts if part is not None]
+    if len(known) < len(parts):
+        return None
+    paths = dict.fromkeys(path for part in known for path in part.paths)
+    return Selection(tuple(paths), tuple(dict.fromkeys(flag for part in known for flag in part.narrowed_by)))
 
 
 def absent(runs: Sequence[RunFile], outcome: Outcome) -> Iterator[str]:

@@ -106,7 +106,7 @@ def load(settings: Settings, fetch: Fetch, reference: str, path: Path) -> Loaded
     from pytest_pitcheval import files
     from pytest_pitcheval.results import baselines
     from pytest_pitcheval.results.comparison import Coverage
-    from pytest_pitcheval.storage import run_files
+    from pytest_pitcheval.storage import baseline_documents, run_files
 
     if reference.startswith(MLFLOW):
         document, path = files.parse_json(fetch(reference.removeprefix(MLFLOW)), reference), Path(reference)
@@ -117,7 +117,7 @@ def load(settings: Settings, fetch: Fetch, reference: str, path: Path) -> Loaded
         run = run_files.from_document(document, path)
         measured = baselines.measure(run.outcome.records.values())
         return LoadedBaseline(f"{RUN}{run.run.id}", measured, run.outcome.coverage(), run.outcome.records)
-    measured = baselines.from_document(document, str(path))
+    measured = baseline_documents.from_document(document, str(path))
     return LoadedBaseline(reference, measured, {key: Coverage(group.examples) for key, group in measured.items()})
 
 
@@ -132,12 +132,27 @@ def _find(directory: Path, reference: str, path: Path) -> Path:
 
 
 def _check_updatable(reference: str, path: Path) -> None:
-    from pytest_pitcheval.storage import baseline_files
-
-    if reference == "last" or reference.startswith(MLFLOW) or is_run_id(reference):
+    if _is_run(reference):
         raise PitchevalError("--eval-update-baseline writes a file: expected a path")
     if os.path.exists(path):
-        baseline_files.read(path)
+        read_file(reference, path)
+
+
+def _is_run(reference: str) -> bool:
+    return reference == "last" or reference.startswith(MLFLOW) or is_run_id(reference)
+
+
+def read_file(reference: str, path: Path) -> Baseline:
+    """The baseline file that ``reference`` names, which is at ``path``.
+
+    Raises:
+        PitchevalError: one line: it names a run, or the file is missing, corrupt, or of a newer schema.
+    """
+    from pytest_pitcheval.storage import baseline_files
+
+    if _is_run(reference):
+        raise PitchevalError("expected the path of a baseline file")
+    return baseline_files.read(path)
 
 
 def terms_of(settings: Settings) -> Terms:
@@ -148,7 +163,8 @@ def terms_of(settings: Settings) -> Terms:
     def limits(gate: str, own: Mapping[str, float]) -> Mapping[str, float]:
         return chosen_for_each(settings.limits[gate], own)
 
-    return Terms(limits, settings.gate, settings.family, settings.allowed, settings.lower_is_better)
+    max_age = settings.baseline.max_age
+    return Terms(limits, settings.gate, settings.family, settings.allowed, settings.lower_is_better, max_age)
 
 
 def update_baseline(settings: Settings, outcome: Outcome) -> Update:
@@ -170,6 +186,7 @@ def update_baseline(settings: Settings, outcome: Outcome) -> Update:
     try:
         files.make_directory(settings.directory)
         measured = measure(outcome.records.values())
-        return baseline_files.update(settings.baseline.path, settings.directory / "locks", measured, gone)
+        most = settings.baseline.samples if settings.baseline.update == "add" else None
+        return baseline_files.update(settings.baseline.path, settings.directory / "locks", measured, gone, most)
     except (OSError, PitchevalError) as error:
         raise PitchevalError(f"the baseline could not be written: {error}") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
+from pathlib import PurePosixPath
 from typing import Any
 
 from pytest_pitcheval import files
@@ -30,6 +31,24 @@ class Repeat:
 
 
 @dataclasses.dataclass(frozen=True)
+class Selection:
+    """Which tests a run was asked for.
+
+    Attributes:
+        paths: files and folders that it looked in, relative to the root directory.
+        narrowed_by: options and node IDs with which it may have left out tests that are there.
+    """
+
+    paths: tuple[str, ...] = ()
+    narrowed_by: tuple[str, ...] = ()
+
+    def covers(self, nodeid: str) -> bool:
+        """Whether it would have found the test ``nodeid``, if that were there."""
+        file = PurePosixPath(nodeid.partition("::")[0])
+        return any(path == "." or file.is_relative_to(path) for path in self.paths)
+
+
+@dataclasses.dataclass(frozen=True)
 class RunInfo:
     """What an older file does not tell is None or empty.
 
@@ -45,6 +64,7 @@ class RunInfo:
         replay_of, resume_of: the time stamp of the run that was replayed or resumed.
         baseline: the name of what the run was compared with.
         merged_from: the IDs of the runs that it was put together of.
+        selection: which tests it was asked for.
     """
 
     id: str
@@ -66,6 +86,7 @@ class RunInfo:
     repeat: Repeat = Repeat()
     baseline: str | None = None
     merged_from: tuple[str, ...] = ()
+    selection: Selection | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -93,7 +114,7 @@ class RunInfo:
 
 def _known(kind: type, data: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of the dataclass ``kind`` that ``data`` has."""
-    parts = {"git": GitState, "repeat": Repeat}
+    parts = {"git": GitState, "repeat": Repeat, "selection": Selection}
     known = {field.name: data[field.name] for field in dataclasses.fields(kind) if field.name in data}
     return {
         name: _known(parts[name], value) if name in parts and isinstance(value, dict) else value

@@ -192,6 +192,7 @@ def _numbers(summary: Mapping[str, Any], compared: list[Mapping[str, Any]]) -> d
     for comparison in compared:
         result = comparison["result"] or {}
         numbers |= {"baseline_difference": result.get("difference"), "baseline_p_drop": result.get("p_drop")}
+        numbers |= {"baseline_days": (comparison.get("age") or {}).get("days")}
     return {key: value for key, value in numbers.items() if value is not None}
 
 

@@ -48,7 +48,7 @@ def test_it_is_the_same_however_many_workers_wrote_it(suite: Suite) -> None:
     texts = []
     for arguments in (("-p", "no:xdist"), ("-n0",), ("-n4",)):
         suite.run("--eval-update-baseline", *arguments).result.assert_outcomes(passed=8, failed=32)
-        texts.append((suite.path / FILE).read_bytes())
+        texts.append(re.sub(rb'"time": "[^"]+"|"seconds": [^]]+]', b"", (suite.path / FILE).read_bytes()))
         (suite.path / FILE).unlink()
     assert texts[0] == texts[1] == texts[2]
     assert len(re.findall(rb'^ *"e\d+": {.*"samples": \[[^\]]+\]},?$', texts[0], re.MULTILINE)) == 40
@@ -122,7 +122,8 @@ def test_tests_and_methods_stand_beside_each_other(suite: Suite) -> None:
         "test_more.py::test_more": ["none"],
         "test_qa.py::test_qa": ["labeled", "none"],
     }
-    assert document["tests"]["test_more.py::test_more"]["none"]["examples"] == {"": {"samples": [0.25]}}
+    [(name, one)] = document["tests"]["test_more.py::test_more"]["none"]["examples"].items()
+    assert (name, one["samples"]) == ("", [0.25])
 
 
 def test_a_test_of_the_baseline_that_did_not_run_is_named_everywhere(suite: Suite, command: Command) -> None:
@@ -169,7 +170,7 @@ def test_two_sessions_at_once_lose_nothing(suite: Suite) -> None:
         ),
         (
             '{"schema_version": 1, "tests": {"t": {"none": {"examples": {"a": {"samples": []}}}}}}',
-            "t [none]: an example has no samples",
+            "t [none]: a: an example has no samples",
         ),
     ],
 )

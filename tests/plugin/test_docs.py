@@ -21,7 +21,7 @@ from support.suite import Suite
 
 from benchmarks.__main__ import BENCHMARKS
 from pytest_pitcheval.options.table import OPTIONS
-from pytest_pitcheval.results import baselines
+from pytest_pitcheval.storage import baseline_documents
 
 CAPITALS = {
     "Chile": "Santiago",
@@ -183,7 +183,7 @@ def scripts(value: Any) -> Iterator[str]:
 @pytest.mark.parametrize("block", yaml_blocks(), ids=lambda block: block.place)
 def test_workflows(block: Block, tmp_path: Path) -> None:
     """They are YAML; their shell is shell; pytest and pitcheval know the options that they are given."""
-    (tmp_path / "pitcheval-baseline.json").write_text(baselines.to_text({}), encoding="utf-8")
+    (tmp_path / "pitcheval-baseline.json").write_text(baseline_documents.to_text({}), encoding="utf-8")
     commands = [re.sub(r"\$\{\{.*?\}\}", "value", text) for text in scripts(yaml.safe_load(block.text))]
     subprocess.run(["bash", "-n"], input="\n".join(commands), text=True, check=True)
     called = [shlex.split(line) for text in commands for line in text.splitlines()]

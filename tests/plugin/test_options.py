@@ -84,6 +84,9 @@ WRONG = [
     ("eval_gate", "lax", "expected normal, established or strict"),
     ("eval_family", "all", "expected holm or none"),
     ("eval_baseline", "", VALUE),
+    ("eval_baseline_samples", "0", ROLLOUTS),
+    ("eval_baseline_max_age", "-1", "expected a number of days, 0 or more"),
+    ("eval_baseline_max_age", "month", "expected a number of days, 0 or more"),
     ("eval_baseline_allow", "judge,program", ALLOWED),
     ("eval_baseline_allow", "", ALLOWED),
     ("eval_mlflow", "", VALUE),
@@ -155,6 +158,30 @@ def test_a_wrong_ini_key_is_one_line(
 def test_a_wrong_switch_in_the_ini_is_one_line(pytester: pytest.Pytester, folder: Path) -> None:
     pytester.makeini("[pytest]\neval_recompile = maybe\n")
     check_usage_error(pytester.runpytest_inprocess(), "ini key eval_recompile: invalid truth value 'maybe'")
+
+
+def test_a_baseline_update_in_the_ini(pytester: pytest.Pytester, folder: Path) -> None:
+    for value, expected in {"true": "replace", "add": "add", "no": None}.items():
+        pytester.makeini(f"[pytest]\neval_update_baseline = {value}\n")
+        assert settings(pytester).baseline.update == expected
+    pytester.makeini("[pytest]\neval_update_baseline = more\n")
+    line = "ini key eval_update_baseline: 'more': expected true, false or add"
+    check_usage_error(pytester.runpytest_inprocess(), line)
+
+
+def test_a_path_after_the_flag_that_updates_the_baseline_stays_a_path(pytester: pytest.Pytester, folder: Path) -> None:
+    """argparse would take it for the flag's value if the flag could have any."""
+    [path] = folder.glob("test_*.py")
+    for words, update in {
+        ("--eval-update-baseline", path.name): "replace",
+        ("--eval-update-baseline=add", path.name): "add",
+        (path.name, "--eval-update-baseline=add", "--eval-update-baseline"): "replace",
+    }.items():
+        config = pytester.parseconfigure(*words)
+        assert (config.args, get_session(config).process.settings.baseline.update) == ([path.name], update)
+    result = pytester.runpytest_inprocess("--eval-update-baseline=more")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*argument --eval-update-baseline: ignored explicit argument 'more'"])
 
 
 def test_an_empty_ini_key_is_one_that_is_not_there(pytester: pytest.Pytester, folder: Path) -> None:

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_pitcheval.results import baselines
 from pytest_pitcheval.results.baselines import Measurement, Measurements
-from pytest_pitcheval.storage import baseline_files
+from pytest_pitcheval.storage import baseline_documents, baseline_files
 from pytest_pitcheval.tracking.process import TrackingProcess
 
 
@@ -65,4 +64,4 @@ def test_several_processes_lose_nothing_and_readers_never_see_a_part(tmp_path: P
     names = [f"e{process}-{number}" for process in range(PROCESSES) for number in range(UPDATES)]
     every = Measurements({name: Measurement((0.5,)) for name in names})
     assert baseline_files.read(path) == {KEY: every}
-    assert path.read_text(encoding="utf-8") == baselines.to_text(baseline_files.read(path))
+    assert path.read_text(encoding="utf-8") == baseline_documents.to_text(baseline_files.read(path))

@@ -65,17 +65,33 @@ texts = st.text(max_size=6) | st.sampled_from(
 )
 """Names that a user may give, or a file may have: any, and some that have broken file formats before."""
 
-measurement = st.builds(
-    Measurement,
-    st.lists(st.floats(-1, 2), min_size=1, max_size=3).map(tuple),
-    st.none() | st.text(min_size=1, max_size=4),
-    by_rollout,
-)
-measurements = st.builds(
-    Measurements,
-    st.dictionaries(texts, measurement, max_size=4),
-    st.dictionaries(st.sampled_from(GROUP_ROLES), texts.filter(bool)),
-)
+times = st.sampled_from(["", "20261120T010203.000001Z", "20261126T010203.000001Z", "20261126T040506.000001Z"])
+
+
+@st.composite
+def _measurement(draw: st.DrawFn) -> Measurement:
+    samples = draw(st.lists(st.floats(-1, 2), min_size=1, max_size=3))
+    each = st.lists(st.none() | st.floats(-1, 2), min_size=len(samples), max_size=len(samples)).map(tuple)
+    runs = tuple(sorted(draw(st.lists(times, min_size=len(samples), max_size=len(samples)))))
+    return Measurement(
+        tuple(samples),
+        draw(st.none() | st.text(min_size=1, max_size=4)),
+        draw(st.dictionaries(st.text(max_size=4), each, max_size=3)),
+        runs if any(runs) else (),
+    )
+
+
+@st.composite
+def _measurements(draw: st.DrawFn) -> Measurements:
+    """What a run or several have measured; some of them with other fingerprints than the newest."""
+    examples = draw(st.dictionaries(texts, _measurement(), max_size=4))
+    fingerprints = st.dictionaries(st.sampled_from(GROUP_ROLES), texts.filter(bool))
+    runs = Measurements(examples).runs
+    earlier = draw(st.dictionaries(st.sampled_from(runs), fingerprints.filter(bool))) if runs else {}
+    return Measurements(examples, draw(fingerprints), earlier)
+
+
+measurements = _measurements()
 baselines = st.dictionaries(st.tuples(texts, texts), measurements, max_size=4)
 
 odd_numbers = st.sampled_from([0, -1, 1.5, 2**53, 10**400, -(10**400), 1e308, -1e308, 5e-324])

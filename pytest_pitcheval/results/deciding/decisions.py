@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from pytest_pitcheval.names import NEED_BASELINE, Family, GateMode
@@ -60,6 +61,7 @@ class Terms:
         family: whether all claims that something got worse have one error rate.
         allowed: what may have changed since the baseline, of `names.ALLOWED`.
         lower_is_better: the metrics that get worse when they rise, beside those of the tests' markers.
+        max_age: an older baseline is warned of; in days.
     """
 
     limits: OwnLimits
@@ -67,6 +69,7 @@ class Terms:
     family: Family = "holm"
     allowed: Collection[str] = ()
     lower_is_better: Collection[str] = ()
+    max_age: float = math.inf
 
 
 NO_TERMS = Terms(lambda gate, own: {})
@@ -147,7 +150,8 @@ def _compare(
         metric = subject.metric
         return metric in terms.lower_is_better or asked[subject.key].is_lower_better(metric)
 
-    return comparison.compare_all(baseline, measured, comparison.whole(coverage) | covered, terms.allowed, lower)
+    covered = comparison.whole(coverage) | covered
+    return comparison.compare_all(baseline, measured, covered, terms.allowed, lower, terms.max_age)
 
 
 def decide_again(outcome: Outcome, threshold: Callable[[float | None], float | None]) -> Outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 from hypothesis import given, settings
@@ -77,7 +78,9 @@ def test_labels_that_can_name_a_slice_are_kept_without_texts() -> None:
     kept = {"topic": "refunds", "level": 3, "share": 0.5, "critical": False, "longest": "x" * SHORT}
     labels = {**kept, "notes": "x" * (SHORT + 1), "sources": ["a"], "none": None}
     record = Record("t.py::test[e0]", "t.py::test", "e0", "none", "passed", labels=labels, feedback="good")
+    record = dataclasses.replace(record, rollout_id="20261122T234903.123456Z/t.py::test[e0]")
     small = record.without_texts()
+    assert small.timestamp == record.timestamp == "20261122T234903.123456Z"
     assert (record.short_labels, small.labels, small.feedback) == (kept, kept, None)
     assert small.short_labels == record.short_labels, "slices are the same, whichever of the two they are made of"
 

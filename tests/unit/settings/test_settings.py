@@ -97,7 +97,7 @@ def test_a_report_that_would_replace_a_folder_is_refused(read: Read, tmp_path: P
 def test_the_default_baseline_was_named_by_nobody(read: Read, pytestconfig: pytest.Config) -> None:
     baseline = read().baseline
     assert baseline.path == pytestconfig.rootpath / "pitcheval-baseline.json"
-    assert (baseline.named_by, baseline.update) == (None, False)
+    assert (baseline.named_by, baseline.update, baseline.samples, baseline.max_age) == (None, None, 10, 30)
     assert read(eval_baseline="last").baseline.named_by == "--eval-baseline"
 
 
