@@ -12,6 +12,7 @@ from xml.etree.ElementTree import Element
 
 from pytest_pitcheval import files, outputs
 from pytest_pitcheval.names import SCORE
+from pytest_pitcheval.results.deciding.decisions import Decision
 from pytest_pitcheval.results.deciding.gates import GateResult
 from pytest_pitcheval.results.records import Record, Usage, total
 
@@ -33,6 +34,7 @@ def properties(record: Record) -> list[tuple[str, str]]:
             "example_id": record.example_id,
             **_spent(record.usage),
             "seconds": record.seconds,
+            **{f"metric.{name}": value for name, value in record.further.items()},
             **{f"label.{name}": value for name, value in record.short_labels.items()},
         }
     )
@@ -57,6 +59,17 @@ def totals(run_id: str, records: Iterable[Record]) -> list[tuple[str, str]]:
     )
 
 
+def means(decision: Decision) -> list[tuple[str, str]]:
+    """Names and texts for the ``<testsuite>``: the mean of each metric of each test and method."""
+    return _named(
+        {
+            f"metric.{name} {summary.test} [{summary.optimization}]": one.mean
+            for summary in decision.summaries
+            for name, one in decision.metrics_of(summary).items()
+        }
+    )
+
+
 def _spent(usage: Usage) -> dict[str, Any]:
     return {
         "fresh_calls": usage.fresh,
@@ -73,8 +86,8 @@ def _named(values: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(escape(f"{PREFIX}{name}"), str(value)) for name, value in values.items() if value is not None]
 
 
-def amend(path: Path, run_id: str, records: Iterable[Record], gates: Iterable[GateResult]) -> None:
-    """Add the session's totals and a failed testcase for each failed gate to the file at ``path``; remove the nameless.
+def amend(path: Path, run_id: str, records: Iterable[Record], decision: Decision) -> None:
+    """Add totals, means and a failed testcase for each failed gate to the file at ``path``; remove the nameless.
 
     What is no regular file, such as a pipe, cannot be read back and stays as pytest has written it.
 
@@ -89,8 +102,8 @@ def amend(path: Path, run_id: str, records: Iterable[Record], gates: Iterable[Ga
     if suite is None:
         raise ElementTree.ParseError("expected a <testsuite> in it")
     _remove_nameless(suite)
-    _add_properties(suite, totals(run_id, records))
-    _add_failed(suite, [gate for gate in gates if gate.status == "failed"])
+    _add_properties(suite, [*totals(run_id, records), *means(decision)])
+    _add_failed(suite, [gate for gate in decision.gates if gate.status == "failed"])
     text = ElementTree.tostring(root, encoding="unicode")
     files.write_output(path, f'<?xml version="1.0" encoding="utf-8"?>{text}')
 

@@ -21,7 +21,7 @@ COMMENT_LIMIT = 65_536
 
 _WORST = 10
 _LONGEST = 160
-_NUMBERS = ("scored", "mean", "passed", "against the baseline", "baseline", "now", "change")
+_NUMBERS = ("scored", "known", "mean", "passed", "against the baseline", "baseline", "now", "change")
 _SPECIAL = re.compile(r"[\\`*\[\]<>|#@!~&$]|(?<![^\W_])_|_(?![^\W_])|:(?=//)|(?<=www)\.", re.IGNORECASE)
 """What markdown could make something of; ``_`` within a word is nothing, and the last two would begin a link."""
 
@@ -121,6 +121,8 @@ def _tables(report: RunReport) -> Iterator[tuple[str, Table]]:
     if report.decision.summaries:
         rows: list[Sequence[str]] = [_result(report, summary) for summary in report.decision.summaries]
         yield "", (("test", "method", "scored", "mean", "passed", "against the baseline", "gates"), rows)
+    if metrics := list(_metrics(report)):
+        yield "Metrics", (("metric", "test", "method", "known", "mean"), metrics)
     gates = [gate for gate in report.decision.gates if gate.status != "passed"]
     if gates:
         yield "Gates that did not pass", (("gate", "test", "method", "result", "why"), [_gate(gate) for gate in gates])
@@ -148,6 +150,14 @@ def _result(report: RunReport, summary: Summary) -> Sequence[str]:
         _difference(report.comparison_of(summary.key)),
         ", ".join(f"{number} {status}" for status, number in sorted(gates.items())),
     )
+
+
+def _metrics(report: RunReport) -> Iterator[Sequence[str]]:
+    for summary in report.decision.summaries:
+        for name, one in report.decision.metrics_of(summary).items():
+            mean = _with_interval(formats.measure(one.mean), formats.measures(one.ci95))
+            about = code(name), code(summary.test), code(summary.optimization)
+            yield *about, f"{one.scored}/{summary.examples}", mean
 
 
 def _with_interval(value: str, interval: str) -> str:

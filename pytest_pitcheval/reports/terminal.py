@@ -15,7 +15,7 @@ from pytest_pitcheval.results.deciding.gates import GateResult
 from pytest_pitcheval.results.formats import cut, wrap
 from pytest_pitcheval.results.growth import Growth
 from pytest_pitcheval.results.side_by_side import MethodResult
-from pytest_pitcheval.results.summaries import Missing, Summary
+from pytest_pitcheval.results.summaries import MetricSummary, Missing, Summary
 from pytest_pitcheval.storage.baseline_files import Update
 
 _HEAD = ("method", "scored", "mean", "95 % interval", "passed", "fresh", "cached", "tokens", "cost", "time")
@@ -62,6 +62,7 @@ def decision_lines(decision: Decision, baseline: str | None) -> Iterator[Line]:
         yield test if len(test) <= formats.WIDTH else "…" + test[1 - formats.WIDTH :], False
         yield from ((line, False) for line in formats.table([_HEAD, *map(_row, group)]))
         yield from ((line, False) for line in matrix([method for method in decision.methods if method.test == test]))
+        yield from ((line, False) for line in _metrics(decision, group))
         for summary in group:
             yield from ((cut(line), True) for line in _missing(summary))
             yield from ((cut(f"  {remark} [{summary.optimization}]"), False) for remark in summary.usage.remarks)
@@ -92,6 +93,26 @@ def _row(summary: Summary) -> tuple[str, ...]:
         formats.cost(usage),
         formats.duration(summary.seconds),
     )
+
+
+def _metrics(decision: Decision, group: Sequence[Summary]) -> Iterator[str]:
+    """The means of the metrics beside the score, of each method."""
+    rows = [
+        (_of_method(name, summary, group), f"{one.scored}/{summary.examples}", *_mean(one))
+        for summary in group
+        for name, one in decision.metrics_of(summary).items()
+    ]
+    if rows:
+        yield from formats.table([("metric", "known", "mean", "95 % interval"), *rows])
+
+
+def _mean(one: MetricSummary) -> tuple[str, str]:
+    return formats.measure(one.mean), formats.measures(one.ci95)
+
+
+def _of_method(name: str, summary: Summary, group: Sequence[Summary]) -> str:
+    """``name``, and where the test has several methods which of them."""
+    return name if len(group) == 1 else f"{name} [{summary.optimization}]"
 
 
 def matrix(methods: Sequence[MethodResult]) -> Iterator[str]:

@@ -33,6 +33,20 @@ def _digits(value: float, sign: str = "") -> str:
     return f"{value:{sign}.3f}" if abs(value) < _LONG else f"{value:{sign}.3g}"
 
 
+def measure(value: float | None) -> str:
+    """A metric's value of whatever size: ``0.812`` as scores are written, ``34.75``, ``1235``, ``0.00032``."""
+    if value is None:
+        return "-"
+    if 1000 <= abs(value) < _LONG:
+        return f"{value:.0f}"
+    return f"{value:.3f}" if 0.001 <= abs(value) < 1 else f"{value:.4g}"
+
+
+def measures(bounds: tuple[float, float] | None) -> str:
+    """``112 to 1235``: the interval of a metric's mean; ``-`` for none."""
+    return "-" if bounds is None else f"{measure(bounds[0])} to {measure(bounds[1])}"
+
+
 def percent(share: float | None) -> str:
     """A share as whole percent; 100 only for all, 0 only for none."""
     if share is None:

@@ -242,6 +242,11 @@ class Record(Keyed):
         return cls(**fields)
 
 
+def own_first(metrics: Iterable[str]) -> list[str]:
+    """The names of the user's own metrics, then those of `names.MEASURED`."""
+    return sorted(metrics, key=lambda name: name in MEASURED)
+
+
 def label_text(value: Any) -> str | None:
     """How a label names a slice: texts as they are, ``true`` and ``3`` as JSON has them; None for what names none."""
     if not _is_short(value):

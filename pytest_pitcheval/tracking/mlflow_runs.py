@@ -189,11 +189,22 @@ def _numbers(summary: Mapping[str, Any], compared: list[Mapping[str, Any]]) -> d
     numbers |= {"unscored": len(summary["unscored"]), "cost": summary["cost"]}
     numbers |= {f"{kind}_calls": summary["lm_calls"][kind] for kind in ("fresh", "cached", "failed")}
     numbers |= {f"{kind}_tokens": summary["tokens"][kind] for kind in ("prompt", "completion")}
+    numbers |= _of_metrics(summary)
     for comparison in compared:
         result = comparison["result"] or {}
         numbers |= {"baseline_difference": result.get("difference"), "baseline_p_drop": result.get("p_drop")}
         numbers |= {"baseline_days": (comparison.get("age") or {}).get("days")}
     return {key: value for key, value in numbers.items() if value is not None}
+
+
+def _of_metrics(summary: Mapping[str, Any]) -> dict[str, float | None]:
+    """The means of the metrics beside the score; older files have none."""
+    numbers: dict[str, float | None] = {}
+    for metric, one in summary.get("metrics", {}).items():
+        low, high = one["ci95"] or (None, None)
+        told = {"mean": one["mean"], "ci95_low": low, "ci95_high": high, "scored": one["scored"]}
+        numbers |= {_name(f"metric/{metric}/{what}"): value for what, value in told.items()}
+    return numbers
 
 
 def _points(tests: Iterable[Mapping[str, Any]]) -> Iterator[Point]:

@@ -198,13 +198,16 @@ def test_everything_can_be_reached_by_tab(opened: Reports) -> None:
 
 def test_what_an_example_opens_to(opened: Reports) -> None:
     later = ({"prediction": {"answer": "second try"}, "feedback": "worse"},)
-    now = record("a", 0.5, samples=(0.75, 0.25), later_rollouts=later, metrics={"length": (3.0,)})
+    metrics = {"seconds": (1.5, 0.25), "length": (3.0, None), "cost": (0.00032, 0.0005), "tokens": (812.0, 1290.0)}
+    now = record("a", 0.5, samples=(0.75, 0.25), later_rollouts=later, metrics=metrics)
     text = opened(report([now], [record("a", 0.9)])).open("a")
     lines = text.splitlines()
-    for line in ("Inputs", "question", "question of a?", "Predictions", "Metrics", "Calls", "Repeat"):
+    for line in ("Inputs", "question", "question of a?", "Predictions", "Calls", "Repeat"):
         assert line in lines
     assert "\tRollout 1\tRollout 2\tBaseline" in lines
-    assert "score\t0.750\t0.250\t0.900" in lines
+    start = lines.index("score\t0.750\t0.250\t0.900")
+    measured = ["length\t3\t-\t-", "seconds\t1.5\t0.250\t-", "cost\t0.00032\t0.0005\t-", "tokens\t812\t1290\t-"]
+    assert lines[start + 1 : start + 5] == measured, "the user's own first"
     assert "answer of a\tsecond try\tanswer of a" in text.replace("answer\t", "", 1)
     assert "feedback of a\tworse\tfeedback of a" in text
     assert "program\t1\t0\t0\t100\t20\t$0.0010" in lines

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 from pytest_pitcheval.names import MAX_REGRESSION
 from pytest_pitcheval.reports import run_reports
@@ -12,7 +13,7 @@ from pytest_pitcheval.reports.run_reports import RunReport
 from pytest_pitcheval.results.baselines import Measurement
 from pytest_pitcheval.results.comparison import Comparison
 from pytest_pitcheval.results.significance.means import ALPHA
-from pytest_pitcheval.results.summaries import Summary
+from pytest_pitcheval.results.summaries import MetricSummary, Summary
 
 _FEWEST_DRAWN = 2
 
@@ -32,6 +33,7 @@ class Group:
     """One test and method: what it came to, and its drawings."""
 
     summary: Summary
+    metrics: Mapping[str, MetricSummary]
     comparison: Comparison | None
     mean: Whisker | None
     difference: Whisker | None
@@ -73,6 +75,7 @@ class Group:
         fell, rose = run_reports.moved(compared) if compared else ([], [])
         return cls(
             summary,
+            report.decision.metrics_of(summary),
             compared,
             _mean_whisker(summary),
             _difference_whisker(compared),

@@ -35,6 +35,7 @@ def render(report: RunReport) -> str:
             report=report,
             verdict=report.verdict(),
             groups=groups,
+            metrics=list(dict.fromkeys(name for group in groups for name in group.metrics)),
             tests=list(dict.fromkeys(group.summary.test for group in groups)),
             facts=list(_facts(report.run)),
             links=_links(report),

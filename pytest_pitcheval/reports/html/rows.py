@@ -11,7 +11,7 @@ from pytest_pitcheval.results.baselines import Measurement
 from pytest_pitcheval.results.collected import Collected
 from pytest_pitcheval.results.comparison import Comparison, Pair
 from pytest_pitcheval.results.plain import Bounds, plain
-from pytest_pitcheval.results.records import Record, Usage
+from pytest_pitcheval.results.records import Record, Usage, own_first
 from pytest_pitcheval.storage.run_info import RunInfo
 
 _ITEMS, _CHARACTERS = 2_000, 10_000
@@ -96,7 +96,6 @@ def _measured(record: Record, run: RunInfo, bounds: Bounds) -> dict[str, Any]:
         "inputs": plain(record.inputs, bounds),
         "labels": plain(record.labels, bounds),
         "rollouts": list(_rollouts(record, bounds)),
-        "metrics": record.further,
         "usage": {"program": _usage(record.generator), "metric": _usage(record.judge)},
         "rollout_id": record.rollout_id,
         "replay": repeating.command(record.nodeid, run.repeat, f"--eval-replay={run.id}"),
@@ -104,13 +103,16 @@ def _measured(record: Record, run: RunInfo, bounds: Bounds) -> dict[str, Any]:
 
 
 def _rollouts(record: Record, bounds: Bounds) -> Iterator[dict[str, Any]]:
-    """Score, prediction and feedback of each rollout, as far as they are known."""
+    """Score, metrics, prediction and feedback of each rollout, as far as they are known."""
     first = {"prediction": record.prediction, "feedback": record.feedback}
     known = [first, *record.later_rollouts]
     for number in range(max(len(record.samples), len(known))):
         score = record.samples[number] if number < len(record.samples) else None
         told = known[number] if number < len(known) else {}
-        yield {"score": score, **plain({name: told.get(name) for name in ("prediction", "feedback")}, bounds)}
+        names = [name for name in own_first(record.metrics) if number < len(record.metrics[name])]
+        metrics = {name: record.metrics[name][number] for name in names}
+        texts = plain({name: told.get(name) for name in ("prediction", "feedback")}, bounds)
+        yield {"score": score, **({"metrics": metrics} if metrics else {}), **texts}
 
 
 def _usage(usage: Usage) -> list[Any]:

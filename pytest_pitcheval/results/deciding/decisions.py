@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from pytest_pitcheval.names import NEED_BASELINE, Family, GateMode
+from pytest_pitcheval.names import MEASURED, NEED_BASELINE, Family, GateMode
 from pytest_pitcheval.results import comparison, side_by_side, summaries
 from pytest_pitcheval.results.baselines import Baseline, measure
 from pytest_pitcheval.results.collected import Collected
@@ -21,10 +21,10 @@ from pytest_pitcheval.results.deciding.limits import (
     subjects_compared,
     with_defaults,
 )
-from pytest_pitcheval.results.records import Key, Record
+from pytest_pitcheval.results.records import Key, Record, own_first
 from pytest_pitcheval.results.side_by_side import MethodResult
 from pytest_pitcheval.results.subjects import Subject
-from pytest_pitcheval.results.summaries import Missing, Summary
+from pytest_pitcheval.results.summaries import MetricSummary, Missing, Summary
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,6 +91,12 @@ class Decision:
     methods: list[MethodResult]
     gates: list[GateResult]
     tests_not_run: Sequence[str] = ()
+
+    def metrics_of(self, summary: Summary) -> dict[str, MetricSummary]:
+        """The metrics that people are shown: the user's own, then those of `names.MEASURED` that have a gate."""
+        gated = {gate.metric for gate in self.gates if gate.key == summary.key}
+        names = [name for name in own_first(summary.metrics) if name not in MEASURED or name in gated]
+        return {name: summary.metrics[name] for name in names}
 
 
 def decide(outcome: Outcome, baseline: Baseline | None, terms: Terms, gated: bool = True) -> Decision:

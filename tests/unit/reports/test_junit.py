@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -13,8 +14,10 @@ from hypothesis import strategies as st
 from support.junit_file import counts_of, properties_of, read_suite, schema
 
 from pytest_pitcheval.reports.junit import amend, escape, properties, totals
+from pytest_pitcheval.results.deciding.decisions import Decision
 from pytest_pitcheval.results.deciding.gates import GateResult
 from pytest_pitcheval.results.records import Record, Status, Usage
+from pytest_pitcheval.results.summaries import Summary
 
 RECORD = Record("t.py::test[e0]", "t.py::test", "e0", "none", "passed", rollout_id="now/t.py::test[e0]")
 FAILED = GateResult("t.py::test", "none", "min_mean", "failed", 0.5, 0.6, "mean 0.5 is below 0.6")
@@ -25,6 +28,11 @@ PYTEST = (
     '<testcase classname="t" name="test[e0]" time="0.001" /><testcase classname="t" name="test[e1]" time="0.001">'
     '<failure message="low">&lt;low&gt; ä</failure></testcase></testsuite></testsuites>'
 )
+
+
+def decided(*gates: GateResult, summaries: Sequence[Summary] = ()) -> Decision:
+    """What a session came to that has these gates."""
+    return Decision(list(summaries), None, [], list(gates))
 
 
 @pytest.fixture
@@ -77,6 +85,12 @@ def test_what_is_not_known_of_a_test_is_left_out() -> None:
     }
 
 
+def test_metrics_of_a_test_are_properties() -> None:
+    record = dataclasses.replace(RECORD, metrics={"words": (3.0, 4.0), "some": (None, 1.0), "seconds": (1.0, 2.0)})
+    said = {name: value for name, value in properties(record) if ".metric." in name}
+    assert said == {"pitcheval.metric.words": "3.5", "pitcheval.metric.some": "1.0"}
+
+
 def test_labels_that_can_name_a_slice_are_properties() -> None:
     labels = {"topic": "refunds", "level": 3, "critical": False, "sources": ["a"], "notes": "x" * 101, "none": None}
     said = dict(properties(dataclasses.replace(RECORD, labels={**labels, "a\x00": "b"})))
@@ -124,7 +138,7 @@ def test_one_unknown_price_makes_the_total_unknown() -> None:
 
 
 def test_a_failed_gate_is_a_failed_test(path: Path) -> None:
-    amend(path, "now", [RECORD], [FAILED, PASSED])
+    amend(path, "now", [RECORD], decided(FAILED, PASSED))
     suite = read_suite(path)
     assert [case.get("name") for case in suite.iter("testcase")] == [
         "test[e0]",
@@ -141,7 +155,7 @@ def test_a_failed_gate_is_a_failed_test(path: Path) -> None:
 
 def test_the_rest_of_the_file_stays(path: Path) -> None:
     before = ElementTree.canonicalize(path.read_text(encoding="utf-8"))
-    amend(path, "now", [RECORD], [PASSED])
+    amend(path, "now", [RECORD], decided(PASSED))
     suite = read_suite(path)
     assert suite[0].tag == "properties"
     assert properties_of(suite) == dict(totals("now", [RECORD]))
@@ -153,7 +167,7 @@ def test_the_rest_of_the_file_stays(path: Path) -> None:
 
 def test_what_a_crash_leaves_of_a_test_that_is_run_again_goes(path: Path) -> None:
     path.write_text(PYTEST.format('<testcase time="0.000" />'), encoding="utf-8")
-    amend(path, "now", [RECORD], [])
+    amend(path, "now", [RECORD], decided())
     suite = read_suite(path)
     assert [case.get("name") for case in suite.iter("testcase")] == ["test[e0]", "test[e1]"]
     assert counts_of(suite)["tests"] == 2
@@ -162,7 +176,7 @@ def test_what_a_crash_leaves_of_a_test_that_is_run_again_goes(path: Path) -> Non
 def test_properties_of_the_user_stay(path: Path) -> None:
     own = '<properties><property name="ARCH" value="PPC" /></properties>'
     path.write_text(PYTEST.format(own), encoding="utf-8")
-    amend(path, "now", [RECORD], [])
+    amend(path, "now", [RECORD], decided())
     suite = read_suite(path)
     assert len(suite.findall("properties")) == 1
     assert properties_of(suite) == {"ARCH": "PPC", **dict(totals("now", [RECORD]))}
@@ -189,7 +203,7 @@ def test_escape(text: str, escaped: str) -> None:
 
 
 def test_names_that_xml_cannot_hold(path: Path) -> None:
-    amend(path, "a\x00b", [RECORD], [dataclasses.replace(FAILED, test="t.py::test[a=\x1b]", reason="\ufffe")])
+    amend(path, "a\x00b", [RECORD], decided(dataclasses.replace(FAILED, test="t.py::test[a=\x1b]", reason="\ufffe")))
     suite = read_suite(path)
     assert properties_of(suite)["pitcheval.run_id"] == "a#x00b"
     case = suite.findall("testcase")[-1]
@@ -201,19 +215,19 @@ def test_names_that_xml_cannot_hold(path: Path) -> None:
 def test_a_file_that_is_not_pytests_is_told_and_stays(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
     with pytest.raises(ElementTree.ParseError):
-        amend(path, "now", [RECORD], [FAILED])
+        amend(path, "now", [RECORD], decided(FAILED))
     assert path.read_text(encoding="utf-8") == text
 
 
 def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        amend(tmp_path / "junit.xml", "now", [RECORD], [FAILED])
+        amend(tmp_path / "junit.xml", "now", [RECORD], decided(FAILED))
 
 
 def test_behind_a_link_the_file_is_amended(path: Path) -> None:
     link = path.with_name("link.xml")
     link.symlink_to(path)
-    amend(link, "now", [RECORD], [FAILED])
+    amend(link, "now", [RECORD], decided(FAILED))
     assert link.is_symlink()
     assert read_suite(path).get("tests") == "3"
 
@@ -223,7 +237,7 @@ def test_behind_a_link_the_file_is_amended(path: Path) -> None:
 def test_a_pipe_is_left_alone(tmp_path: Path) -> None:
     pipe = tmp_path / "junit.xml"
     os.mkfifo(pipe)
-    amend(pipe, "now", [RECORD], [FAILED])
+    amend(pipe, "now", [RECORD], decided(FAILED))
     assert pipe.is_fifo()
 
 

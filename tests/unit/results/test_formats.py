@@ -149,3 +149,19 @@ def test_a_score_is_told_with_its_rollouts_and_its_threshold(
     record = Record("t.py::t", "t.py::t", None, "none", "passed", score=0.75, samples=samples, threshold=threshold)
     assert formats.score(record) == text
     assert formats.score(dataclasses.replace(record, score=None)) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        *[(None, "-"), (0, "0"), (1.0, "1"), (0.5, "0.500"), (-0.25, "-0.250"), (0.00032, "0.00032")],
+        *[(34.75, "34.75"), (999.96, "1000"), (1234.6, "1235"), (-1234.6, "-1235"), (12_345_678.0, "1.235e+07")],
+    ],
+)
+def test_measures(value: float | None, text: str) -> None:
+    assert formats.measure(value) == text
+
+
+def test_intervals_of_measures() -> None:
+    assert formats.measures((0.25, 1234.6)) == "0.250 to 1235"
+    assert formats.measures(None) == "-"

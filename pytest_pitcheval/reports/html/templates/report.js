@@ -19,6 +19,7 @@
 
   const absent = (value) => value === null || value === undefined;
   const number = (value) => (absent(value) ? "-" : value.toFixed(3));
+  const measure = (value) => (absent(value) ? "-" : Math.abs(value) >= 1000 ? value.toFixed(0) : Math.abs(value) >= 0.001 && Math.abs(value) < 1 ? value.toFixed(3) : String(Number(value.toPrecision(4))));
   const signed = (value) => (value === undefined ? "" : (value > 0 ? "+" : "") + value.toFixed(3));
   const seconds = (value) => (value === null ? "-" : value < 100 ? value.toFixed(1) + " s" : (value / 60).toFixed(0) + " min");
   const money = (value) => (value === null ? "-" : "$" + value.toFixed(value < 1 ? 4 : 2));
@@ -41,6 +42,8 @@
   const distinct = (name) => [...new Set(data.examples.map((one) => one[name]))];
   const tests = distinct("test");
   const methods = distinct("method");
+  const withoutFolders = (test) => test.replace(/^[^:]*\//, "");
+  const shortTest = new Set(tests.map(withoutFolders)).size === tests.length ? withoutFolders : (test) => test;
   const ORDER = ["error", "missing", "failed", "skipped", "passed"];
 
   const predicted = (one) => one.rollouts && one.rollouts[0] && one.rollouts[0].prediction;
@@ -108,7 +111,7 @@
     const button = element("button", { type: "button", class: "open", "aria-expanded": "false", "aria-controls": id }, name);
     const cells = {
       Example: () => element("th", { scope: "row", class: "name" }, button),
-      Test: () => element("td", { class: "name wide" }, one.test),
+      Test: () => element("td", { class: "name wide", title: one.test }, shortTest(one.test)),
       Method: () => element("td", { class: "name wide" }, one.method),
       Status: () => element("td", {}, element("span", { class: `status ${one.status}` }, one.status)),
       Score: () => element("td", { class: "n strong" }, number(one.score)),
@@ -147,7 +150,6 @@
     const labels = Object.entries(one.labels || {}).filter(([name]) => !predictedNames(one).has(name));
     if (labels.length) part("Labels", fields(Object.fromEntries(labels)));
     if (one.rollouts && one.rollouts.length) part(one.rollouts.length > 1 ? "Predictions" : "Prediction", ...predictions(one));
-    if (one.metrics && Object.keys(one.metrics).length) part("Metrics", metrics(one.metrics));
     if (one.usage) part("Calls", usage(one));
     part("Repeat", repeat(one));
     return box;
@@ -165,6 +167,7 @@
     const was = (one.was || []).map((rollout) => ({ ...rollout, old: true }));
     const columns = [...one.rollouts, ...was];
     const names = [...predictedNames(one)];
+    const metrics = [...new Set(columns.flatMap((rollout) => Object.keys(rollout.metrics || {})))];
     const isExpected = (name) => Object.hasOwn(one.labels, name);
     const anyExpected = names.some(isExpected);
     const title = (rollout, position, group) => {
@@ -184,6 +187,7 @@
         ...was.map((rollout, position) => title(rollout, position, was)))),
       element("tbody", {},
         line("score", (rollout) => number(rollout.score), "strong"),
+        ...metrics.map((name) => line(name, (rollout) => measure((rollout.metrics || {})[name]), "text")),
         ...names.map((name) => line(name, (rollout) => (rollout.prediction || {})[name], undefined, isExpected(name) ? label(name) : undefined)),
         columns.some((rollout) => rollout.feedback) ? line("feedback", (rollout) => rollout.feedback) : null));
     const note = was.length && !was.some((rollout) => rollout.prediction)
@@ -197,11 +201,6 @@
 
   function scrolling(label, table) {
     return element("div", { class: "scroll", tabIndex: 0, role: "region", "aria-label": label }, table);
-  }
-
-  function metrics(values) {
-    return element("dl", { class: "facts" }, ...Object.entries(values).map(([name, value]) =>
-      element("div", {}, element("dt", {}, name), element("dd", {}, number(value)))));
   }
 
   function usage(one) {
@@ -337,6 +336,7 @@
       button.addEventListener("click", () => { state.kind = kind; show(); });
       document.querySelector(".filters").append(button);
     }
+    byId("table").classList.toggle("crowded", COLUMNS.length > 8);
     choices("test", tests);
     choices("method", methods);
     byId("text").addEventListener("input", (event) => { state.text = event.target.value.toLowerCase().trim(); show(); });

@@ -86,13 +86,18 @@ def test_the_numbers_are_those_of_the_run() -> None:
 
 def test_an_example_has_all_its_rollouts_and_the_baselines() -> None:
     later = ({"prediction": {"answer": "second"}, "feedback": "worse"},)
-    now = record("a", 0.5, samples=(0.75, 0.25), later_rollouts=later, metrics={"length": (3.0,)})
+    now = record("a", 0.5, samples=(0.75, 0.25), later_rollouts=later, metrics={"length": (3.0, None)})
     [row] = page.data(report([now], [record("a", 0.9)], repeat={"folder": "..", "options": ["--eval-rollouts=2"]}))[
         "examples"
     ]
     assert row["rollouts"] == [
-        {"score": 0.75, "prediction": {"answer": "answer of a"}, "feedback": "feedback of a"},
-        {"score": 0.25, "prediction": {"answer": "second"}, "feedback": "worse"},
+        {
+            "score": 0.75,
+            "metrics": {"length": 3.0},
+            "prediction": {"answer": "answer of a"},
+            "feedback": "feedback of a",
+        },
+        {"score": 0.25, "metrics": {"length": None}, "prediction": {"answer": "second"}, "feedback": "worse"},
     ]
     assert row["was"] == [{"score": 0.9, "prediction": {"answer": "answer of a"}, "feedback": "feedback of a"}]
     assert (row["before"], row["change"], row["threshold"]) == (0.9, -0.4, 0.5)
