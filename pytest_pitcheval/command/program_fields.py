@@ -61,6 +61,7 @@ def _signatures(program: Any) -> dict[str, Any]:
     every = {path: _signature(module) for path, module in program.named_sub_modules()}
     found: dict[str, Any] = {}
     for name, _ in program.named_predictors():  # in the order of their definition
+        name = name.replace("'", "")  # DSPy writes the keys of a dict in two ways
         parts = f"self.{name}".split(".") if name != "self" else ["self"]
         paths = [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
         path = next((path for path in paths if every.get(path) is not None), None)
@@ -133,7 +134,7 @@ def _fields_of_call(value: ast.expr | None, signatures: Mapping[str, Any]) -> li
         value = value.value
     if not isinstance(value, ast.Call):
         return []
-    called = ast.unparse(value.func).removesuffix(".acall")
+    called = ast.unparse(value.func).removesuffix(".acall").replace("'", "")
     if called.rpartition(".")[2] == "Prediction":
         given = [keyword.arg for keyword in value.keywords]
         return [name for name in given if name] if all(given) else []  # with ** there are others

@@ -359,6 +359,172 @@ def test_programs_as_tutorials_have_them(start: Start, suite: Suite, name: str) 
     assert run.result.ret == pytest.ExitCode.OK, run.text
 
 
+FURTHER = '''
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, List, Literal, Optional
+
+import dspy
+import pydantic
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from shop.customers import Customer
+
+
+class Help(dspy.Signature):
+    """Help the customer."""
+
+    message: str = dspy.InputField()
+    history: dspy.History = dspy.InputField()
+    reply: str = dspy.OutputField()
+
+
+def status_of(order: str) -> str:
+    """Where an order is."""
+    return "on its way"
+
+
+class Desk(dspy.Module):
+    """An agent around a signature, whose forward takes anything."""
+
+    def __init__(self):
+        super().__init__()
+        self.agent = dspy.ReAct(Help, tools=[status_of], max_iters=3)
+
+    def forward(self, **kwargs):
+        return self.agent(**kwargs)
+
+
+class Item(pydantic.BaseModel):
+    name: str
+    price: float
+    tags: List[str] = []
+
+
+class Order(dspy.Signature):
+    """What is ordered?"""
+
+    email: str = dspy.InputField()
+    catalogue: list[Item] = dspy.InputField(desc="what there is")
+    language: Literal["en", "de"] = dspy.InputField()
+    items: list[Item] = dspy.OutputField()
+    urgency: Literal["low", "high"] = dspy.OutputField()
+
+
+class Shop(dspy.Module):
+    def __init__(self):
+        super().__init__()
+        self.extract = dspy.ChainOfThought(Order)
+
+    def forward(self, email: str, catalogue: list[Item], language: str = "en") -> dspy.Prediction:
+        return self.extract(email=email, catalogue=catalogue, language=language)
+
+
+class Caption(dspy.Module):
+    def __init__(self):
+        super().__init__()
+        self.describe = dspy.Predict("picture: dspy.Image, others: list[dspy.Image] -> caption: str")
+
+    def forward(self, picture, others):
+        return self.describe(picture=picture, others=others)
+
+
+class Greeter(dspy.Module):
+    """Its annotations are for type checkers only."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.greet = dspy.Predict("customer, topics -> greeting")
+
+    def forward(self, customer: Customer, topics: Sequence[str]) -> dspy.Prediction:
+        return self.greet(customer=str(customer), topics=", ".join(topics))
+
+
+class Inheriting(Greeter):
+    pass
+
+
+class Report(dspy.Module):
+    """Async only, in two steps."""
+
+    def __init__(self):
+        super().__init__()
+        self.outline = dspy.ChainOfThought("topic -> sections: list[str]")
+        self.write = dspy.Predict("topic, section -> paragraph")
+
+    async def aforward(self, topic: str):
+        outline = await self.outline.acall(topic=topic)
+        paragraphs = [await self.write.acall(topic=topic, section=section) for section in outline.sections]
+        return dspy.Prediction(sections=outline.sections, text=" ".join(one.paragraph for one in paragraphs))
+
+
+class Advice(dspy.Module):
+    """With an optional argument, and one by name only."""
+
+    def __init__(self):
+        super().__init__()
+        self.ask = dspy.Predict("question, context: Optional[list[str]], limits: dict[str, int] -> yes: bool, why")
+
+    def forward(self, question: str, context: Optional[list[str]] = None, *, limits: dict[str, int]):
+        result = self.ask(question=question, context=context, limits=limits)
+        return dspy.Prediction(yes=result.yes, why=result.why)
+
+
+class Router(dspy.Module):
+    """Keeps its modules in a dict."""
+
+    def __init__(self):
+        super().__init__()
+        ticket = "ticket: dict[str, Any], labels: tuple[str, ...] -> label"
+        self.by_kind = {"short": dspy.Predict(ticket), "long": dspy.ChainOfThought(ticket)}
+
+    def forward(self, ticket, labels):
+        return self.by_kind["short"](ticket=ticket, labels=labels)
+
+
+refined = dspy.Refine(dspy.ChainOfThought(Help), N=2, reward_fn=lambda args, pred: 1.0, threshold=1.0)
+counting = dspy.ProgramOfThought("question -> answer: float")
+coding = dspy.CodeAct("n: int -> factorial: int", tools=[status_of])
+'''
+
+FURTHER_TOLD = {
+    "Desk": "message, history -> reply",
+    "Shop": "email, catalogue -> items, urgency",
+    "Caption": "picture, others -> caption",
+    "Greeter": "customer, topics -> greeting",
+    "Inheriting": "customer, topics -> greeting",
+    "Report": "topic -> sections, text",
+    "Advice": "question, limits -> yes, why",
+    "Router": "ticket, labels -> label",
+    "refined": "message, history -> reply",
+    "counting": "question -> answer",
+    "coding": "n -> factorial",
+}
+NEED_DENO = ("counting", "coding")
+"""Programs that run code, for which DSPy needs a program of its own."""
+
+
+@pytest.mark.filterwarnings("ignore:(ProgramOfThought|CodeAct) is deprecated")
+@pytest.mark.parametrize("name", FURTHER_TOLD)
+def test_further_programs_of_tutorials(start: Start, suite: Suite, name: str) -> None:
+    def answer(request: Request) -> str:
+        if "next_tool_name" in request.prompt:
+            return chat_format(next_thought="Enough.", next_tool_name="finish", next_tool_args={})
+        if "catalogue" in request.prompt:
+            return chat_format(reasoning="So.", items=[{"name": "bread", "price": 2.5}], urgency="low")
+        return dspy_answer(request)
+
+    suite.server.answer = answer
+    started = start(f"further_{name.lower()}:{name}", FURTHER)
+    assert started.lines[0] == f"further_{name.lower()}:{name}: {FURTHER_TOLD[name]}"
+    if name not in NEED_DENO:
+        run = started.run()
+        run.result.assert_outcomes(passed=10)
+        assert run.result.ret == pytest.ExitCode.OK, run.text
+
+
 def test_nothing_is_overwritten(start: Start, command: Command) -> None:
     started = start("kept:QA", ONE)
     (started.folder / "conftest.py").write_text("# mine\n")
