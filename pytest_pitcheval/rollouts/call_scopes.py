@@ -44,6 +44,10 @@ class CallScopes:
         scope: Scope | None = dspy.settings.get(SCOPE)
         return scope
 
+    def own_or_of_test(self) -> Scope | None:
+        """The scope of the calling thread, or that of the running test: for what need not be told apart."""
+        return self.own() or self._of_test
+
     def own_beside_others(self) -> Scope | None:
         """The scope of a thread of a rollout, while others are made beside it; None in pytest's own thread."""
         is_beside = threading.get_ident() != self._home and len(self.in_flight) > 1

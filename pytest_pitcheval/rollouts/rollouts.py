@@ -133,7 +133,8 @@ def _around(
 
 
 def _count_embedding(scopes: CallScopes) -> None:
-    scope = scopes.own()
+    """For the running test where a thread serves all: ``dspy.Embeddings`` asks once for what several rollouts seek."""
+    scope = scopes.own_or_of_test()
     if scope is not None:
         scope.count(dspy.settings.get(PART) or GENERATOR, Usage(embeddings=1))
 
