@@ -50,6 +50,9 @@ MIN_MEAN, MAX_MEAN, MIN_PASS_RATE, MAX_ERROR_RATE, MAX_REGRESSION, MAX_EXAMPLE_D
 )
 """The gates, in the order in which they are decided."""
 
+MUST_PASS = "must_pass"
+"""The gate that fails when the test of an example fails that must not; its limit is 0."""
+
 BY_METRIC = (MIN_MEAN, MAX_MEAN, MAX_REGRESSION, MAX_EXAMPLE_DROP)
 """Those that hold for any metric; the others are about how the tests ended."""
 

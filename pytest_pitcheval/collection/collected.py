@@ -59,13 +59,17 @@ def _read(item: pytest.Item, settings: Settings) -> Asked:
     row = params_of(item).get("example")
     evaluation = _evaluation_of(item)
     optimization = optimization_of(item, settings)
+    asked = evaluation.asked if evaluation else Requirements()
     about = Collected(
         nodeid=item.nodeid,
         test=name_of_test(item),
         example_id=plain(getattr(row, "id", None)),
         optimization=str(optimization),
-        asked=evaluation.asked if evaluation else Requirements(),
+        asked=asked,
         settings=plain(optimization.settings),
+        labels={name: plain(row.labels[name]) for name in asked.labels if name in row.labels}
+        if isinstance(row, Row)
+        else {},
     )
     fixtures = tuple(fixture_names(item))
     return Asked(about, optimization, evaluation, row if isinstance(row, Row) else None, fixtures)

@@ -10,7 +10,13 @@ from typing import Any
 
 import pytest
 
-from pytest_pitcheval.collection.requirements import read_gates, read_lower_is_better, read_names
+from pytest_pitcheval.collection.requirements import (
+    read_gates,
+    read_lower_is_better,
+    read_must_pass,
+    read_names,
+    read_slices,
+)
 from pytest_pitcheval.errors import MarkerError
 from pytest_pitcheval.results.collected import Requirements
 from pytest_pitcheval.settings.choices import Choice
@@ -35,6 +41,8 @@ class Evaluation:
         max_error_rate: the largest share of them without a score, or None.
         max_regression, max_example_drop: how far all, or a single one, may get worse than in the baseline, as above.
         lower_is_better: the metrics that get worse when they rise.
+        slices: labels whose values are shown each by itself; as a mapping, with the gates of each.
+        must_pass: the label of examples whose test must pass, or None.
     """
 
     dataset: str | os.PathLike[str] | Sequence[Any] | Callable[[], Sequence[Any]]
@@ -49,11 +57,19 @@ class Evaluation:
     max_regression: OfMetrics = None
     max_example_drop: OfMetrics = None
     lower_is_better: str | Sequence[str] = ()
+    slices: str | Sequence[str] | Mapping[str, Mapping[str, OfMetrics]] = ()
+    must_pass: str | None = None
+
+    @property
+    def dataset_name(self) -> str:
+        """How the dataset is called in a message."""
+        return os.fspath(self.dataset) if isinstance(self.dataset, (str, os.PathLike)) else "the dataset"
 
     @property
     def asked(self) -> Requirements:
         """What it asks of all examples together; a MarkerError names the wrong argument."""
-        return Requirements(read_gates(vars(self)), read_lower_is_better(self.lower_is_better))
+        lower = read_lower_is_better(self.lower_is_better)
+        return Requirements(read_gates(vars(self)), lower, read_slices(self.slices), read_must_pass(self.must_pass))
 
 
 def parse_evaluation(mark: pytest.Mark) -> Evaluation:

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pytest_pitcheval.errors import MarkerError
+from pytest_pitcheval.collection.rows import Row
+from pytest_pitcheval.errors import MarkerError, one_line
 from pytest_pitcheval.names import BY_METRIC, GATES, MAX_MEAN, MIN_MEAN, SCORE
+from pytest_pitcheval.results.collected import Requirements
+from pytest_pitcheval.results.formats import some
+from pytest_pitcheval.results.plain import plain
+from pytest_pitcheval.results.subjects import is_true, values_of
+
+MOST_SLICES = 100
+"""More values of a label are no slices, but texts or numbers of single rows."""
 
 Gates = dict[str, dict[str, float]]
 """Limits by gate and metric."""
@@ -53,3 +61,61 @@ def read_lower_is_better(value: object) -> tuple[str, ...]:
     if SCORE in names or not all(names):
         raise MarkerError(f"evaluation marker: lower_is_better={value!r}: expected a list of metrics beside the score")
     return names
+
+
+def read_slices(value: object) -> dict[str, Gates]:
+    """The gates of the slices of each label."""
+    if not isinstance(value, Mapping):
+        return {label: {} for label in read_names("slices", value, "labels, or a mapping of labels to gates")}
+    return {label: _gates_of_slices(label, gates, value) for label, gates in value.items()}
+
+
+def _gates_of_slices(label: object, gates: object, slices: Mapping[Any, Any]) -> Gates:
+    where = f"slices={dict(slices)!r}"
+    if not isinstance(label, str) or not isinstance(gates, Mapping):
+        raise MarkerError(f"evaluation marker: {where}: expected a list of labels, or a mapping of labels to gates")
+    if unknown := [gate for gate in gates if gate not in GATES]:
+        raise MarkerError(f"evaluation marker: {where}: {unknown[0]!r} is no gate; expected {', '.join(GATES)}")
+    return read_gates(gates, where)
+
+
+def read_must_pass(value: object) -> str | None:
+    """The label of the examples that must pass."""
+    if value is None or (isinstance(value, str) and value):
+        return value or None
+    raise MarkerError(f"evaluation marker: must_pass={value!r}: expected the name of a label")
+
+
+def check_labels(asked: Requirements, rows: Sequence[Row], dataset: str) -> None:
+    """Raise MarkerError if no row has a label that is ``asked`` for, or one has a value that makes no slice."""
+    for label in asked.slices:
+        values = values_of([_labels(row, label) for row in rows], label)
+        argument = f"slices={label!r}"
+        _check_there(argument, label, rows, dataset, bool(values))
+        if len(values) > MOST_SLICES:
+            expected = f"expected a label with at most {MOST_SLICES}"
+            raise MarkerError(f"evaluation marker: {argument}: {len(values)} values in {dataset}; {expected}")
+    if asked.must_pass is not None:
+        _check_must_pass(asked.must_pass, rows, dataset)
+
+
+def _check_must_pass(label: str, rows: Sequence[Row], dataset: str) -> None:
+    found = {row.id: _labels(row, label).get(label) for row in rows}
+    argument = f"must_pass={label!r}"
+    _check_there(argument, label, rows, dataset, any(value is not None for value in found.values()))
+    for row_id, value in found.items():
+        if is_true(value) is None:
+            shown = one_line(repr(value))
+            raise MarkerError(f"evaluation marker: {argument}: {shown} in row {row_id!r}; expected true or false")
+
+
+def _check_there(argument: str, label: str, rows: Sequence[Row], dataset: str, there: bool) -> None:
+    if there:
+        return
+    known = list(dict.fromkeys(name for row in rows for name in row.labels))
+    names = f"its labels are {one_line(some(list(map(repr, known))))}" if known else "its rows have inputs alone"
+    raise MarkerError(f"evaluation marker: {argument}: no row of {dataset} has that label; {names}")
+
+
+def _labels(row: Row, label: str) -> dict[str, Any]:
+    return {label: plain(row.labels[label])} if label in row.labels else {}

@@ -111,7 +111,12 @@ def compared_anew(
     The rest is as ``terms`` say.
     """
     report = as_decided(file, before)
-    had = [Limit(Subject(one.key, one.metric), one.gate, one.limit) for one in file.gates if one.gate in NEED_BASELINE]
+    slices = {str(one.slice): one.slice for summary in report.decision.summaries for one in summary.slices}
+    had = [
+        Limit(Subject(one.key, one.metric, slices.get(one.slice or "")), one.gate, one.limit)
+        for one in file.gates
+        if one.gate in NEED_BASELINE
+    ]
     anew = decide_against(file.outcome, baseline, terms, had)
     decision = dataclasses.replace(
         report.decision,

@@ -31,6 +31,11 @@ class Requirements:
     slices: Mapping[str, Mapping[str, Mapping[str, float]]] = dataclasses.field(default_factory=dict)
     must_pass: str | None = None
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels that it names."""
+        return tuple(dict.fromkeys((*self.slices, *([self.must_pass] if self.must_pass else []))))
+
     def is_lower_better(self, metric: str) -> bool:
         """Whether ``metric`` gets worse when it rises."""
         return metric in MEASURED or metric in self.lower_is_better

@@ -12,6 +12,7 @@ from pytest_pitcheval.names import PROGRAM, SCORE
 from pytest_pitcheval.results.collected import Collected, Requirements
 from pytest_pitcheval.results.records import Key, Keyed, Record, Usage, total
 from pytest_pitcheval.results.significance import means
+from pytest_pitcheval.results.subjects import Slice, SliceSummary, Subject, slices_of
 
 NO_LM_CALL = "no LM call: there is no LM, or it is asked in a child process or not through DSPy"
 """Of a test whose program made predictions: they may be as fresh as they should be, but nobody can tell."""
@@ -53,6 +54,8 @@ class Summary(Keyed):
         not_run: IDs of the dataset's examples that were not collected.
         predicted: how many have a prediction that the plugin had the program make.
         metrics: each further number that examples have, by name.
+        slices: those that the marker asks for, and those that are gone.
+        failing: IDs of the examples whose test did not pass, was not skipped, and was not expected to fail.
     """
 
     test: str
@@ -74,6 +77,8 @@ class Summary(Keyed):
     xfailed: int = 0
     predicted: int = 0
     metrics: Mapping[str, MetricSummary] = dataclasses.field(default_factory=dict)
+    slices: tuple[SliceSummary, ...] = ()
+    failing: tuple[str, ...] = ()
 
     def of(self, metric: str) -> MetricSummary:
         """One metric, the score among them; of nothing where no example has it."""
@@ -111,6 +116,7 @@ class Summary(Keyed):
             "unscored": [dataclasses.asdict(example) for example in self.unscored],
             "asked": self.asked.to_dict(),
             "metrics": {name: metric.to_dict() for name, metric in self.metrics.items()},
+            "slices": [one.to_dict() for one in self.slices],
             "not_run": list(self.not_run),
             "settings": dict(self.settings),
             "note": self.note,
@@ -138,10 +144,32 @@ def summarize(
 
     A test that was not run (deselected by ``-x``, say) counts as an example without a score.
     """
+    parts = summarize_parts(collected, records, missing, not_run)
+    return [summary for subject, summary in parts.items() if subject.slice is None]
+
+
+def summarize_parts(
+    collected: Iterable[Collected],
+    records: Mapping[str, Record],
+    missing: Mapping[str, Missing],
+    not_run: Mapping[Key, Sequence[str]] = MappingProxyType({}),
+) -> dict[Subject, Summary]:
+    """The same, each followed by those of its slices."""
     groups: dict[Key, list[Collected]] = {}
     for test in collected:
         groups.setdefault(test.key, []).append(test)
-    return [_summary(key, group, records, missing, tuple(not_run.get(key, ()))) for key, group in groups.items()]
+    found: dict[Subject, Summary] = {}
+    for key, group in groups.items():
+        parts = {one: _summary(key, tests, records, missing, ()) for one, tests in slices_of(group).items()}
+        summary = _summary(key, group, records, missing, tuple(not_run.get(key, ())))
+        shown = tuple(_of_slice(one, part) for one, part in parts.items() if one.value)
+        found[Subject(key)] = dataclasses.replace(summary, slices=shown)
+        found |= {Subject(key, slice=one): part for one, part in parts.items()}
+    return found
+
+
+def _of_slice(one: Slice, part: Summary) -> SliceSummary:
+    return SliceSummary(*one, part.examples, part.scored, part.passed, part.mean, part.ci95)
 
 
 def _summary(
@@ -173,7 +201,13 @@ def _summary(
         xfailed=sum(record.xfail is not None for record in found),
         predicted=sum(record.status in ("passed", "failed") and PROGRAM in record.fingerprints for record in found),
         metrics=_metrics(found),
+        failing=tuple(test.example_id or "" for test in group if _has_failed(records.get(test.nodeid))),
     )
+
+
+def _has_failed(record: Record | None) -> bool:
+    """Also one that left no record."""
+    return record is None or record.status in ("failed", "error")
 
 
 def _metrics(records: Sequence[Record]) -> dict[str, MetricSummary]:

@@ -191,9 +191,8 @@ def _describe_missing(one: Collected, missing: Mapping[str, Missing]) -> dict[st
 
 def _collected(one: Record | _MissingTest, groups: Mapping[Key, _Group]) -> Collected:
     group = groups.get(one.key, _Group(one.test, one.optimization, []))
-    return Collected(
-        one.nodeid, one.test, one.example_id, one.optimization, group.requirements, group.settings, one.labels
-    )
+    labels = {name: one.labels[name] for name in group.requirements.labels if name in one.labels}
+    return Collected(one.nodeid, one.test, one.example_id, one.optimization, group.requirements, group.settings, labels)
 
 
 def record_from(data: Mapping[str, Any], name: str) -> Record:

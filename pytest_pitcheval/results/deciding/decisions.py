@@ -23,7 +23,7 @@ from pytest_pitcheval.results.deciding.limits import (
 )
 from pytest_pitcheval.results.records import Key, Record, own_first
 from pytest_pitcheval.results.side_by_side import MethodResult
-from pytest_pitcheval.results.subjects import Subject
+from pytest_pitcheval.results.subjects import Subject, slices_of
 from pytest_pitcheval.results.summaries import MetricSummary, Missing, Summary
 
 
@@ -49,6 +49,17 @@ class Outcome:
         for test in self.collected:
             groups.setdefault(test.key, {})[test.example_id or ""] = None
         return {key: Coverage(ids, frozenset(self.not_run.get(key, ()))) for key, ids in groups.items()}
+
+    def members(self) -> dict[Subject, dict[str, None]]:
+        """The collected examples of each slice that markers ask for."""
+        groups: dict[Key, list[Collected]] = {}
+        for test in self.collected:
+            groups.setdefault(test.key, []).append(test)
+        return {
+            Subject(key, slice=one): {test.example_id or "": None for test in tests}
+            for key, group in groups.items()
+            for one, tests in slices_of(group).items()
+        }
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,12 +112,12 @@ class Decision:
 
 def decide(outcome: Outcome, baseline: Baseline | None, terms: Terms, gated: bool = True) -> Decision:
     """Sum ``outcome`` up and hold it to ``terms``; ``gated``: also against a baseline, when there is none too."""
-    found = _summarize(outcome)
-    limits = [limit for summary in found for limit in limits_of(summary, terms.limits)]
+    parts = _summarize(outcome)
+    limits = [limit for summary in _whole(parts) for limit in limits_of(summary, terms.limits)]
     if gated:
-        return _decide(outcome, found, baseline, terms, limits)
+        return _decide(outcome, parts, baseline, terms, limits)
     free = [limit for limit in limits if limit.gate not in NEED_BASELINE]
-    return _decide(outcome, found, baseline, terms, free, default=False)
+    return _decide(outcome, parts, baseline, terms, free, default=False)
 
 
 def decide_against(outcome: Outcome, baseline: Baseline, terms: Terms, limits: Sequence[Limit]) -> Decision:
@@ -114,47 +125,56 @@ def decide_against(outcome: Outcome, baseline: Baseline, terms: Terms, limits: S
     return _decide(outcome, _summarize(outcome), baseline, terms, limits)
 
 
-def _summarize(outcome: Outcome) -> list[Summary]:
-    return summaries.summarize(outcome.collected, outcome.records, outcome.missing, outcome.not_run)
+def _summarize(outcome: Outcome) -> dict[Subject, Summary]:
+    return summaries.summarize_parts(outcome.collected, outcome.records, outcome.missing, outcome.not_run)
 
 
 def _decide(
     outcome: Outcome,
-    found: list[Summary],
+    parts: Mapping[Subject, Summary],
     baseline: Baseline | None,
     terms: Terms,
     limits: Sequence[Limit],
     default: bool = True,
 ) -> Decision:
     measured, coverage = measure(outcome.records.values()), outcome.coverage()
-    compared = None if baseline is None else _compare(found, measured, coverage, baseline, terms, limits)
+    compared = (
+        None if baseline is None else _compare(parts, measured, coverage, outcome.members(), baseline, terms, limits)
+    )
     if default:
         limits = with_defaults(limits, dict.fromkeys(subject.key for subject in compared or ()))
-    by_subject = {Subject(summary.key): summary for summary in found}
     return Decision(
-        found,
+        _whole(parts),
         None if compared is None else list(compared.values()),
         side_by_side.compare_methods(list(coverage), measured),
-        gates.decide(in_order(limits, list(coverage)), by_subject, compared, terms.mode, terms.family),
+        gates.decide(in_order(limits, list(coverage)), parts, compared, terms.mode, terms.family),
         comparison.absent_tests(baseline or {}, coverage),
     )
 
 
+def _whole(parts: Mapping[Subject, Summary]) -> list[Summary]:
+    return [summary for subject, summary in parts.items() if subject.slice is None]
+
+
 def _compare(
-    found: Sequence[Summary],
+    parts: Mapping[Subject, Summary],
     measured: Baseline,
     coverage: Mapping[Key, Coverage],
+    members: Mapping[Subject, Collection[str]],
     baseline: Baseline,
     terms: Terms,
     limits: Sequence[Limit],
 ) -> dict[Subject, Comparison]:
     """The scores of each test and method against ``baseline``, and what else gates compare."""
-    asked = {summary.key: summary.asked for summary in found}
-    covered = {subject: coverage[subject.key] for subject in subjects_compared(limits)}
+    covered = {
+        subject: coverage[subject.key] if subject.slice is None else Coverage(members[subject.part])
+        for subject in subjects_compared(limits)
+        if subject.slice is None or subject.part in members
+    }
 
     def lower(subject: Subject) -> bool:
         metric = subject.metric
-        return metric in terms.lower_is_better or asked[subject.key].is_lower_better(metric)
+        return metric in terms.lower_is_better or parts[Subject(subject.key)].asked.is_lower_better(metric)
 
     covered = comparison.whole(coverage) | covered
     return comparison.compare_all(baseline, measured, covered, terms.allowed, lower, terms.max_age)

@@ -34,11 +34,11 @@ class Evidence:
 
     def of_example(self, subject: Subject, pair: Pair) -> Adjusted:
         """That one of its examples got worse."""
-        return self._adjusted[Name(subject, pair.example_id)]
+        return self._adjusted[_name(subject, pair)]
 
     def p(self, subject: Subject, pair: Pair) -> float:
         """The p-value of an example alone."""
-        return self._claims[Name(subject, pair.example_id)].p
+        return self._claims[_name(subject, pair)].p
 
     def __len__(self) -> int:
         return len(self._claims)
@@ -56,8 +56,14 @@ def gather(limits: Iterable[Limit], comparisons: Mapping[Subject, Comparison], f
         if gate == MAX_EXAMPLE_DROP:
             fallen = {pair.example_id for pair in comparison.fallen(limit)}
             for pair in comparison.pairs:
-                claims[Name(subject, pair.example_id)] = _claim(comparison, pair, pair.example_id in fallen)
+                name, claim = _name(subject, pair), _claim(comparison, pair, pair.example_id in fallen)
+                claims[name] = min(claim, claims.get(name, claim))
     return Evidence(claims, family)
+
+
+def _name(subject: Subject, pair: Pair) -> Name:
+    """An example is the same one in each slice that it is in."""
+    return Name(subject._replace(slice=None), pair.example_id)
 
 
 def _claim(comparison: Comparison, pair: Pair, fell: bool) -> Claim:

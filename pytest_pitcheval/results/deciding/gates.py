@@ -13,6 +13,7 @@ from pytest_pitcheval.names import (
     MAX_REGRESSION,
     MIN_MEAN,
     MIN_PASS_RATE,
+    MUST_PASS,
     SCORE,
     Family,
     GateMode,
@@ -22,7 +23,6 @@ from pytest_pitcheval.results.deciding.evidence import Evidence, gather
 from pytest_pitcheval.results.deciding.limits import Limit
 from pytest_pitcheval.results.deciding.reasons import GateStatus, Reason
 from pytest_pitcheval.results.records import FINITE, Keyed
-from pytest_pitcheval.results.significance.means import FEWEST, rate_interval
 
 if TYPE_CHECKING:
     from pytest_pitcheval.results.comparison import Comparison
@@ -91,7 +91,7 @@ def decide(
     evidence = gather(limits, comparisons or {}, family)
     results = []
     for limit in limits:
-        decided = _decide(summaries[limit.subject.part], limit, mode, comparisons, evidence)
+        decided = _decide(summaries.get(limit.subject.part), limit, mode, comparisons, evidence)
         results.append(_result(limit, decided, mode))
     return results
 
@@ -116,20 +116,23 @@ def _result(limit: Limit, decided: Reason, mode: GateMode) -> GateResult:
 
 
 def _decide(
-    summary: Summary,
+    summary: Summary | None,
     asked: Limit,
     mode: GateMode,
     comparisons: Mapping[Subject, Comparison] | None,
     evidence: Evidence,
 ) -> Reason:
     subject, gate, limit = asked
+    if gate == MUST_PASS:
+        return values.must_pass(summary)
+    if summary is None:
+        return Reason("inconclusive", None, "no example of the dataset has it any more")
     if 0 < summary.skipped == summary.examples and not (summary.xfailed or summary.scored):
         return Reason("inconclusive", None, "all examples were skipped")
     if gate in (MIN_MEAN, MAX_MEAN):
         return values.mean(summary, asked, mode)
     if gate == MIN_PASS_RATE:
-        bounds = rate_interval(summary.passed, summary.examples) if summary.examples >= FEWEST else None
-        return values.bounded("pass rate", summary.pass_rate, bounds, limit, mode)
+        return values.pass_rate(summary, asked, mode)
     if gate == MAX_ERROR_RATE:
         return values.error_rate(summary, limit)
     if comparisons is None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from pytest_pitcheval.names import GATES, MAX_REGRESSION, NEED_BASELINE, SCORE
+from pytest_pitcheval.names import GATES, MAX_REGRESSION, MUST_PASS, NEED_BASELINE, SCORE
 from pytest_pitcheval.results.records import Key
-from pytest_pitcheval.results.subjects import Subject
+from pytest_pitcheval.results.subjects import Slice, Subject
 from pytest_pitcheval.results.summaries import Summary
 
 DEFAULT_MAX_REGRESSION = 0.05
 """Where there is a baseline and nothing else is asked for."""
+
+_ORDER = (*GATES, MUST_PASS)
 
 OwnLimits = Callable[[str, Mapping[str, float]], Mapping[str, float]]
 """The limits of a gate by metric, given its name and those that the test's marker sets."""
@@ -26,10 +28,16 @@ class Limit(NamedTuple):
 
 
 def limits_of(summary: Summary, limits: OwnLimits) -> Iterator[Limit]:
-    """The limits that one test and method is held to."""
+    """The limits that one test and method is held to, with its slices and the examples that must pass."""
     for gate in GATES:
         for metric, limit in limits(gate, summary.asked.gates.get(gate, {})).items():
             yield Limit(Subject(summary.key, metric), gate, limit)
+    for one in summary.slices:
+        for gate, by_metric in summary.asked.slices.get(one.label, {}).items():
+            for metric, limit in by_metric.items():
+                yield Limit(Subject(summary.key, metric, one.slice), gate, limit)
+    if summary.asked.must_pass is not None:
+        yield Limit(Subject(summary.key, slice=Slice(summary.asked.must_pass)), MUST_PASS, 0.0)
 
 
 def with_defaults(limits: Iterable[Limit], known: Iterable[Key]) -> list[Limit]:
@@ -41,14 +49,19 @@ def with_defaults(limits: Iterable[Limit], known: Iterable[Key]) -> list[Limit]:
 
 
 def in_order(limits: Iterable[Limit], keys: Sequence[Key]) -> list[Limit]:
-    """In the order in which gates are decided: that of ``keys``, slices last, then that of `GATES`, the score first."""
+    """In the order in which gates are decided: that of ``keys``, then whole tests, their slices as they come, and what
+    must pass; of each the order of `GATES`, the score first.
+    """
+    asked = list(limits)
     place = {key: number for number, key in enumerate(keys)}
+    slices = {one: number for number, one in enumerate(dict.fromkeys(limit.subject.slice for limit in asked), 1)}
 
-    def order(limit: Limit) -> tuple[int, str, int, bool]:
+    def order(limit: Limit) -> tuple[int, int, int, bool]:
         subject = limit.subject
-        return place[subject.key], subject.slice_text or "", GATES.index(limit.gate), subject.metric != SCORE
+        part = 0 if subject.slice is None else slices[subject.slice]
+        return place[subject.key], part, _ORDER.index(limit.gate), subject.metric != SCORE
 
-    return sorted(limits, key=order)
+    return sorted(asked, key=order)
 
 
 def subjects_compared(limits: Iterable[Limit]) -> dict[Subject, None]:

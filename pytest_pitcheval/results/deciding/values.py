@@ -6,8 +6,10 @@ from pytest_pitcheval.names import MAX_MEAN, SCORE, GateMode
 from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.deciding.limits import Limit
 from pytest_pitcheval.results.deciding.reasons import Reason
-from pytest_pitcheval.results.significance.means import FEWEST
+from pytest_pitcheval.results.significance.means import FEWEST, rate_interval
 from pytest_pitcheval.results.summaries import Summary
+
+_NAMED = 5
 
 
 def mean(summary: Summary, asked: Limit, mode: GateMode) -> Reason:
@@ -21,7 +23,21 @@ def mean(summary: Summary, asked: Limit, mode: GateMode) -> Reason:
             return Reason("failed", None, f"no example has the metric {metric!r}; there are {known}")
         return Reason("failed", found.mean, f"{unscored} of {summary.examples} examples have no {metric}")
     bounds = found.ci95 if found.scored >= FEWEST else None
-    return bounded("mean", found.mean, bounds, asked.limit, mode, most=asked.gate == MAX_MEAN)
+    decided = bounded("mean", found.mean, bounds, asked.limit, mode, most=asked.gate == MAX_MEAN)
+    return _of_slice(decided, asked, summary)
+
+
+def pass_rate(summary: Summary, asked: Limit, mode: GateMode) -> Reason:
+    """Passed tests over all collected ones."""
+    bounds = rate_interval(summary.passed, summary.examples) if summary.examples >= FEWEST else None
+    return _of_slice(bounded("pass rate", summary.pass_rate, bounds, asked.limit, mode), asked, summary)
+
+
+def _of_slice(decided: Reason, asked: Limit, summary: Summary) -> Reason:
+    """A slice may be small: how many examples it has is said with it."""
+    if asked.subject.slice is None or decided.value is None:
+        return decided
+    return decided._replace(text=f"{decided.text}, {formats.count(summary.examples)}")
 
 
 def bounded(
@@ -54,3 +70,16 @@ def error_rate(summary: Summary, limit: float) -> Reason:
     rate = unscored / summary.examples if summary.examples else 0.0
     reason = f"{unscored} of {summary.examples} examples have no score"
     return Reason("failed" if rate > limit else "passed", rate, reason)
+
+
+def must_pass(summary: Summary | None) -> Reason:
+    """Whether the test of an example failed that must not; ``summary`` is None where this run has no such example."""
+    if summary is None:
+        return Reason("passed", 0, "this run has none of these examples")
+    failed, all_of_them = summary.failing, formats.count(summary.examples)
+    if failed:
+        names = formats.some([name or "the test itself" for name in failed], _NAMED)
+        return Reason("failed", len(failed), f"{len(failed)} of {all_of_them} failed: {names}")
+    if summary.skipped:
+        return Reason("inconclusive", 0, f"{summary.skipped} of {all_of_them} were skipped")
+    return Reason("passed", 0, f"all of {all_of_them} passed")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -142,3 +144,60 @@ def test_a_free_form_test_without_examples_is_compared_too() -> None:
     [comparison] = decide(found, measure([alone]), OWN).comparisons or []
     assert [pair.example_id for pair in comparison.pairs] == [""]
     assert (comparison.added, comparison.removed) == ((), ())
+
+
+def labelled(scores: dict[str, tuple[str, float]], **asked: Any) -> Outcome:
+    """Examples with a topic each, whose marker asks for that."""
+    requirements = Requirements(**asked)
+    collected, records = [], {}
+    for name, (topic, score) in scores.items():
+        one = record(name, score)
+        collected.append(Collected(one.nodeid, one.test, name, "none", requirements, labels={"topic": topic}))
+        records[one.nodeid] = one
+    return Outcome(collected, records, {})
+
+
+TOPICS = {f"e{n}": ("refunds" if n < 6 else "delivery", 0.75) for n in range(10)}
+BY_TOPIC = {"topic": {"max_regression": {"score": 0.05}, "max_example_drop": {"score": 0.1}}}
+
+
+def test_a_slice_is_compared_with_the_same_examples_of_the_baseline_and_its_claims_are_of_the_family() -> None:
+    before = measure(labelled(TOPICS).records.values())
+    worse = {name: (topic, 0.5 if topic == "refunds" else score) for name, (topic, score) in TOPICS.items()}
+    decision = decide(labelled(worse, slices=BY_TOPIC), before, OWN)
+    assert [(one.metric, one.slice, len(one.pairs)) for one in decision.comparisons or []] == [
+        ("score", None, 10),
+        ("score", "topic=refunds", 6),
+        ("score", "topic=delivery", 4),
+    ]
+    assert [(one.gate, one.slice, one.status, one.p, one.among) for one in decision.gates] == [
+        ("max_regression", None, "failed", 1 / 64, 2),
+        ("max_regression", "topic=refunds", "failed", 1 / 64, 2),
+        ("max_example_drop", "topic=refunds", "inconclusive", 0.5, 2),
+        ("max_regression", "topic=delivery", "passed", 1.0, 2),
+        ("max_example_drop", "topic=delivery", "passed", None, None),
+    ]
+
+
+def test_an_example_of_two_slices_makes_one_claim() -> None:
+    samples = dict.fromkeys(TOPICS, (1.0,) * 5)
+    before = {(TEST, "none"): Measurements({name: Measurement(one) for name, one in samples.items()})}
+    found = labelled(TOPICS, gates=BY_TOPIC["topic"], slices=BY_TOPIC)
+    broken = {
+        nodeid: dataclasses.replace(one, samples=(0.0,) * 5 if one.example_id == "e0" else (1.0,) * 5)
+        for nodeid, one in found.records.items()
+    }
+    gates = decide(dataclasses.replace(found, records=broken), before, OWN).gates
+    drops = [one for one in gates if one.gate == "max_example_drop" and one.slice != "topic=delivery"]
+    assert [(one.slice, one.status, one.p, one.among) for one in drops] == [
+        (None, "failed", 1 / 252, 1),
+        ("topic=refunds", "failed", 1 / 252, 1),
+    ]
+
+
+def test_where_the_baseline_is_written_slices_are_held_to_their_means_alone() -> None:
+    asked = {"topic": {"min_mean": {"score": 0.8}, **BY_TOPIC["topic"]}}
+    assert [(one.gate, one.slice) for one in decide(labelled(TOPICS, slices=asked), None, OWN, gated=False).gates] == [
+        ("min_mean", "topic=refunds"),
+        ("min_mean", "topic=delivery"),
+    ]
