@@ -129,6 +129,7 @@ def _around(
     stack.enter_context(left_out.told(functools.partial(_leave_out, scopes)))
     stack.enter_context(embedders.counted(functools.partial(_count_embedding, scopes)))
     stack.enter_context(child_processes.without_old_answers())
+    stack.enter_context(child_processes.without_memory(scopes.own))
     return stack
 
 

@@ -81,6 +81,17 @@ def test_no_session_is_answered_by_an_earlier_one(suite: Suite, how: str) -> Non
         assert asked == ["question 0?", "question 1?"]
 
 
+@pytest.mark.parametrize("how", ["spawn", "forkserver"])
+def test_a_process_that_stays_answers_no_rollout_from_its_memory(suite: Suite, how: str) -> None:
+    """Three rows with one and the same question."""
+    suite.write("application.py", APPLICATION)
+    suite.add("conftest.py", f"URL, HOW = {suite.server.url!r}, {how!r}\n" + PROGRAM.format())
+    suite.write("data.jsonl", '{"question": "the same?"}\n' * 3)
+    run = suite.run("--eval-concurrency=1", subprocess=True)
+    run.result.assert_outcomes(passed=3)
+    assert len({test["prediction"]["answer"] for test in run.tests}) == len(run.requests) == 3
+
+
 def test_the_environment_is_given_back(suite: Suite) -> None:
     before = {name: os.environ.get(name) for name in ("DSPY_CACHEDIR", "DSPY_CACHE_LIMIT")}
     suite.add(

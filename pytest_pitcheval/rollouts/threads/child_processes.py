@@ -6,9 +6,12 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from multiprocessing.process import BaseProcess
+from typing import Any
 
 from pytest_pitcheval.concurrency import leftovers
+from pytest_pitcheval.rollouts.threads.child_start import Afresh
 
 
 @contextlib.contextmanager
@@ -33,3 +36,25 @@ def without_old_answers() -> Iterator[None]:
             else:
                 os.environ[name] = value
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def without_memory(current: Callable[[], object | None]) -> Iterator[None]:
+    """Within it, processes of `multiprocessing` that a rollout starts anew keep no answers for the next one.
+
+    ``current`` gives the scope of the calling thread, None where it has none. A process that is forked has this
+    process's cache, which knows that it is another one.
+    """
+    start = BaseProcess.start
+
+    def started(self: Any) -> None:
+        if current() is not None and self._target is not None and getattr(self, "_start_method", None) != "fork":
+            self._target = Afresh(self._target)
+        start(self)
+
+    BaseProcess.start = started  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        if BaseProcess.start is started:
+            BaseProcess.start = start  # type: ignore[method-assign]
