@@ -60,14 +60,13 @@ def totals(run_id: str, records: Iterable[Record]) -> list[tuple[str, str]]:
 
 
 def means(decision: Decision) -> list[tuple[str, str]]:
-    """Names and texts for the ``<testsuite>``: the mean of each metric of each test and method."""
-    return _named(
-        {
-            f"metric.{name} {summary.test} [{summary.optimization}]": one.mean
-            for summary in decision.summaries
-            for name, one in decision.metrics_of(summary).items()
-        }
-    )
+    """Names and texts for the ``<testsuite>``: the mean of each metric and slice of each test and method."""
+    found: dict[str, float | None] = {}
+    for summary in decision.summaries:
+        about = f"{summary.test} [{summary.optimization}]"
+        found |= {f"metric.{name} {about}": one.mean for name, one in decision.metrics_of(summary).items()}
+        found |= {f"slice.{one.slice} {about}": one.mean for one in summary.slices}
+    return _named(found)
 
 
 def _spent(usage: Usage) -> dict[str, Any]:

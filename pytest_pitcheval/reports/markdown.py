@@ -123,6 +123,8 @@ def _tables(report: RunReport) -> Iterator[tuple[str, Table]]:
         yield "", (("test", "method", "scored", "mean", "passed", "against the baseline", "gates"), rows)
     if metrics := list(_metrics(report)):
         yield "Metrics", (("metric", "test", "method", "known", "mean"), metrics)
+    if slices := list(_slices(report)):
+        yield "Slices", (("slice", "test", "method", "scored", "mean", "passed"), slices)
     gates = [gate for gate in report.decision.gates if gate.status != "passed"]
     if gates:
         yield "Gates that did not pass", (("gate", "test", "method", "result", "why"), [_gate(gate) for gate in gates])
@@ -158,6 +160,14 @@ def _metrics(report: RunReport) -> Iterator[Sequence[str]]:
             mean = _with_interval(formats.measure(one.mean), formats.measures(one.ci95))
             about = code(name), code(summary.test), code(summary.optimization)
             yield *about, f"{one.scored}/{summary.examples}", mean
+
+
+def _slices(report: RunReport) -> Iterator[Sequence[str]]:
+    for summary in report.decision.summaries:
+        for one in summary.slices:
+            mean = _with_interval(formats.number(one.mean), formats.interval(one.ci95))
+            about = code(str(one.slice)), code(summary.test), code(summary.optimization)
+            yield *about, one.scored_text, mean, formats.percent(one.pass_rate)
 
 
 def _with_interval(value: str, interval: str) -> str:

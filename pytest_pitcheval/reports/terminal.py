@@ -21,6 +21,12 @@ from pytest_pitcheval.storage.baseline_files import Update
 _HEAD = ("method", "scored", "mean", "95 % interval", "passed", "fresh", "cached", "tokens", "cost", "time")
 _WORDS = {"failed": "FAIL", "passed": "ok  ", "inconclusive": "?   "}
 
+_LONGEST_NAME = 40
+"""Characters of a slice or a metric, so that its numbers stand beside it."""
+
+_MOST_SLICES = 20
+"""How many rows of slices a test has."""
+
 Line = tuple[str, bool]
 """A line, and whether it is bad news."""
 
@@ -62,7 +68,7 @@ def decision_lines(decision: Decision, baseline: str | None) -> Iterator[Line]:
         yield test if len(test) <= formats.WIDTH else "…" + test[1 - formats.WIDTH :], False
         yield from ((line, False) for line in formats.table([_HEAD, *map(_row, group)]))
         yield from ((line, False) for line in matrix([method for method in decision.methods if method.test == test]))
-        yield from ((line, False) for line in _metrics(decision, group))
+        yield from ((line, False) for line in (*_metrics(decision, group), *_slices(group)))
         for summary in group:
             yield from ((cut(line), True) for line in _missing(summary))
             yield from ((cut(f"  {remark} [{summary.optimization}]"), False) for remark in summary.usage.remarks)
@@ -106,13 +112,34 @@ def _metrics(decision: Decision, group: Sequence[Summary]) -> Iterator[str]:
         yield from formats.table([("metric", "known", "mean", "95 % interval"), *rows])
 
 
+def _slices(group: Sequence[Summary]) -> Iterator[str]:
+    """What the slices that the marker asks for came to, of each method."""
+    rows = [
+        (
+            _of_method(str(one.slice), summary, group),
+            one.scored_text,
+            formats.number(one.mean),
+            formats.interval(one.ci95),
+            formats.percent(one.pass_rate),
+        )
+        for summary in group
+        for one in summary.slices
+    ]
+    if rows:
+        yield from formats.table([("slice", "scored", "mean", "95 % interval", "passed"), *rows[:_MOST_SLICES]])
+    if len(rows) > _MOST_SLICES:
+        yield f"  ... and {len(rows) - _MOST_SLICES} more, all in the run file"
+
+
 def _mean(one: MetricSummary) -> tuple[str, str]:
     return formats.measure(one.mean), formats.measures(one.ci95)
 
 
 def _of_method(name: str, summary: Summary, group: Sequence[Summary]) -> str:
-    """``name``, and where the test has several methods which of them."""
-    return name if len(group) == 1 else f"{name} [{summary.optimization}]"
+    """``name``, cut if it is long, and where the test has several methods which of them."""
+    method = "" if len(group) == 1 else f" [{summary.optimization}]"
+    room = max(_LONGEST_NAME - len(method), 1)
+    return (name if len(name) <= room else f"{name[: room - 1]}…") + method
 
 
 def matrix(methods: Sequence[MethodResult]) -> Iterator[str]:

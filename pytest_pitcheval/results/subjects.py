@@ -70,6 +70,16 @@ class SliceSummary:
         """Which slice it is."""
         return Slice(self.label, self.value)
 
+    @property
+    def pass_rate(self) -> float | None:
+        """Passed tests over collected ones; None of nothing."""
+        return self.passed / self.examples if self.examples else None
+
+    @property
+    def scored_text(self) -> str:
+        """``5/6``; ``gone`` where the dataset has no such example any more."""
+        return f"{self.scored}/{self.examples}" if self.examples else "gone"
+
     def to_dict(self) -> dict[str, Any]:
         return {**dataclasses.asdict(self), "ci95": list(self.ci95) if self.ci95 else None}
 

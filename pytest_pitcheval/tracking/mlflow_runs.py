@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from typing import Any
+
+from pytest_pitcheval.tracking.mlflow_numbers import about_of, is_whole, means, name_of, numbers_of
 
 SESSION = "session"
 """The part of the run that stands for the whole session."""
@@ -19,10 +20,8 @@ RUN_ID, PART, GATES_TAG = "pitcheval.run_id", "pitcheval.part", "pitcheval.gates
 
 TABLE = "evaluations.json"
 _LONGEST_VALUE = 5_000
-_LONGEST_KEY = 250
 _LONGEST_NAME = 500
 """Characters of the name of a dataset or a run."""
-_FORBIDDEN = re.compile(r"[^\w .:/-]")
 
 Point = tuple[str, float, int]
 """A metric's name, its value and its step."""
@@ -74,7 +73,7 @@ def _part(document: Mapping[str, Any], summary: Mapping[str, Any], tags: Mapping
     name = f"{summary['test']} [{summary['optimization']}]"
     tests = _tests(document, summary)
     gates = [gate for gate in document["gates"] if _key(gate) == _key(summary)]
-    compared = [one for one in document["comparisons"] if _key(one) == _key(summary) and _is_whole(one)]
+    compared = [one for one in document["comparisons"] if _key(one) == _key(summary) and is_whole(one)]
     settings = {f"settings.{key}": _text(value) for key, value in summary["settings"].items()}
     return MlflowRun(
         name,
@@ -82,7 +81,7 @@ def _part(document: Mapping[str, Any], summary: Mapping[str, Any], tags: Mapping
         *_times(document["run"]),
         params={"test": _text(summary["test"]), "optimization": summary["optimization"], **settings},
         tags={**_tags(document, gates), **tags, PART: name},
-        points=[*((key, value, 0) for key, value in _numbers(summary, compared).items()), *_points(tests)],
+        points=[*((key, value, 0) for key, value in numbers_of(summary, compared, gates).items()), *_points(tests)],
         table=_table(tests),
         datasets=(_dataset(document, summary),),
     )
@@ -94,17 +93,6 @@ def _tests(document: Mapping[str, Any], summary: Mapping[str, Any]) -> list[Mapp
 
 def _key(one: Mapping[str, Any]) -> tuple[str, str]:
     return one["test"], one["optimization"]
-
-
-def _is_whole(one: Mapping[str, Any]) -> bool:
-    """Whether a gate or comparison is about the scores of all examples."""
-    return one["metric"] == "score" and one["slice"] is None
-
-
-def _means(metrics: Mapping[str, Sequence[float | None]]) -> dict[str, float]:
-    """A test's metrics, over the rollouts that have them."""
-    known = {name: [value for value in values if value is not None] for name, values in metrics.items()}
-    return {name: sum(values) / len(values) for name, values in known.items() if values}
 
 
 def _times(run: Mapping[str, Any]) -> tuple[int, int]:
@@ -135,8 +123,9 @@ def _tags(document: Mapping[str, Any], gates: Iterable[Mapping[str, Any]]) -> di
     tags |= {"mlflow.source.git.commit": git["commit"]} if git["commit"] else {}
     tags |= {"mlflow.source.git.branch": git["branch"], "pitcheval.branch": git["branch"]} if git["branch"] else {}
     for gate in decided:
-        about = [*([] if gate["metric"] == "score" else [gate["metric"]]), *([gate["slice"]] if gate["slice"] else [])]
-        name = _name("/".join([f"pitcheval.gate.{gate['gate']}", *about, gate["test"], gate["optimization"]]))
+        name = name_of(
+            "/".join([f"pitcheval.gate.{gate['gate']}", *about_of(gate), gate["test"], gate["optimization"]])
+        )
         tags[name] = _text(f"{gate['status']}: {gate['reason']}")
     return tags
 
@@ -182,38 +171,13 @@ def _used(tests: Iterable[Mapping[str, Any]]) -> dict[str, float]:
     }
 
 
-def _numbers(summary: Mapping[str, Any], compared: list[Mapping[str, Any]]) -> dict[str, float]:
-    """The numbers of a test and method."""
-    numbers = {key: summary[key] for key in ("examples", "scored", "passed", "skipped", "mean", "pass_rate", "seconds")}
-    numbers |= dict(zip(("ci95_low", "ci95_high"), summary["ci95"] or (None, None), strict=True))
-    numbers |= {"unscored": len(summary["unscored"]), "cost": summary["cost"]}
-    numbers |= {f"{kind}_calls": summary["lm_calls"][kind] for kind in ("fresh", "cached", "failed")}
-    numbers |= {f"{kind}_tokens": summary["tokens"][kind] for kind in ("prompt", "completion")}
-    numbers |= _of_metrics(summary)
-    for comparison in compared:
-        result = comparison["result"] or {}
-        numbers |= {"baseline_difference": result.get("difference"), "baseline_p_drop": result.get("p_drop")}
-        numbers |= {"baseline_days": (comparison.get("age") or {}).get("days")}
-    return {key: value for key, value in numbers.items() if value is not None}
-
-
-def _of_metrics(summary: Mapping[str, Any]) -> dict[str, float | None]:
-    """The means of the metrics beside the score; older files have none."""
-    numbers: dict[str, float | None] = {}
-    for metric, one in summary.get("metrics", {}).items():
-        low, high = one["ci95"] or (None, None)
-        told = {"mean": one["mean"], "ci95_low": low, "ci95_high": high, "scored": one["scored"]}
-        numbers |= {_name(f"metric/{metric}/{what}"): value for what, value in told.items()}
-    return numbers
-
-
 def _points(tests: Iterable[Mapping[str, Any]]) -> Iterator[Point]:
     """What each example came to; its step is its position."""
     for step, test in enumerate(tests):
-        numbers = {"score": test["score"], **_means(test["metrics"]), "seconds": test["seconds"]}
+        numbers = {"score": test["score"], **means(test["metrics"]), "seconds": test["seconds"]}
         for name, value in numbers.items():
             if value is not None:
-                yield _name(f"example/{name}"), value, step
+                yield name_of(f"example/{name}"), value, step
 
 
 def _table(tests: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -228,7 +192,7 @@ def _row(test: Mapping[str, Any]) -> dict[str, Any]:
     labels = {f"labels.{name}": _cell(value) for name, value in test.get("labels", {}).items()}  # older files have none
     predicted = {f"prediction.{name}": _cell(value) for name, value in (test["prediction"] or {}).items()}
     about = ("example_id", "optimization", "status", "score", "threshold")
-    metrics = {f"metrics.{name}": value for name, value in _means(test["metrics"]).items()}
+    metrics = {f"metrics.{name}": value for name, value in means(test["metrics"]).items()}
     last = {name: test[name] for name in ("feedback", "error", "rollout_id", "test")}
     return {**{name: test[name] for name in about}, **inputs, **labels, **predicted, **metrics, **last}
 
@@ -242,11 +206,6 @@ def _dataset(document: Mapping[str, Any], summary: Mapping[str, Any]) -> tuple[s
     tests = _tests(document, summary)
     rows = sorted(f"{test['example_id']} {test['fingerprints'].get('example')}" for test in tests)
     return _text(summary["test"], _LONGEST_NAME), hashlib.sha256("\n".join(rows).encode()).hexdigest()[:8], len(tests)
-
-
-def _name(text: str) -> str:
-    """A name that MLflow allows."""
-    return _FORBIDDEN.sub("_", text)[:_LONGEST_KEY]
 
 
 def _text(value: Any, longest: int = _LONGEST_VALUE) -> str:

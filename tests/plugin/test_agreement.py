@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -11,6 +12,8 @@ from support.junit_file import properties_of, read_suite
 from support.markdown_tables import tables
 from support.openai_server import Failure, Request
 from support.suite import DYING, Suite
+
+from pytest_pitcheval.results import formats
 
 EXAMPLES, PASSED, FAILED, ERRORS, MISSING = 12, 7, 3, 1, 1
 
@@ -129,3 +132,110 @@ def mlflow(
     }
     assert [part["ci95_low"], part["ci95_high"]] == summary["ci95"]
     assert part["baseline_difference"] == compared["result"]["difference"]
+
+
+METRIC = """
+
+@pytest.fixture(scope="session")
+def metric(evaluator_lm):
+    judge = dspy.Predict("question, answer -> score: float, feedback")
+    judge.set_lm(evaluator_lm)
+
+    def verdict(example, pred, trace=None):
+        score = judge(question=example.question, answer=pred.answer).score
+        return dspy.Prediction(score=score, relevancy=score / 2, words=len(pred.answer))
+
+    return verdict
+"""
+SLICED = """
+import pytest
+
+
+@pytest.mark.evaluation(
+    "data.jsonl",
+    inputs=["question"],
+    min_mean={"relevancy": 0.5},
+    max_regression={"score": 0.05, "relevancy": 0.05},
+    slices={"topic": {"max_regression": 0.05}},
+)
+def test_qa(score):
+    pass
+"""
+
+
+@pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")
+def test_metrics_slices_and_adjusted_p_are_the_same_everywhere(suite: Suite) -> None:
+    topics = ["refunds"] * 9 + ["delivery & <b>more</b>"] * 9
+    rows = [{"id": f"e{n}", "question": f"question {n}?", "topic": topic} for n, topic in enumerate(topics)]
+    suite.write("data.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    suite.add("conftest.py", METRIC)
+    suite.write("test_qa.py", SLICED)
+    suite.scores(lambda request: 0.9 - 0.01 * number(request))
+    suite.run("--eval-update-baseline")
+    suite.scores(lambda request: 0.5 - 0.02 * number(request))
+    uri = f"sqlite:///{suite.path}/store.db"
+    reports = ("--eval-html=page.html", "--eval-markdown=summary.md", "--junit-xml=junit.xml")
+    run = suite.run(*reports, f"--eval-mlflow={uri}", "--eval-mlflow-timeout=120", "-n2")
+    assert run.document is not None
+    [summary] = run.document["summary"]
+    metrics = {name: summary["metrics"][name] for name in ("relevancy", "words")}
+    slices = {f"{one['label']}={one['value']}": one for one in summary["slices"]}
+    gates = run.document["gates"]
+    told = {(gate["gate"], gate["metric"], gate["slice"]): gate["status"] for gate in gates}
+    assert list(slices) == [f"topic={topic}" for topic in dict.fromkeys(topics)]
+    wholes = [("min_mean", "relevancy", None), ("max_regression", "score", None), ("max_regression", "relevancy", None)]
+    assert told == dict.fromkeys([*wholes, *(("max_regression", "score", name) for name in slices)], "failed")
+    assert {gate["among"] for gate in gates} == {None, 4}
+    assert all(gate["p"] < gate["p_adjusted"] for gate in gates if gate["p"] is not None)
+
+    means = {name: formats.measure(one["mean"]) for name, one in metrics.items()}
+    parts = {name: f"{one['mean']:.3f}" for name, one in slices.items()}
+    words = " ".join(run.text.split())
+    page = Reader((suite.path / "page.html").read_text(encoding="utf-8")).text
+    for name, one in metrics.items():
+        interval = formats.measures(one["ci95"])
+        assert f"{name} {one['scored']}/18 {means[name]} {interval}" in words
+        assert f"{means[name]} {interval}" in page
+    for name, one in slices.items():
+        interval = "{:.3f}-{:.3f}".format(*one["ci95"])
+        assert f"{name} 9/9 {parts[name]} {interval} 100 %" in words
+        assert f"{name} none 9/9 {parts[name]} {interval} 100 %" in page
+    _, of_metrics, of_slices, decided, _ = tables((suite.path / "summary.md").read_text(encoding="utf-8"))
+    assert {row[0]: row[4].partition(" ")[0] for row in of_metrics[1:]} == means
+    assert {row[0]: row[4].partition(" ")[0] for row in of_slices[1:]} == parts
+    xml = read_suite(suite.path / "junit.xml")
+    said = properties_of(xml)
+    about = "test_qa.py::test_qa [none]"
+    assert {name: float(said[f"pitcheval.metric.{name} {about}"]) for name in metrics} == of("mean", metrics)
+    assert {name: float(said[f"pitcheval.slice.{name} {about}"]) for name in slices} == of("mean", slices)
+    failures = [case[0].text for case in xml.iter("testcase") if case.get("classname") == "pitcheval.gates"]
+    for gate, row, failure in zip(gates, decided[1:], failures, strict=True):
+        assert gate["reason"] in words
+        assert gate["reason"] in page
+        assert row[4] == gate["reason"]
+        assert str(failure).endswith(gate["reason"])
+
+    logged = part_of(uri)
+    assert {name: logged[f"metric/{name}/mean"] for name in metrics} == of("mean", metrics)
+    names = {name: f"slice/topic/{re.sub('[^ a-z/]', '_', name.partition('=')[2])}/mean" for name in slices}
+    assert {name: logged[key] for name, key in names.items()} == of("mean", slices)
+    for gate in gates:
+        kind = "/".join(["gate", gate["gate"], *([gate["metric"]] if gate["metric"] != "score" else [])])
+        if gate["slice"] is None and gate["p"] is not None:
+            assert (logged[f"{kind}/p"], logged[f"{kind}/p_adjusted"]) == (gate["p"], gate["p_adjusted"])
+
+
+def of(name: str, found: dict[str, Any]) -> dict[str, float]:
+    return {key: one[name] for key, one in found.items()}
+
+
+def part_of(uri: str) -> dict[str, float]:
+    """The numbers of the one test and method in MLflow."""
+    from mlflow import MlflowClient
+
+    client = MlflowClient(uri)
+    experiment = client.get_experiment_by_name("pytest-pitcheval")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    [found] = [run.data.metrics for run in runs if run.data.tags["pitcheval.part"] != "session"]
+    return dict(found)

@@ -16,6 +16,7 @@ from support.suite import Run, Suite
 
 from pytest_pitcheval.reports.html import page
 from pytest_pitcheval.reports.run_reports import RunReport
+from pytest_pitcheval.results.collected import Requirements
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="there is no chromium")
 
@@ -231,6 +232,80 @@ def test_what_was_expected_stands_beside_what_was_predicted(opened: Reports) -> 
     page.page.click("#text")
     page.page.type("santiago")
     assert page.names() == ["a", "c"]
+
+
+TOPICS = Requirements(
+    slices={"topic": {"min_mean": {"score": 0.5}}}, must_pass="critical", gates={"min_mean": {"words": 2.0}}
+)
+
+
+def sliced() -> RunReport:
+    """Two topics, a method each, and one example that must pass."""
+    found = []
+    for method in ("none", "bootstrap"):
+        for number, topic in enumerate(["refunds", "<b>&=%2F", "refunds", None]):
+            labels = {"topic": topic, "critical": number == 0}
+            name = f"{method}-e{number}"
+            metrics = {"words": (number + 1.0,), "tokens": (1234.5,)}
+            found.append(record(name, 0.25 * (number + 1), optimization=method, labels=labels, metrics=metrics))
+    return report(found, asked=TOPICS)
+
+
+def test_examples_are_filtered_by_slice(opened: Reports) -> None:
+    page = opened(sliced())
+    options = page.page.run("[...document.getElementById('slice').options].map(option => option.text)")
+    assert options == ["all", "critical", "topic=<b>&=%2F", "topic=refunds"]
+    choose = "(e => { e.value = %s; e.dispatchEvent(new Event('change')); })(document.getElementById('slice'))"
+    page.page.run(choose % json.dumps("topic=refunds"))
+    assert page.names() == ["none-e0", "none-e2", "bootstrap-e0", "bootstrap-e2"]
+    assert page.show("failed") == ["none-e0", "bootstrap-e0"], "filters hold together"
+    page.page.run(choose % json.dumps("critical"))
+    assert page.names() == ["none-e0", "bootstrap-e0"]
+    page.page.run(choose % json.dumps(""))
+    assert len(page.show("all")) == 8
+
+
+def test_a_slice_in_the_table_of_slices_leads_to_its_examples(opened: Reports) -> None:
+    page = opened(sliced())
+    assert page.page.texts("[aria-label='Table of slices'] tbody tr")[:3] == [
+        "test_qa.py::test_qa",
+        "topic=refunds\tnone\t2/2\t0.500\t 0.000-1.000\t50 %\tpassed",
+        "topic=<b>&=%2F\tnone\t1/1\t0.500\t-\t100 %\tpassed",
+    ]
+    page.page.click("[aria-label='Table of slices'] tbody tr:last-child a")
+    page.page.run("new Promise(requestAnimationFrame)")
+    assert page.names() == ["bootstrap-e1"]
+    chosen = page.page.run("['test', 'method', 'slice'].map(id => document.getElementById(id).value)")
+    assert chosen == ["test_qa.py::test_qa", "bootstrap", "topic=<b>&=%2F"]
+    again = opened(Path(page.page.requests[0].removeprefix("file://")), "#slice=topic%3Dnone&method=none")
+    assert again.names() == ["none-e0", "none-e1", "none-e2", "none-e3"], "a slice that is not there filters nothing"
+
+
+def test_metrics_stand_beside_each_other(opened: Reports) -> None:
+    page = opened(sliced())
+    assert page.page.texts("table.metrics tr") == [
+        "Test and method\twords",
+        "test_qa.py::test_qa none\t2.5\n0.446 to 4.554",
+        "test_qa.py::test_qa bootstrap\t2.5\n0.446 to 4.554",
+    ]
+
+
+def test_many_gates_and_tests_are_told_in_short(opened: Reports) -> None:
+    now = [record(f"e{n}", 0.25 if n == 3 else 0.75, test=f"test_qa.py::test_{n}") for n in range(15)]
+    before = [record(f"e{n}", 0.75, test=f"test_qa.py::test_{n}") for n in range(15)]
+    page = opened(report(now, before, gates={"min_mean": 0.5}))
+    assert page.page.texts(".verdict li") == [
+        "test_qa.py::test_3 none -0.500 against the baseline: 1 regressed",
+    ]
+    assert page.page.texts(".verdict .under") == ["In 14 others no example changed against the baseline."]
+    shown = page.page.texts("[aria-labelledby=gates] tbody tr")
+    assert [line.split("\t")[:2] for line in shown] == [
+        ["failed", "min_mean=0.5"],
+        ["inconclusive", "max_regression=0.05"],
+    ]
+    assert page.page.texts("[aria-labelledby=gates] summary") == ["28 gates passed"]
+    page.page.click("[aria-labelledby=gates] summary")
+    assert len(page.page.texts("[aria-labelledby=gates] tbody tr")) == 30
 
 
 def test_a_baseline_that_has_no_predictions_says_so(opened: Reports) -> None:

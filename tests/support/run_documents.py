@@ -51,17 +51,20 @@ def run_file(
     before: Iterable[Record] = (),
     missing: Mapping[str, str] | None = None,
     gates: Mapping[str, float] | None = None,
+    asked: Requirements | None = None,
     **run: Any,
 ) -> RunFile:
     """A run, as its file is read: of ``records``, and of ``missing`` examples (why, by name).
 
-    It was compared with the records ``before``, if there are any, and held to ``gates``.
+    It was compared with the records ``before``, if there are any, and held to ``gates``, or to what its marker asked.
     """
     lost = {f"{TEST}[{name}]": (name, reason) for name, reason in (missing or {}).items()}
-    limits = Requirements(of_scores(gates or {}))
-    about = [(one.nodeid, one.test, one.example_id, one.optimization) for one in records]
-    about += [(nodeid, TEST, name, "none") for nodeid, (name, _) in lost.items()]
-    collected = [Collected(*one, limits) for one in about]
+    limits = asked or Requirements(of_scores(gates or {}))
+    collected = [
+        Collected(one.nodeid, one.test, one.example_id, one.optimization, limits, labels=one.short_labels)
+        for one in records
+    ]
+    collected += [Collected(nodeid, TEST, name, "none", limits) for nodeid, (name, _) in lost.items()]
     found = {one.nodeid: one for one in records}
     why = {nodeid: Missing(nodeid, reason) for nodeid, (_, reason) in lost.items()}
     outcome = Outcome(collected, found, why)

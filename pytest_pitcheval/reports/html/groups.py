@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from urllib.parse import quote, urlencode
 
 from pytest_pitcheval.names import MAX_REGRESSION
 from pytest_pitcheval.reports import run_reports
@@ -13,6 +14,7 @@ from pytest_pitcheval.reports.run_reports import RunReport
 from pytest_pitcheval.results.baselines import Measurement
 from pytest_pitcheval.results.comparison import Comparison
 from pytest_pitcheval.results.significance.means import ALPHA
+from pytest_pitcheval.results.subjects import SliceSummary
 from pytest_pitcheval.results.summaries import MetricSummary, Summary
 
 _FEWEST_DRAWN = 2
@@ -62,12 +64,26 @@ class Group:
         return "; ".join(filter(None, parts))
 
     @property
+    def is_unchanged(self) -> bool:
+        """Whether all that there is to tell of its comparison is that nothing has changed."""
+        return self.comparison is not None and self.changes == "no example changed"
+
+    @property
     def direction(self) -> str:
         """``bad`` or ``good`` where it is established that scores fell or rose; else nothing."""
         result = self.comparison.result if self.comparison else None
         if result is None or result.p_value >= ALPHA:
             return "bad" if result and result.p_drop < ALPHA else ""
         return "bad" if result.difference < 0 else "good"
+
+    def whisker_of(self, one: SliceSummary) -> Whisker | None:
+        """The interval of a slice's mean."""
+        return _mean_whisker(one)
+
+    def link_to(self, one: SliceSummary) -> str:
+        """The fragment that shows the examples of a slice."""
+        chosen = {"slice": str(one.slice), "test": self.summary.test, "method": self.summary.optimization}
+        return "#" + urlencode(chosen, quote_via=quote)
 
     @classmethod
     def of(cls, report: RunReport, summary: Summary) -> Group:
@@ -86,7 +102,7 @@ class Group:
         )
 
 
-def _mean_whisker(summary: Summary) -> Whisker | None:
+def _mean_whisker(summary: Summary | SliceSummary) -> Whisker | None:
     if summary.mean is None or summary.ci95 is None:
         return None
     scale = Scale(min(0.0, summary.ci95[0]), max(1.0, summary.ci95[1]), 2, 98)

@@ -12,6 +12,7 @@ from pytest_pitcheval.results.collected import Collected
 from pytest_pitcheval.results.comparison import Comparison, Pair
 from pytest_pitcheval.results.plain import Bounds, plain
 from pytest_pitcheval.results.records import Record, Usage, own_first
+from pytest_pitcheval.results.subjects import slices_of
 from pytest_pitcheval.storage.run_info import RunInfo
 
 _ITEMS, _CHARACTERS = 2_000, 10_000
@@ -28,6 +29,8 @@ def rows(report: RunReport) -> list[dict[str, Any]]:
         against = compared.get(test.key)
         record = outcome.records.get(test.nodeid)
         row = _about(test, report.run)
+        if slices := slices_of([test]):
+            row["slices"] = list(map(str, slices))
         if record is not None:
             row |= _measured(report.file.whole(record), report.run, bounds)
         else:

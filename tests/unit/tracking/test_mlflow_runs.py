@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from support.run_documents import RUN_ID, TEST, record, run_file
 
+from pytest_pitcheval.results.collected import Requirements
 from pytest_pitcheval.results.deciding.decisions import Terms, decide
 from pytest_pitcheval.storage import run_files
 from pytest_pitcheval.tracking.mlflow_runs import PART, SESSION, MlflowRun, mlflow_runs
@@ -74,3 +75,39 @@ def test_a_dataset_has_the_same_digest_whatever_the_order(document: dict[str, An
     assert mlflow_runs(document, None, {})[1].datasets == before
     document["tests"][-1]["fingerprints"]["example"] = "another row"
     assert mlflow_runs(document, None, {})[1].datasets != before
+
+
+def test_metrics_slices_and_gates_are_numbers_of_their_test_and_method() -> None:
+    asked = Requirements(gates={"min_mean": {"score": 0.5, "words": 1.0}}, slices={"topic": {}})
+    labels = [{"topic": "a?"}, {"topic": "a!"}, {"topic": "a!"}]
+    metrics = {"words": (2.0,), "tokens": (10.0,)}
+    records = [record(f"e{n}", 0.25 * (n + 1), labels=one, metrics=metrics) for n, one in enumerate(labels)]
+    file = run_file(records, asked=asked, finished=RUN_ID)
+    decision = decide(file.outcome, None, Terms(lambda gate, own: own))
+    _, part = mlflow_runs(run_files.to_document(file.run, file.outcome, decision), None, {})
+    told = {name: value for name, value, _ in part.points if name.partition("/")[0] in ("metric", "slice", "gate")}
+    assert told == {
+        **{f"metric/words/{name}": value for name, value in [("mean", 2.0), ("scored", 3)]},
+        **{f"metric/words/ci95_{end}": 2.0 for end in ("low", "high")},
+        **{f"metric/tokens/{name}": value for name, value in [("mean", 10.0), ("scored", 3)]},
+        **{f"metric/tokens/ci95_{end}": 10.0 for end in ("low", "high")},
+        **{"slice/topic/a_/mean": 0.25, "slice/topic/a_/examples": 1, "slice/topic/a_/scored": 1},
+        **{"slice/topic/a_/passed": 0, "slice/topic/a_.2/mean": 0.625, "slice/topic/a_.2/examples": 2},
+        **{"slice/topic/a_.2/scored": 2, "slice/topic/a_.2/passed": 2},
+        **{"slice/topic/a_.2/ci95_low": 0.0, "slice/topic/a_.2/ci95_high": 1.0},
+        **{"gate/min_mean/value": 0.5, "gate/min_mean/words/value": 2.0},
+    }
+
+
+def test_a_run_that_an_older_version_left_to_be_sent_is_logged(document: dict[str, Any]) -> None:
+    for test in document["tests"]:
+        del test["labels"]
+        test["metrics"] = {"words": 3.0}
+    for gate in document["gates"]:
+        del gate["metric"], gate["slice"]
+    for summary in document["summary"]:
+        del summary["metrics"], summary["slices"]
+    _, part, _ = mlflow_runs({**document, "schema_version": 1}, None, {})
+    assert points(part, "example/words") == [(3.0, 0), (3.0, 1), (3.0, 2)]
+    assert points(part, "gate/min_mean/value") == [(0.5, 0)]
+    assert part.tags[f"pitcheval.gate.min_mean/{TEST}/none"].startswith("failed: ")

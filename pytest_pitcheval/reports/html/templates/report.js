@@ -42,6 +42,7 @@
   const distinct = (name) => [...new Set(data.examples.map((one) => one[name]))];
   const tests = distinct("test");
   const methods = distinct("method");
+  const slicesOf = (one) => one.slices || [];
   const withoutFolders = (test) => test.replace(/^[^:]*\//, "");
   const shortTest = new Set(tests.map(withoutFolders)).size === tests.length ? withoutFolders : (test) => test;
   const ORDER = ["error", "missing", "failed", "skipped", "passed"];
@@ -95,7 +96,8 @@
 
   // Rows: a tbody for each example, so that what is opened stays with its row
 
-  const state = { kind: "all", test: "", method: "", text: "", column: null, descending: false };
+  const CHOICES = ["test", "method", "slice"];
+  const state = { kind: "all", test: "", method: "", slice: "", text: "", column: null, descending: false };
   const byNodeid = new Map(data.examples.map((one) => [one.nodeid, one]));
   const rows = new Map();
   let ordered = data.examples;
@@ -227,7 +229,7 @@
   const wanted = (one) => {
     const [, , fits] = KINDS.find(([kind]) => kind === state.kind);
     return fits(one) && (!state.test || one.test === state.test) && (!state.method || one.method === state.method)
-      && (!state.text || searchable(one).includes(state.text));
+      && (!state.slice || slicesOf(one).includes(state.slice)) && (!state.text || searchable(one).includes(state.text));
   };
 
   // Rows are made and laid out in parts, so that the first are there at once; aria-busy says that more will come
@@ -277,6 +279,7 @@
   const fragment = (one) => "#example=" + encodeURIComponent(one.nodeid);
 
   function linked() {
+    if (location.hash.startsWith("#slice=")) filtered(new URLSearchParams(location.hash.slice(1)));
     if (!location.hash.startsWith("#example=")) return;
     let nodeid = "";
     try { nodeid = decodeURIComponent(location.hash.slice("#example=".length)); } catch { return; }
@@ -290,14 +293,25 @@
     button.focus({ preventScroll: true });
   }
 
+  function filtered(wished) {
+    Object.assign(state, { kind: "all", text: "" });
+    byId("text").value = "";
+    for (const id of CHOICES) {
+      const known = [...byId(id).options].some((option) => option.value === wished.get(id));
+      state[id] = byId(id).value = known ? wished.get(id) : "";
+    }
+    show();
+    byId("examples").scrollIntoView();
+  }
+
   function reset() {
-    Object.assign(state, { kind: "all", test: "", method: "", text: "" });
-    for (const id of ["test", "method", "text"]) byId(id).value = "";
+    Object.assign(state, { kind: "all", test: "", method: "", slice: "", text: "" });
+    for (const id of [...CHOICES, "text"]) byId(id).value = "";
     show();
   }
 
   function choices(id, values) {
-    byId(id + "-field").hidden = values.length < 2;
+    byId(id + "-field").hidden = values.length < (id === "slice" ? 1 : 2);
     byId(id).append(element("option", { value: "" }, "all"), ...values.map((value) => element("option", { value }, value)));
     byId(id).addEventListener("change", (event) => { state[id] = event.target.value; show(); });
   }
@@ -339,6 +353,7 @@
     byId("table").classList.toggle("crowded", COLUMNS.length > 8);
     choices("test", tests);
     choices("method", methods);
+    choices("slice", [...new Set(data.examples.flatMap(slicesOf))].sort(collator.compare));
     byId("text").addEventListener("input", (event) => { state.text = event.target.value.toLowerCase().trim(); show(); });
     document.querySelector("#table thead tr").append(...COLUMNS.map((column) => {
       const head = element("th", { scope: "col", class: column.kind || "" });
