@@ -14,6 +14,7 @@ from support.run_documents import TEST, record, report
 from support.strategies import texts
 
 from pytest_pitcheval.reports import markdown
+from pytest_pitcheval.results.collected import Requirements
 from pytest_pitcheval.results.records import Record
 
 
@@ -60,6 +61,20 @@ def test_hostile_text_stays_text_in_its_cell(text: str) -> None:
     before, now = [record("x", 0.9, example_id=text)], [record("x", 0.5, example_id=text)]
     worst = tables(markdown.render(report(now, before)))[-1]
     assert worst[1] == [" ".join(text.split()), TEST, "none", "0.900", "0.500", "-0.400"]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_metrics_and_slices(text: str) -> None:
+    asked = Requirements(slices={"topic": {}})
+    metrics = {text: (0.5,), "seconds": (1.0,)}
+    now = [record(name, 0.5, metrics=metrics, labels={"topic": text}) for name in "ab"]
+    _, of_metrics, of_slices = tables(markdown.render(report(now, asked=asked)))
+    name = " ".join(text.split())
+    assert of_metrics == [
+        ["metric", "test", "method", "known", "mean"],
+        [name, TEST, "none", "2/2", "0.500 [0.500 to 0.500]"],
+    ]
+    assert of_slices[1] == [f"topic={name}", TEST, "none", "2/2", "0.500 [0.500-0.500]", "100 %"]
 
 
 @settings(max_examples=200, deadline=None, database=None)

@@ -19,7 +19,8 @@ from pytest_pitcheval.results.deciding.gates import GateResult
 from pytest_pitcheval.results.records import Usage
 from pytest_pitcheval.results.side_by_side import MethodResult
 from pytest_pitcheval.results.significance.paired import PairedDifference
-from pytest_pitcheval.results.summaries import Missing, Summary
+from pytest_pitcheval.results.subjects import SliceSummary
+from pytest_pitcheval.results.summaries import MetricSummary, Missing, Summary
 from pytest_pitcheval.storage.baseline_files import Update
 
 TEST = "test_qa.py::test_qa"
@@ -57,6 +58,52 @@ def test_one_test() -> None:
         ("  method scored  mean 95 % interval passed fresh cached tokens    cost time", False),
         ("  none    12/12 0.751   0.700-0.803  100 %    24      3  12.3k $0.0123 41 s", False),
     ]
+
+
+def test_metrics_and_slices_stand_below_their_test() -> None:
+    metrics = {
+        "seconds": MetricSummary(1.5, (1.25, 1.75), 12),
+        "relevancy": MetricSummary(0.8125, (0.75, 0.875), 11),
+        "words": MetricSummary(1234.5, None, 1),
+    }
+    slices = (SliceSummary("topic", "refunds", 4, 3, 2, 0.5, (0.25, 0.75)), SliceSummary("topic", "returns"))
+    found = [line for line, _ in lines(dataclasses.replace(summary(), metrics=metrics, slices=slices))]
+    assert found[3:] == [
+        "  metric    known  mean  95 % interval",
+        "  relevancy 11/12 0.812 0.750 to 0.875",
+        "  words      1/12  1234              -",
+        "  slice         scored  mean 95 % interval passed",
+        "  topic=refunds    3/4 0.500   0.250-0.750   50 %",
+        "  topic=returns   gone     -             -      -",
+    ]
+
+
+def test_what_a_test_takes_is_shown_where_a_gate_is_about_it() -> None:
+    one = dataclasses.replace(summary(), metrics={"seconds": MetricSummary(1.5, None, 12)})
+    gate = GateResult(TEST, "none", "max_mean", "passed", 1.5, 2.0, "mean 1.5 is within 2", metric="seconds")
+    assert not any(line.startswith("  metric") for line, _ in lines(one))
+    assert any(line.split() == ["seconds", "12/12", "1.5", "-"] for line, _ in lines(one, gates=[gate]))
+
+
+def test_metrics_and_slices_of_several_methods_say_which() -> None:
+    metrics, slices = {"words": MetricSummary(3.0, None, 12)}, (SliceSummary("t", "x" * 100, 1, 1, 1, 1.0),)
+    both = [dataclasses.replace(summary(name), metrics=metrics, slices=slices) for name in ("none", "simba")]
+    found = [line for line, _ in lines(*both)]
+    assert [line.split()[:2] for line in found if line.startswith("  words")] == [
+        ["words", "[none]"],
+        ["words", "[simba]"],
+    ]
+    assert [line for line in found if "t=x" in line] == [
+        f"  t={'x' * 30}… [none]    1/1 1.000             -  100 %",
+        f"  t={'x' * 29}… [simba]    1/1 1.000             -  100 %",
+    ]
+
+
+def test_of_many_slices_the_first_are_shown() -> None:
+    slices = tuple(SliceSummary("topic", str(number), 1, 1, 1, 1.0) for number in range(25))
+    found = [line for line, _ in lines(dataclasses.replace(summary(), slices=slices))]
+    assert len([line for line in found if line.startswith("  topic=")]) == 20
+    assert found[-1] == "  ... and 5 more, all in the run file"
 
 
 def test_what_is_not_known_is_a_dash() -> None:

@@ -91,11 +91,18 @@ def test_metrics_slices_and_gates_are_numbers_of_their_test_and_method() -> None
         **{f"metric/words/ci95_{end}": 2.0 for end in ("low", "high")},
         **{f"metric/tokens/{name}": value for name, value in [("mean", 10.0), ("scored", 3)]},
         **{f"metric/tokens/ci95_{end}": 10.0 for end in ("low", "high")},
-        **{"slice/topic/a_/mean": 0.25, "slice/topic/a_/examples": 1, "slice/topic/a_/scored": 1},
-        **{"slice/topic/a_/passed": 0, "slice/topic/a_.2/mean": 0.625, "slice/topic/a_.2/examples": 2},
-        **{"slice/topic/a_.2/scored": 2, "slice/topic/a_.2/passed": 2},
-        **{"slice/topic/a_.2/ci95_low": 0.0, "slice/topic/a_.2/ci95_high": 1.0},
-        **{"gate/min_mean/value": 0.5, "gate/min_mean/words/value": 2.0},
+        "slice/topic/a_/mean": 0.25,
+        "slice/topic/a_/examples": 1,
+        "slice/topic/a_/scored": 1,
+        "slice/topic/a_/passed": 0,
+        "slice/topic/a_.2/mean": 0.625,
+        "slice/topic/a_.2/examples": 2,
+        "slice/topic/a_.2/scored": 2,
+        "slice/topic/a_.2/passed": 2,
+        "slice/topic/a_.2/ci95_low": 0.0,
+        "slice/topic/a_.2/ci95_high": 1.0,
+        "gate/min_mean/value": 0.5,
+        "gate/min_mean/words/value": 2.0,
     }
 
 
