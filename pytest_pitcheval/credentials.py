@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import functools
+import json
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 _SECRET_NAME = re.compile(
     r"(api|access|secret|private|signing|encryption|subscription|account|auth|master)[_-]?keys?$"
@@ -61,7 +62,9 @@ def _secrets_in(value: Any, named: bool) -> set[str]:
     if not isinstance(value, str):  # no number is a credential
         return set()
     if named:
-        return {value, *_scheme_less(value)} - {""} if not value.startswith(("/", "~", "./")) else set()
+        return (
+            {value, *_scheme_less(value), *_of_json(value)} - {""} if not value.startswith(("/", "~", "./")) else set()
+        )
     return in_uri(value) if "://" in value else set()
 
 
@@ -71,13 +74,34 @@ def _scheme_less(value: str) -> list[str]:
     return [rest.strip()] if space and scheme.lower() in ("bearer", "basic", "token", "apikey", "api-key") else []
 
 
+def _of_json(value: str) -> set[str]:
+    """Those in a file of credentials that is given as its text, such as a service account's."""
+    if not value.lstrip().startswith("{"):
+        return set()
+    try:
+        return _secrets_in(json.loads(value), False)
+    except (ValueError, RecursionError):
+        return set()
+
+
+def _forms(value: str) -> set[str]:
+    """A credential as addresses and JSON write it, and of a key of several lines, each of them."""
+    lines = [line.strip() for line in value.splitlines()] if "\n" in value else []
+    written = {json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], _quoted(value)}
+    return {value, *written, *(line for line in lines if len(line) > _SHORTEST_SECRET and not line.startswith("-----"))}
+
+
+def _quoted(value: str) -> str:
+    return quote(value, safe="", errors="backslashreplace")
+
+
 def secrets(arguments: Iterable[Mapping[str, Any]], seen: Iterable[str]) -> tuple[str, ...]:
     """The credentials of the environment, of the ``arguments`` of LMs, and those ``seen`` in use, longest first.
 
     Short ones and words are none: they stand in texts that have nothing to do with them.
     """
     known = {*seen, *secret_values(os.environ)}.union(*map(secret_values, arguments))
-    return tuple(longest_first(filter(_is_hidden, known)))
+    return tuple(longest_first({form for value in filter(_is_hidden, known) for form in _forms(value)}))
 
 
 def argument_secrets(arguments: Iterable[str]) -> list[str]:

@@ -30,6 +30,10 @@ class ProgramStopped(PitchevalError):
     """The program called ``sys.exit()``, say, or was cancelled: that ends its own test, not the session."""
 
 
+class FixtureStopped(PitchevalError):
+    """A fixture called ``sys.exit()``, say: that ends the test that asked for it, not those that come after."""
+
+
 class MetricFailed(PitchevalError):
     """The metric could not score a prediction: the example has no score, and the test is an error."""
 

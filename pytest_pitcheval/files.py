@@ -220,22 +220,25 @@ def locked(
     note: Callable[[str], object],
     waiting: Callable[[float], object] = lambda seconds: None,
     patience: float = math.inf,
+    idle: Callable[[float], float] = lambda seconds: seconds,
 ) -> Iterator[None]:
     """Hold the lock of the file ``path``; where the file system gives none, go on without, and tell ``note`` so.
 
-    ``waiting`` is told every ten seconds how long the lock has been waited for.
+    ``waiting`` is told every ten seconds how long the lock has been waited for; ``idle`` says how much of that counts.
 
     Raises:
-        TimeoutError: another process holds it for longer than ``patience`` seconds.
+        TimeoutError: another process holds it for longer than ``patience`` seconds that count.
     """
     import filelock
 
     lock, began = filelock.FileLock(path), time.monotonic()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        while not _acquired(lock, min(_TICK, max(0.0, patience - (time.monotonic() - began)))):
+        left = patience
+        while not _acquired(lock, min(_TICK, max(0.0, left))):
             waited = time.monotonic() - began
-            if waited >= patience:
+            left = patience - idle(waited)
+            if left <= 0:
                 raise filelock.Timeout(str(path))
             waiting(waited)
     except filelock.Timeout:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import pytest
 
 from pytest_pitcheval.collection.collected import check_markers
+from pytest_pitcheval.errors import FixtureStopped, one_line
 from pytest_pitcheval.evaluation import outcomes, timeouts
+from pytest_pitcheval.evaluation.cleaning import Cleaner
 from pytest_pitcheval.evaluation.runner import Runner
 from pytest_pitcheval.evaluation.running_test import RUNNING
 
@@ -37,10 +40,24 @@ class RunningHooks:
         self._runner.start(item)
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, Any, Any]:
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any], request: Any) -> Generator[None, Any, Any]:
         __tracebackhide__ = True
         with self._runner.fixture_scope(fixturedef):
-            return (yield)
+            try:
+                value = yield
+            except SystemExit as error:
+                if self._runner.running is None:
+                    raise
+                stopped = FixtureStopped(f"fixture {fixturedef.argname} raised {one_line(error)}")
+                # As pytest keeps other exceptions: else it finds the fixture half made at every test to come.
+                fixturedef.cached_result = (None, fixturedef.cache_key(request), (stopped, None))
+                raise stopped from error
+        self._runner.made(fixturedef.argname, value)
+        return value
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_warning_recorded(self, warning_message: warnings.WarningMessage) -> None:
+        Cleaner(self._secrets()).warning(warning_message)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self) -> Generator[None, Any, Any]:
@@ -53,7 +70,7 @@ class RunningHooks:
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
-        outcomes.finish(item, call, report, self._secrets, self._runner.may_show_keys)
+        outcomes.finish(item, call, report, self._secrets, self._runner.may_show_keys, self._runner.lm_keys)
         if call.when == "teardown":
             self._runner.end()
         return report

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pytest_pitcheval.credentials import redact, redact_content
-from pytest_pitcheval.errors import CompileFailed, MarkerError, MetricFailed, PitchevalError, ProgramStopped
+from pytest_pitcheval.credentials import redact_content
+from pytest_pitcheval.errors import (
+    CompileFailed,
+    FixtureStopped,
+    MarkerError,
+    MetricFailed,
+    PitchevalError,
+    ProgramStopped,
+)
 from pytest_pitcheval.evaluation import sending
+from pytest_pitcheval.evaluation.cleaning import Cleaner, has_colours
 from pytest_pitcheval.evaluation.running_test import RUNNING, RunningTest
 from pytest_pitcheval.lm.failures import is_lm_error
 from pytest_pitcheval.reports import junit, repeating
 from pytest_pitcheval.results import formats
-from pytest_pitcheval.results.plain import WHOLE, plain, text_of
-from pytest_pitcheval.results.printable import COLOURS, printable
+from pytest_pitcheval.results.plain import WHOLE, plain
 from pytest_pitcheval.results.records import Record
 
 _PHASE = "pitcheval_phase"
@@ -40,16 +47,17 @@ def finish(
     report: pytest.TestReport,
     hidden: Callable[[], Sequence[str]],
     may_show_keys: bool,
+    keys: Iterable[str] = (),
 ) -> None:
     """Make ``report`` say what happened to an evaluation test, and put the record on the last one.
 
     ``hidden`` gives the credentials that must not be seen in it; ``may_show_keys`` says whether a test without a
-    record may have some.
+    record may have some, ``keys`` are those of the LMs that were seen in this process.
     """
     running = item.stash.get(RUNNING, None)
     if running is None:
         if may_show_keys:
-            _clean(report, hidden(), _has_colours(item.config))
+            Cleaner(hidden(), has_colours(item.config)).report(report)
         return
     error = call.excinfo.value if call.excinfo else None
     if report.failed and error is not None:
@@ -61,10 +69,10 @@ def finish(
         whole = repeating.show(item.nodeid, item.config)
         shown = Record.from_dict(_as_sent(running.record(), hidden()))
         report.sections.append(("pitcheval", explain(shown, again, whole)))
-    _clean(report, hidden(), _has_colours(item.config))
+    Cleaner(hidden(), has_colours(item.config)).report(report)
     if call.when == "teardown":
         sent = _as_sent(running.record(), hidden())
-        sending.put_on(report, sent, hasattr(item.config, "workerinput"))
+        sending.put_on(report, sent, keys if hasattr(item.config, "workerinput") else None)
         report.user_properties.extend(junit.properties(Record.from_dict(sent)))
 
 
@@ -92,10 +100,10 @@ def finish_again(report: pytest.TestReport, hidden: Callable[[], Sequence[str]])
     if phase and not report.failed:
         report.when = phase
     if phase and report.longrepr:
-        _clean(report, hidden(), colours=True)
+        Cleaner(hidden(), colours=True).report(report)
 
 
-_FROM_USERS = (MarkerError, MetricFailed, ProgramStopped, CompileFailed)
+_FROM_USERS = (MarkerError, MetricFailed, ProgramStopped, FixtureStopped, CompileFailed)
 """What is raised from an exception of the user's own code."""
 
 
@@ -118,28 +126,6 @@ def _as_sent(record: Record, hidden: Sequence[str]) -> dict[str, Any]:
     """The record as plain values without credentials, as it leaves this process."""
     data: dict[str, Any] = plain(record.to_dict(), WHOLE)
     return redact_content(data, hidden)
-
-
-def _clean(report: pytest.TestReport, hidden: Sequence[str], colours: bool) -> None:
-    """Take credentials out of ``report``, what a terminal or CI would obey, and what xdist cannot send."""
-
-    def cleaned(text: Any) -> str:
-        return printable(redact(text_of(text), hidden))
-
-    if isinstance(report.longrepr, tuple):  # where and why it was skipped
-        path, line, reason = report.longrepr
-        report.longrepr = (path, line, cleaned(reason))
-    elif report.longrepr:
-        shown = str(report.longrepr)
-        if cleaned(text := COLOURS.sub("", shown) if colours else shown) != text:
-            report.longrepr = cleaned(text)
-    report.sections = [(cleaned(title), cleaned(text)) for title, text in report.sections]
-    report.user_properties = [(text_of(name), redact(plain(value), hidden)) for name, value in report.user_properties]
-
-
-def _has_colours(config: pytest.Config) -> bool:
-    """Whether pytest writes colours into its own texts."""
-    return bool(getattr(config.pluginmanager.get_plugin("terminalreporter"), "hasmarkup", False))
 
 
 def explain(record: Record, again: str, whole: str) -> str:

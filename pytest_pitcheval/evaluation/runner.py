@@ -19,6 +19,7 @@ from pytest_pitcheval.concurrency.process import Process
 from pytest_pitcheval.concurrency.slots import LocalSlots, Slots
 from pytest_pitcheval.concurrency.upcoming import Upcoming, plan_path
 from pytest_pitcheval.concurrency.workers.workload import Meter
+from pytest_pitcheval.credentials import secret_values
 from pytest_pitcheval.evaluation import timeouts
 from pytest_pitcheval.evaluation.ahead.coming_tests import ComingTests
 from pytest_pitcheval.evaluation.ahead.lanes import is_harmless
@@ -60,6 +61,7 @@ class Runner:
         if worker is not None:
             self._log = FlightLog(process.make_runtime_dir(), worker.name, process.notes.add)
         self._told = (0, 0)
+        self._keys: set[str] = set()
         self._any_may_ask = False
         self._has_lm = False
         self.meter = Meter()
@@ -102,7 +104,7 @@ class Runner:
         """This process's compiler of programs."""
         from pytest_pitcheval.programs.compilation import Compiler
 
-        return Compiler(self.process, self.rollouts)
+        return Compiler(self.process, self.rollouts, apart=self.concurrency > 1)
 
     @functools.cached_property
     def trainsets(self) -> Trainsets:
@@ -120,8 +122,13 @@ class Runner:
 
     @property
     def lm_keys(self) -> set[str]:
-        """The credentials of all LMs that were called in this process."""
-        return self._rollouts.calls.keys if self._rollouts else set()
+        """The credentials of all LMs that fixtures gave or that were called in this process."""
+        return self._keys | (self._rollouts.calls.keys if self._rollouts else set())
+
+    def made(self, fixture: str, value: object) -> None:
+        """A fixture was made: the credentials of an LM are known before its first call, and its first record."""
+        if fixture in ("generator_lm", "evaluator_lm"):
+            self._keys |= secret_values(getattr(value, "kwargs", None) or {})
 
     def started_threads(self) -> list[threading.Thread]:
         """The threads that programs and metrics have started here, as far as they are still there."""

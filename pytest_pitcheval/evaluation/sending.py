@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -20,22 +20,39 @@ _LONG = 10_000
 """Bytes from which packing pays."""
 
 
-def put_on(report: pytest.TestReport, record: Mapping[str, Any], to_another_process: bool) -> None:
-    """Let ``report`` carry ``record`` (plain values)."""
-    setattr(report, _ATTRIBUTE, _packed(record) if to_another_process else dict(record))
+class Sent(NamedTuple):
+    """What a report has carried.
+
+    Attributes:
+        record: plain values.
+        keys: the credentials of all LMs that its worker had seen; none where nobody else must be told.
+    """
+
+    record: dict[str, Any]
+    keys: list[str]
 
 
-def take_from(report: pytest.TestReport) -> dict[str, Any] | None:
-    """The record that ``report`` carries, None without one; pytest keeps reports, and no record with them."""
+def put_on(report: pytest.TestReport, record: Mapping[str, Any], keys: Iterable[str] | None) -> None:
+    """Let ``report`` carry ``record`` (plain values); with ``keys`` (None in the process that reports) to another one.
+
+    What one worker has learnt to be a credential may stand in what another one sends.
+    """
+    setattr(report, _ATTRIBUTE, dict(record) if keys is None else _packed({"record": record, "keys": sorted(keys)}))
+
+
+def take_from(report: pytest.TestReport) -> Sent | None:
+    """What ``report`` carries, None without a record; pytest keeps reports, and no record with them."""
     carried = vars(report).pop(_ATTRIBUTE, None)
-    return _unpacked(carried) if isinstance(carried, bytes) else carried
+    if carried is None:
+        return None
+    return Sent(**_unpacked(carried)) if isinstance(carried, bytes) else Sent(carried, [])
 
 
-def _packed(record: Mapping[str, Any]) -> bytes:
-    text = json.dumps(record, ensure_ascii=False, allow_nan=False).encode("utf-8")
+def _packed(message: Mapping[str, Any]) -> bytes:
+    text = json.dumps(message, ensure_ascii=False, allow_nan=False).encode("utf-8", "surrogatepass")
     return text if len(text) < _LONG else zlib.compress(text, 1)
 
 
 def _unpacked(carried: bytes) -> dict[str, Any]:
-    record: dict[str, Any] = json.loads(carried if carried.startswith(b"{") else zlib.decompress(carried))
-    return record
+    message: dict[str, Any] = json.loads(carried if carried.startswith(b"{") else zlib.decompress(carried))
+    return message

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import threading
 import time
 import warnings
@@ -21,6 +22,7 @@ from pytest_pitcheval.programs.attributes import describe_lm
 from pytest_pitcheval.programs.effect import ALWAYS_CHANGE, WatchedMetric, check_metric, check_trainset, idleness
 from pytest_pitcheval.programs.fingerprints import fingerprint
 from pytest_pitcheval.programs.optimization import Ingredients, compile_program, import_optimizer
+from pytest_pitcheval.programs.patience import Compiling, SignsOfLife, done_apart
 from pytest_pitcheval.programs.program_files import is_storable, load_program, program_state, read_stored
 from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.plain import plain
@@ -35,11 +37,15 @@ _TICK = 10.0
 
 
 class Compiler:
-    """This process's compiled programs, and the store that it shares with others."""
+    """This process's compiled programs, and the store that it shares with others.
 
-    def __init__(self, process: Process, rollouts: Rollouts) -> None:
+    ``apart``: compiling is done in a thread of its own, which can be given up.
+    """
+
+    def __init__(self, process: Process, rollouts: Rollouts, apart: bool = True) -> None:
         self._process = process
         self._rollouts = rollouts
+        self._apart = apart
         self._compiled: dict[str, Any] = {}
         self._fingerprints: dict[tuple[Any, ...], tuple[str, object]] = {}
 
@@ -82,8 +88,29 @@ class Compiler:
         def waiting(seconds: float) -> None:
             say(f"waiting for another process that compiles the same program: {seconds:.0f} s")
 
-        with files.locked(directory / "programs" / f"{mark}.lock", self._process.notes.add, waiting):
+        with contextlib.ExitStack() as stack:
+            for path in self._locks(mark):
+                lock = files.locked(path, self._process.notes.add, waiting, self._patience, SignsOfLife(path).idle)
+                try:
+                    stack.enter_context(lock)
+                except TimeoutError:
+                    self._process.notes.add(
+                        f"compiled beside another process, which has made no LM call for {self._patience:g} s "
+                        f"(--eval-timeout) and holds {path}"
+                    )
+                else:
+                    break
             yield
+
+    @property
+    def _patience(self) -> float:
+        """Seconds that one LM call may take."""
+        return self._process.settings.timeout
+
+    def _locks(self, mark: str) -> Iterator[Path]:
+        """The lock of those who compile a program; others where whoever holds it is stuck."""
+        folder = self._process.settings.directory / "programs"
+        return (folder / f"{mark}{f'-{number}' if number else ''}.lock" for number in itertools.count())
 
     def _path(self, mark: str) -> Path:
         return self._process.settings.directory / "programs" / f"{mark}.json"
@@ -122,7 +149,7 @@ class Compiler:
         nodeid: str,
         say: Callable[[str], None],
     ) -> Any:
-        scope, start = Scope(), time.monotonic()
+        scope, start = Compiling(self._locks(mark)), time.monotonic()
         name = f"{type(ingredients.program).__name__} with {optimization}"
         say(f"compiling {name} on {len(ingredients.trainset)} examples")
         try:
@@ -153,12 +180,18 @@ class Compiler:
         # As every other process gets it: optimizers drop the LMs that predictors have of their own.
         return load_program(ingredients.program, state)
 
-    def _optimize(self, optimization: Optimization, ingredients: Ingredients, scope: Scope) -> Any:
+    def _until_stuck(self, work: Callable[[], Any], scope: Compiling) -> Any:
+        """What ``work`` returns; it is given up where an LM call has no end, of an LM of the user's own, say."""
+        if not self._apart:
+            return work()
+        return done_apart(work, lambda: self._rollouts.calls.check_ends(scope, self._patience), scope.give_up)
+
+    def _optimize(self, optimization: Optimization, ingredients: Ingredients, scope: Compiling) -> Any:
         """The compiled program; raises where the optimizer had nothing to work with, and did not say so."""
         check_trainset(optimization, ingredients)
         metric = None if ingredients.metric is None else WatchedMetric(ingredients.metric)
         watched = dataclasses.replace(ingredients, metric=metric)
-        program = compile_program(optimization, watched, self._rollouts, scope)
+        program = self._until_stuck(lambda: compile_program(optimization, watched, self._rollouts, scope), scope)
         _check_calls(scope)
         if metric is not None:
             check_metric(optimization, metric)

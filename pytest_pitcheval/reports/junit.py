@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from pytest_pitcheval import files, outputs
+from pytest_pitcheval.credentials import redact
 from pytest_pitcheval.names import SCORE
 from pytest_pitcheval.results.deciding.decisions import Decision
 from pytest_pitcheval.results.deciding.gates import GateResult
@@ -85,8 +86,10 @@ def _named(values: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(escape(f"{PREFIX}{name}"), str(value)) for name, value in values.items() if value is not None]
 
 
-def amend(path: Path, run_id: str, records: Iterable[Record], decision: Decision) -> None:
+def amend(path: Path, run_id: str, records: Iterable[Record], decision: Decision, hidden: Sequence[str] = ()) -> None:
     """Add totals, means and a failed testcase for each failed gate to the file at ``path``; remove the nameless.
+
+    ``hidden`` are credentials that were not known yet when pytest heard of some tests.
 
     What is no regular file, such as a pipe, cannot be read back and stays as pytest has written it.
 
@@ -101,6 +104,7 @@ def amend(path: Path, run_id: str, records: Iterable[Record], decision: Decision
     if suite is None:
         raise ElementTree.ParseError("expected a <testsuite> in it")
     _remove_nameless(suite)
+    _hide(suite, hidden)
     _add_properties(suite, [*totals(run_id, records), *means(decision)])
     _add_failed(suite, [gate for gate in decision.gates if gate.status == "failed"])
     text = ElementTree.tostring(root, encoding="unicode")
@@ -112,6 +116,14 @@ def _remove_nameless(suite: Element) -> None:
     for case in suite.findall("testcase"):
         if "name" not in case.attrib:
             suite.remove(case)
+
+
+def _hide(suite: Element, hidden: Sequence[str]) -> None:
+    """In what tests have said; the names of tests stay as they are."""
+    for element in suite.iter() if hidden else ():
+        element.text = redact(element.text, hidden)
+        for attribute in {"message", "value"} & set(element.attrib):
+            element.set(attribute, redact(element.attrib[attribute], hidden))
 
 
 def _add_properties(suite: Element, named: Iterable[tuple[str, str]]) -> None:

@@ -45,7 +45,7 @@ def amend_junit(path: Path, results: Results) -> None:
     """Add totals and failed gates to the XML file that pytest has written to ``path``."""
     try:
         records = results.report.file.outcome.records.values()
-        junit.amend(path, results.report.run.id, records, results.report.decision)
+        junit.amend(path, results.report.run.id, records, results.report.decision, results.hidden)
     except (OSError, ElementTree.ParseError) as error:
         results.problems.append(f"the JUnit file {path} could not be amended: {error}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_pitcheval.reports.run_reports import RunReport
@@ -18,10 +19,12 @@ class Results:
         paths: the run files that were written.
         problems: what could not be written or read at the end, a line each.
         reports: what was written for people to read.
+        hidden: credentials that were not known yet when pytest was told of some tests.
         logged: what came of logging to MLflow, a line each, and whether it is bad news; it never makes a run fail.
     """
 
     report: RunReport
+    hidden: Sequence[str] = ()
     update: Update | None = None
     paths: list[Path] = dataclasses.field(default_factory=list)
     problems: list[str] = dataclasses.field(default_factory=list)

@@ -10,7 +10,7 @@ import re
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 """What pytest itself puts into texts for a terminal with colours."""
 
-_INVISIBLE = re.compile(
+INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
     "|[\ud800-\udfff\U000e0000-\U000e007f]"
 )
@@ -30,8 +30,13 @@ def printable(text: str) -> str:
     """``text`` with every such character written as its escape, and a backslash in what would be a command."""
     if text.isascii() and text.isprintable() and ":" not in text and "#" not in text:
         return text  # as most there is
-    visible = _INVISIBLE.sub(_escaped, text.replace("\r\n", "\n"))
-    return _ANYWHERE.sub(r"#\\#", _COMMAND.sub(r"\1\\\2", visible))
+    shown = visible(text.replace("\r\n", "\n"))
+    return _ANYWHERE.sub(r"#\\#", _COMMAND.sub(r"\1\\\2", shown))
+
+
+def visible(text: str) -> str:
+    """``text`` with every such character written as its escape."""
+    return INVISIBLE.sub(_escaped, text)
 
 
 def printable_line(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import time
 from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from pytest_pitcheval.credentials import secret_values
 from pytest_pitcheval.errors import Ambiguous
 from pytest_pitcheval.lm import attempts
 from pytest_pitcheval.lm.failures import backoff, is_race, is_rate_limited, retry_after
-from pytest_pitcheval.lm.patient_lm import goes_on
+from pytest_pitcheval.lm.patient_lm import PatientLM, goes_on
 from pytest_pitcheval.names import GENERATOR
 from pytest_pitcheval.results.records import Usage
 from pytest_pitcheval.rollouts.threads.strands import Moment
@@ -23,6 +24,7 @@ from pytest_pitcheval.rollouts.threads.strands import Moment
 if TYPE_CHECKING:
     from pytest_pitcheval.concurrency.limiter import Limiter
     from pytest_pitcheval.rollouts.call_scopes import CallScopes
+    from pytest_pitcheval.rollouts.scopes import Scope
 
 PART = "pitcheval_part"
 """DSPy's setting, and attribute of LMs, that says who calls: the program or the metric."""
@@ -42,6 +44,8 @@ class Call:
         asked: whether the cache was asked for it.
         tokens: those of its prompt, as they are estimated.
         begun: when, and in which strand of its program.
+        scope: whose it is; None where its thread was given none.
+        since: when its request was sent, monotonic; None while it waits for permission.
         within: the ID of the call around it, as a rule none.
         about: the prompt or the messages, in any of DSPy's forms.
     """
@@ -53,6 +57,8 @@ class Call:
     begun: Moment = dataclasses.field(default_factory=Moment.now)
     within: str = ""
     about: object = None
+    scope: Scope | None = None
+    since: float | None = dataclasses.field(default_factory=time.monotonic)
 
 
 class LMCalls(BaseCallback):
@@ -70,9 +76,9 @@ class LMCalls(BaseCallback):
 
     def on_lm_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
         part = dspy.settings.get(PART) or getattr(instance, "pitcheval_part", GENERATOR)
-        self._calls[call_id] = call = Call(
-            instance, part, within=_active.get(), about=[inputs.get(name) for name in _ASKED]
-        )
+        asked = [inputs.get(name) for name in _ASKED]
+        call = Call(instance, part, within=_active.get(), about=asked, scope=self._scopes.own())
+        self._calls[call_id] = call
         _active.set(call_id)
         if attempt := attempts.current():
             attempt.on_given_up = lambda error: self.on_lm_end(call_id, None, error)
@@ -119,9 +125,23 @@ class LMCalls(BaseCallback):
         model = str(getattr(call.lm, "model", None) or request.get("model") or "")
         if self._limiter.holds_for(model):
             prompt = str(request.get("messages") or request.get("prompt") or "")
-            attempt = attempts.current()
+            attempt, call.since = attempts.current(), None
             with self._scopes.waiting(), attempt.waiting() if attempt else contextlib.nullcontext():
                 call.tokens = self._limiter.wait(model, prompt)
+            call.since = time.monotonic()
+
+    def check_ends(self, scope: Scope, seconds: float) -> None:
+        """Raise TimeoutError if an LM call of ``scope`` takes longer than ``seconds``, or than its own timeout.
+
+        The longer of the two counts. A `PatientLM` sees to its calls itself, and so to each of its attempts.
+        """
+        for call in list(self._calls.values()):
+            if call.scope is not scope or call.since is None or isinstance(call.lm, PatientLM):
+                continue
+            own = (getattr(call.lm, "kwargs", None) or {}).get("timeout")
+            most = max(seconds, own) if isinstance(own, (int, float)) else seconds
+            if time.monotonic() - call.since > most:
+                raise TimeoutError(f"{getattr(call.lm, 'model', 'an LM')}: no end of its answer after {most:g} s")
 
     def settle(self, call: Call, usage: Usage) -> None:
         """The request of ``call`` was answered."""

@@ -30,6 +30,8 @@ from pytest_pitcheval.timestamps import session_timestamp
 
 _GIT_SECONDS = 5
 """How long git may take for one answer."""
+_LONGEST_NAME = 250
+"""Characters of a branch's name, which is a file's."""
 _PACKAGES = (
     "pytest-pitcheval",
     "dspy",
@@ -46,12 +48,12 @@ def conclude(controller: Controller, secrets: Sequence[str]) -> Results:
     """Sum the session up, write its run file, and the baseline if that was asked for."""
     if controller.runner is not None and controller.runner.running is not None:
         controller.lost[controller.runner.running.about.nodeid] = "interrupted"
-    outcome, settings, baseline = _outcome(controller, secrets), controller.process.settings, controller.baseline
+    outcome, settings, baseline = _outcome(controller), controller.process.settings, controller.baseline
     measured = baseline.measured if baseline else None
     decision = decide(outcome, measured, references.terms_of(settings), gated=not settings.baseline.update)
-    late = _late(controller, secrets)
+    late = controller.late_secrets()
     report = _report(_describe_run(controller, secrets), outcome, decision, controller, late)
-    results = Results(report)
+    results = Results(report, hidden=late)
     _write(controller, results)
     _wait_for_tracker(controller, results)
     if settings.baseline.update:
@@ -88,12 +90,12 @@ def _report(
     return RunReport(file, decision, run.baseline, controller.baseline.records if controller.baseline else {})
 
 
-def _outcome(controller: Controller, secrets: Sequence[str]) -> Outcome:
+def _outcome(controller: Controller) -> Outcome:
     collected, datasets = controller.collected, controller.datasets
     if not collected:  # by workers
         told = controller.process.read_collected()
         collected, datasets = _shared(told.pop("tests"), controller), told["datasets"]
-    late = _late(controller, secrets)
+    late = controller.late_secrets()
     records = {nodeid: _without(record, late) for nodeid, record in controller.records.items()}
     known = {test.nodeid for test in collected}  # one that asks for our fixtures while it runs is in nobody's list
     unknown = [record for nodeid, record in records.items() if nodeid not in known]
@@ -114,12 +116,6 @@ def _shared(told: list[Any], controller: Controller) -> list[Collected]:
         collected = Collected.from_dict({name: controller.texts.of(value) for name, value in test.items()})
         told[place] = dataclasses.replace(collected, asked=asked.setdefault(repr(collected.asked), collected.asked))
     return told
-
-
-def _late(controller: Controller, secrets: Sequence[str]) -> list[str]:
-    """Keys that an LM was first seen with after records had arrived."""
-    known = set(controller.process.secrets(()))
-    return [secret for secret in secrets if secret not in known]
 
 
 def _without(record: Record, late: Sequence[str]) -> Record:
@@ -239,4 +235,4 @@ def _git(folder: Path, *arguments: str) -> str | None:
         )
     except (OSError, subprocess.CalledProcessError):
         return None
-    return done.stdout.strip()
+    return done.stdout.strip()[:_LONGEST_NAME]

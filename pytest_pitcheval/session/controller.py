@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 import functools
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_pitcheval.concurrency.flight_log import read_flying
 from pytest_pitcheval.concurrency.process import Process
+from pytest_pitcheval.credentials import redact_content
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.results.printable import printable_line
 from pytest_pitcheval.session.shared_texts import SharedTexts
@@ -39,6 +40,7 @@ class Controller:
         records: by node ID, what came of the tests, without the texts that are in the journal.
         texts: what reports and records have in common.
         lost: by node ID, why a test that was begun left no record.
+        keys: the credentials of LMs that workers have seen.
         results: what the session came to, once it has ended with evaluation tests.
     """
 
@@ -56,6 +58,9 @@ class Controller:
         self._places: dict[str, int] = {}
         self.texts = SharedTexts()
         self.lost: dict[str, str] = {}
+        self.keys: set[str] = set()
+        self._hidden: frozenset[str] | None = None
+        self._late: list[str] = []
         self.results: Results | None = None
         self._has_evaluations = False
         self.workforce = Workforce(process)
@@ -124,12 +129,34 @@ class Controller:
         if self.process.settings.slice and (refused := self.process.read_collected().get("refused")):
             pytest.exit(printable_line(refused), returncode=pytest.ExitCode.USAGE_ERROR)
 
+    def secrets(self) -> tuple[str, ...]:
+        """All credentials that are known by now, longest first."""
+        return self.process.secrets({*self.keys, *(self.runner.lm_keys if self.runner else ())})
+
+    def late_secrets(self) -> list[str]:
+        """Those that an LM was first seen with after the session had begun: what was told before may have them."""
+        known = set(self.process.secrets(()))
+        return [secret for secret in self.secrets() if secret not in known]
+
+    def learn(self, keys: Iterable[str]) -> None:
+        """A worker has seen LMs with these credentials: what was written down before does without them from now on."""
+        self.keys.update(keys)
+        hidden = frozenset({*self.keys, *(self.runner.lm_keys if self.runner else ())})
+        if hidden == self._hidden:
+            return
+        self._hidden, self._late = hidden, self.late_secrets()
+        if self._late and self.records:
+            moved = self.outbox.journal.rewrite(lambda record: redact_content(record, self._late))
+            self._places = {nodeid: moved.get(place, place) for nodeid, place in self._places.items()}
+
     def keep(self, nodeid: str, record: Mapping[str, Any]) -> None:
-        """A record has arrived, without credentials; ``nodeid`` is the test's own, which may have one in it."""
+        """A record has arrived; ``nodeid`` is the test's own, which may have a credential in it."""
         if not self.measures:
             return
         from pytest_pitcheval.results.records import PARTS, Record
 
+        if self.runner is None and self._late:  # of other workers than the one that sent it
+            record = redact_content(record, self._late)
         whole, place = Record.from_dict(record), self.outbox.add(record)
         names = ("nodeid", "test", "example_id", "optimization", "fingerprints", "program_file", *PARTS)
         whole = dataclasses.replace(whole, **{name: self.texts.of(getattr(whole, name)) for name in names})

@@ -33,11 +33,11 @@ class ListeningHooks:
         self._controller.make_room()
         if report.when in ("call", "teardown"):  # what precedes them waits for rollouts
             self._controller.workforce.hear(report.duration)
-        record = sending.take_from(report)
+        sent = sending.take_from(report)
         try:
             outcome = yield
         finally:
-            self._keep(report, record)
+            self._keep(report, sent)
         self._make_smaller(report)
         if report.when == "teardown":
             self._controller.update()
@@ -49,10 +49,11 @@ class ListeningHooks:
         if self._controller.runner is None and report.when in ("setup", "call", "teardown"):
             self._controller.texts.share(report)
 
-    def _keep(self, report: pytest.TestReport, record: dict[str, Any] | None) -> None:
+    def _keep(self, report: pytest.TestReport, sent: sending.Sent | None) -> None:
         self._last_words.hear(report)
-        if record is not None:
-            self._controller.keep(report.nodeid, self._last_words.complete(report, record))
+        if sent is not None:
+            self._controller.learn(sent.keys)
+            self._controller.keep(report.nodeid, self._last_words.complete(report, sent.record))
         elif report.when not in ("setup", "call", "teardown") and report.failed:  # xdist's own of a worker's end
             worker = getattr(getattr(getattr(report, "node", None), "gateway", None), "id", "")
             self._controller.lost[report.nodeid] = f"worker {worker} crashed while it ran"

@@ -153,6 +153,8 @@ class Session:
 
     def secrets(self) -> tuple[str, ...]:
         """The credentials that must appear in no report and no file, longest first."""
+        if self.controller is not None:
+            return self.controller.secrets()
         return self.process.secrets(self.runner.lm_keys if self.runner else ())
 
     # The end
@@ -177,6 +179,7 @@ class Session:
 
     def _conclude(self, controller: Controller) -> None:
         controller.make_room()
+        self._clean_kept_reports(controller.late_secrets())
         if not controller.measures:
             return
         ended_well = self.exit_status() == pytest.ExitCode.OK
@@ -186,6 +189,15 @@ class Session:
             controller.results = conclude(controller, self.secrets())
             if ended_well:
                 controller.results.problems.extend(never_run(controller.results))
+
+    def _clean_kept_reports(self, late: Sequence[str]) -> None:
+        """What pytest prints at the end of tests that were over before these credentials were known."""
+        kept = getattr(self.config.pluginmanager.get_plugin("terminalreporter"), "stats", {}) if late else {}
+        for report in (report for reports in kept.values() for report in reports):
+            if isinstance(report, pytest.TestReport) and (report.longrepr or report.sections):
+                from pytest_pitcheval.evaluation.cleaning import Cleaner, has_colours
+
+                Cleaner(late, has_colours(self.config)).report(report)
 
     def publish(self) -> None:
         """Once pytest has written its own files: complete them, and log the run."""

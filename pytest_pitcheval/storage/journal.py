@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -70,6 +70,32 @@ class Journal:
             return record
         return None
 
+    def rewrite(self, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> dict[int, int]:
+        """Let each record be as ``change`` gives it; returns the new place of each by its old one."""
+        moved: dict[int, int] = {}
+        if self._file is None or self.problem is not None:
+            return moved
+        with self._noting():
+            files.write_atomically(self.path, self._changed(change, moved))
+            self._close_files()
+            self._file = self.path.open("ab")
+            self._end = self.path.stat().st_size
+            return moved
+        return {}
+
+    def _changed(
+        self, change: Callable[[Mapping[str, Any]], Mapping[str, Any]], moved: dict[int, int]
+    ) -> Iterator[str]:
+        with self.path.open("rb") as file:
+            head = file.readline()
+            yield head.decode("utf-8")
+            old = new = len(head)
+            for line in file:
+                changed = _line(change(json.loads(line)))
+                moved[old] = new
+                old, new = old + len(line), new + len(changed)
+                yield changed.decode("utf-8")
+
     @contextlib.contextmanager
     def _noting(self, what: str = "written") -> Iterator[None]:
         try:
@@ -90,7 +116,7 @@ class Journal:
     def _write(self, value: Mapping[str, Any]) -> int:
         """To the operating system: that survives the end of the process."""
         assert self._file is not None
-        line = json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8") + b"\n"
+        line = _line(value)
         self._file.write(line)
         self._file.flush()
         self._end += len(line)
@@ -100,10 +126,17 @@ class Journal:
         """``remove`` it, once the run file has all of it."""
         if self._file is None:
             return
+        self._close_files()
+        if remove:
+            with self._noting():
+                self.path.unlink(missing_ok=True)
+
+    def _close_files(self) -> None:
         for file in filter(None, (self._reader, self._file)):
             with self._noting():
                 file.close()  # which writes what a full disk did not take
         self._reader = self._file = None
-        if remove:
-            with self._noting():
-                self.path.unlink(missing_ok=True)
+
+
+def _line(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False).encode("utf-8") + b"\n"

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from support.background import Background
 from support.openai_server import Failure, Request
-from support.suite import INI, Suite
+from support.suite import CONFTEST, INI, Suite
 
 INI_KEY = "sk-ini-4f1d9c0b7a6e5d3c2b1a"
 ENVIRONMENT_KEY = "gsk-env-9a8b7c6d5e4f3a2b1c0d"
@@ -131,3 +137,134 @@ def test_a_test_that_only_uses_an_lm(suite: Suite, key: str) -> None:
     assert "Incorrect API key provided" in run.text
     assert key not in run.text
     assert leaks(suite, key) == []
+
+
+LATE = """
+
+KEY = {key!r}
+
+
+class Talkative(dspy.Module):
+    def forward(self, question):
+        if question == "question 3?":
+            late = dspy.LM("openai/generator", api_base={url!r}, api_key=KEY, num_retries=0)
+            while not os.path.exists("told"):
+                time.sleep(0.01)
+            late(question)
+        print("printed", KEY)
+        return dspy.Prediction(answer="the key is " + KEY)
+
+
+@pytest.fixture(scope="session")
+def program():
+    return Talkative()
+
+
+@pytest.fixture(scope="session")
+def metric():
+    return lambda example, pred, trace=None: dspy.Prediction(score=0.1, feedback=KEY)
+
+
+def pytest_configure(config):
+    global IS_WORKER
+    IS_WORKER = hasattr(config, "workerinput")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_logreport(report):
+    if report.when == "teardown" and "e0" in report.nodeid and not IS_WORKER:
+        pathlib.Path("told").touch()
+    if report.when == "teardown" and "e4" in report.nodeid and "KILLED" in os.environ:
+        os.kill(os.getpid(), 9)
+"""
+"""Three tests tell a key before the fourth makes an LM with it, in another worker where there are some."""
+
+
+@pytest.fixture
+def late(suite: Suite) -> Suite:
+    suite.write("conftest.py", "import os\nimport pathlib\nimport time\n" + CONFTEST)
+    suite.add("conftest.py", LATE.format(key=OWN_KEY, url=suite.server.url))
+    suite.rows(5)
+    return suite
+
+
+@pytest.mark.parametrize("arguments", [("--eval-concurrency=1",), ("-n2",)], ids=["one-process", "n2"])
+def test_a_key_that_is_seen_after_it_was_told(late: Suite, arguments: tuple[str, ...]) -> None:
+    reports = ("--junitxml=junit.xml", "--eval-html=page.html", "--eval-markdown=run.md", "--eval-json=run.json")
+    run = late.run(*arguments, *reports, "-rA", "-v", subprocess=True)
+    run.result.assert_outcomes(failed=5)
+    assert "the key is ***" in (late.path / "page.html").read_text(encoding="utf-8")
+    assert "printed ***" in run.text
+    assert OWN_KEY not in run.text
+    assert leaks(late, OWN_KEY) == []
+
+
+def test_a_journal_that_is_left_has_no_key_that_was_seen_by_then(late: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KILLED", "1")
+    run = late.run("--eval-concurrency=1", subprocess=True)
+    assert run.result.ret == -signal.SIGKILL
+    [journal] = late.path.glob(".pitcheval/runs/*.jsonl")
+    assert journal.read_text(encoding="utf-8").count("the key is ***") == 4
+    assert leaks(late, OWN_KEY) == []
+
+
+def test_a_key_of_an_own_lm_is_known_before_its_first_call(suite: Suite) -> None:
+    suite.add(
+        "conftest.py",
+        f"""
+
+class Silent(dspy.Module):
+    def forward(self, question):
+        return dspy.Prediction(answer={OWN_KEY!r})
+
+
+@pytest.fixture(scope="session")
+def program():
+    return Silent()
+
+
+@pytest.fixture(scope="session")
+def metric():
+    return lambda example, pred, trace=None: 0.1
+
+
+@pytest.fixture(scope="session")
+def generator_lm():
+    return dspy.LM("openai/generator", api_base={suite.server.url!r}, api_key={OWN_KEY!r}, num_retries=0)
+""",
+    )
+    run = suite.run("--junitxml=junit.xml", "-n2")
+    assert [test["prediction"] for test in run.tests] == [{"answer": "***"}] * 3
+    assert OWN_KEY not in run.text
+    assert leaks(suite, OWN_KEY) == []
+
+
+def test_warnings_show_no_key(suite: Suite, key: str) -> None:
+    suite.add("test_qa.py", FREE_FORM.replace('print("using", api_key)', "import warnings; warnings.warn(api_key)"))
+    run = suite.run("-k", "free", subprocess=True)
+    run.result.assert_outcomes(passed=1, warnings=1, deselected=3)
+    assert "UserWarning: ***" in run.text
+    assert key not in run.text
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it reads /proc")
+def test_child_processes_are_told_no_key(suite: Suite, background: Callable[..., Background]) -> None:
+    """On no command line, and in no environment but where the user has put it."""
+    ini = INI.format(url=suite.server.url).replace("sk-for-tests-only", INI_KEY)
+    tracker = f"eval_mlflow = http://user:{OWN_KEY}@127.0.0.1:9"
+    suite.write("pytest.ini", ini.replace("eval_mlflow = off", f"{tracker}\neval_mlflow_timeout = 5"))
+    suite.server.latency = 0.3
+    suite.rows(8)
+    run, seen = background("-n2", "--eval-concurrency=2"), dict[str, str]()
+    while run.process.poll() is None:
+        for folder in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                environment = (folder / "environ").read_text(errors="replace")
+                if str(suite.path) in environment:
+                    seen[(folder / "cmdline").read_text(errors="replace")] = environment
+        time.sleep(0.05)
+    assert any("tracking.child" in command for command in seen)
+    assert any("sys.stdin.readline" in command for command in seen), "xdist's workers"
+    told = "\n".join([*seen, *seen.values()])
+    assert INI_KEY not in told
+    assert OWN_KEY not in told

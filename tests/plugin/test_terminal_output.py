@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from xml.etree import ElementTree
 
 import pytest
 from support.command_line import Command
@@ -196,3 +197,70 @@ def test_color(suite: Suite) -> None:
     red = [line for line in run.result.outlines if line.startswith("\x1b[31m")]
     assert [line for line in red if "FAIL min_mean=0.9" in line]
     assert not [line for line in red if "min_pass_rate" in line]
+
+
+EVIL = "\x1b]0;title\x07\u202eevil\n::error file=a.py::forged\n##[error]forged"
+"""What a terminal and a CI would obey."""
+
+EVERYWHERE = """
+
+EVIL = {evil!r}
+
+@pytest.mark.evaluation("data.jsonl", inputs=["question"])
+def test_said(score, record_property):
+    record_property(EVIL, EVIL)
+    print(EVIL)
+    warnings.warn(EVIL)
+    assert score.prediction.answer == EVIL + "x"
+
+def test_skipped(record_score):
+    pytest.skip(EVIL)
+
+def test_expected(record_score):
+    pytest.xfail(EVIL)
+
+def test_raised(record_score):
+    raise ValueError(EVIL)
+"""
+
+
+@pytest.mark.parametrize("style", ["long", "native", "line"])
+def test_what_is_said_stays_text_wherever_pytest_prints_it(suite: Suite, style: str) -> None:
+    suite.rows(1)
+    suite.write("test_qa.py", "import warnings\nimport pytest\n" + EVERYWHERE.format(evil=EVIL))
+    suite.scores(lambda request: 0.75)
+    suite.server.answer = lambda request: dspy_answer(request) if request.model == "judge" else chat_format(answer=EVIL)
+    run = suite.run("-n2", "-rA", "-vv", f"--tb={style}", "--showlocals", "--junitxml=junit.xml")
+    run.result.assert_outcomes(failed=2, skipped=1, xfailed=1, warnings=1)
+    assert not {"\x1b", "\x07", "\u202e"} & set(run.text)
+    assert not [line for line in run.result.outlines if line.lstrip().startswith("::") or "##[" in line]
+    assert "forged" in run.text
+    ElementTree.parse(suite.path / "junit.xml")
+    assert "FAILED test_qa.py::test_raised - ValueError: " in run.text, "pytest still finds what was raised"
+
+
+def test_a_fixture_that_exits_costs_its_own_test(suite: Suite) -> None:
+    """Without the plugin, pytest fails all tests after it."""
+    suite.add(
+        "conftest.py",
+        """
+
+@pytest.fixture
+def exits(example):
+    import sys
+    if example.question == "question 1?":
+        sys.exit("enough")
+""",
+    )
+    suite.write("test_qa.py", TEST.replace("(score)", "(exits, score)"))
+    run = suite.run()
+    run.result.assert_outcomes(passed=2, errors=1)
+    assert run.tests[1]["error"] == "fixture exits raised SystemExit: enough"
+
+
+def test_reports_are_written_where_pytests_own_file_cannot_be(suite: Suite) -> None:
+    suite.write("held", "")  # pytest raises where it is to make a folder of that name
+    run = suite.run("--junitxml=held/junit.xml", "--eval-html=page.html", subprocess=True)
+    assert run.result.ret != pytest.ExitCode.OK
+    assert len(run.tests) == 3
+    assert (suite.path / "page.html").is_file()

@@ -133,3 +133,22 @@ def test_a_full_temporary_folder_costs_no_test(suite: Suite) -> None:
     run = suite.run("-n2", "--eval-timeout=60", subprocess=True)
     run.result.assert_outcomes(passed=6)
     assert len(run.tests) == 6
+
+
+@pytest.mark.parametrize("silent", [True, False], ids=["hangs", "drips"])
+def test_an_lm_of_the_users_own_without_an_end_costs_its_compilation(suite: Suite, silent: bool) -> None:
+    """Nothing of ours stands around its calls; a client's timeout is ten minutes, and none where bytes drip."""
+    suite.add(
+        "conftest.py",
+        f"""
+
+@pytest.fixture(scope="session")
+def generator_lm():
+    return dspy.LM("openai/generator", api_base={suite.server.url!r}, api_key="own", num_retries=0, temperature=1.0)
+""",
+    )
+    suite.server.fail = lambda request: Failure(drip=60.0 if silent else 0.3) if "train" in request.prompt else None
+    run = suite.run("--optimization=bootstrap", "--train-size=4", "--eval-timeout=2", subprocess=True)
+    run.result.assert_outcomes(errors=1, skipped=2)
+    assert "openai/generator: no end of its answer after 2 s" in run.tests[0]["error"]
+    assert len(run.by("generator")) == 1, "what was given up asks nobody any more"

@@ -1,4 +1,4 @@
-"""What is secret about a tracker."""
+"""What is secret about a tracker or an LM, and how others may write it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import base64
 import pytest
 
 from pytest_pitcheval import credentials
-from pytest_pitcheval.credentials import redact
+from pytest_pitcheval.credentials import redact, secret_values, secrets
 
 
 @pytest.mark.parametrize(
@@ -59,3 +59,24 @@ def test_redacts_keys_and_values_at_any_depth() -> None:
 
 def test_redacts_nothing_without_secrets() -> None:
     assert redact({"a": ["b"]}, ()) == {"a": ["b"]}
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "shown"),
+    [
+        ("api_key", "key/with+signs=12", "see?key=key%2Fwith%2Bsigns%3D12 failed"),
+        ("api_key", 'key "with" quotes', 'body: {"key": "key \\"with\\" quotes"}'),
+        ("password", "pa\u00dfwort-1", 'body: {"p": "pa\\u00dfwort-1"}'),
+        ("private_key", "-----BEGIN-----\nMIIabcdef12345\nabcdef67890-xy\n-----END-----", "line 2 is MIIabcdef12345"),
+        ("vertex_credentials", '{"private_key": "MIIabcdef12345", "type": "x"}', "the key MIIabcdef12345 is wrong"),
+    ],
+)
+def test_a_secret_is_hidden_as_others_write_it(setting: str, value: str, shown: str) -> None:
+    hidden = redact(shown, secrets([{setting: value}], ()))
+    assert hidden != shown
+    assert "***" in hidden
+    assert not {"MIIabcdef12345", "signs", "quotes", "wort-1"} & set(hidden.replace('"', " ").split())
+
+
+def test_a_file_of_credentials_that_is_none_is_a_secret_as_a_whole() -> None:
+    assert secret_values({"credentials": '{"private_key": '}) == {'{"private_key": '}

@@ -15,6 +15,7 @@ from pytest_pitcheval.reports.html import rows
 from pytest_pitcheval.reports.html.groups import Group
 from pytest_pitcheval.reports.run_reports import RunReport
 from pytest_pitcheval.results import formats
+from pytest_pitcheval.results.printable import INVISIBLE, visible
 from pytest_pitcheval.storage.run_info import RunInfo
 
 if TYPE_CHECKING:
@@ -54,8 +55,12 @@ def data(report: RunReport) -> dict[str, Any]:
 
 
 def embedded(value: Any) -> str:
-    """``value`` as JSON that can stand in a script element: no end tag, no comment, no line separator in it."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).translate(_ESCAPED)
+    """``value`` as JSON that can stand in a script element: no end tag, no comment, no line separator in it.
+
+    Nor is anything that turns the direction of the text around it, or that cannot be seen.
+    """
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return INVISIBLE.sub(lambda found: json.dumps(found[0])[1:-1], text).translate(_ESCAPED)
 
 
 @functools.cache
@@ -68,10 +73,16 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_shown,
     )
     environment.globals["formats"] = formats
     environment.globals["count"] = formats.count
     return environment
+
+
+def _shown(value: Any) -> Any:
+    """What of ``value`` stands on the page, before it is escaped; markup stays what it is."""
+    return visible(value) if type(value) is str else value
 
 
 def _read(name: str) -> str:

@@ -22,12 +22,12 @@ def report() -> pytest.TestReport:
     return pytest.TestReport("t.py::t", ("t.py", 1, "t"), {}, "passed", None, "teardown")
 
 
-@pytest.mark.parametrize("to_another_process", [True, False])
+@pytest.mark.parametrize("keys", [["sk-\ud800", "sk-1"], [], None])
 @pytest.mark.parametrize("record", RECORDS)
-def test_a_record_arrives_as_it_was(record: dict[str, Any], to_another_process: bool) -> None:
+def test_a_record_arrives_as_it_was(record: dict[str, Any], keys: list[str] | None) -> None:
     carrier = report()
-    sending.put_on(carrier, record, to_another_process)
-    assert sending.take_from(carrier) == record
+    sending.put_on(carrier, record, keys)
+    assert sending.take_from(carrier) == (record, sorted(keys or []))
     assert sending.take_from(carrier) is None  # pytest keeps the report, and not the record with it
 
 
@@ -40,7 +40,7 @@ def test_what_waits_to_be_read_takes_little_room() -> None:
     words = ["".join(chance.choices(string.ascii_lowercase, k=6)) for _ in range(2_000)]
     answer = " ".join(chance.choices(words, k=150_000))
     carrier, before = report(), set(vars(report()))
-    sending.put_on(carrier, {"prediction": {"answer": answer}}, to_another_process=True)
+    sending.put_on(carrier, {"prediction": {"answer": answer}}, keys=[])
     (carried,) = (value for name, value in vars(carrier).items() if name not in before)
     assert isinstance(carried, bytes)  # which xdist can send, whatever the record says
     assert len(carried) < len(answer) / 2

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import dspy
+import filelock
 import pytest
 
 from pytest_pitcheval.concurrency.limiter import Limiter
@@ -92,6 +93,18 @@ def test_a_process_compiles_a_program_once(store: Store) -> None:
     assert len(first.demos) == 2
     assert path.exists()
     assert store.compilations == 1
+
+
+def test_a_lock_without_a_sign_of_life_is_not_waited_for(store: Store) -> None:
+    _, path = store.get(store.compiler())
+    path.unlink()
+    with filelock.FileLock(path.with_suffix(".lock")):
+        process = store.process(timeout=0.3)
+        store.get(Compiler(process, store.rollouts))
+    assert store.compilations == 2
+    [line] = process.notes.lines
+    assert "has made no LM call for 0.3 s (--eval-timeout)" in line
+    assert str(path.with_suffix(".lock")) in line
 
 
 def test_equal_ingredients_are_the_same_program(store: Store) -> None:

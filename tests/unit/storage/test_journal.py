@@ -198,3 +198,18 @@ def test_a_journal_that_cannot_be_read_back_is_told_of(tmp_path: Path) -> None:
     assert journal.is_lost
     assert journal.problem is not None
     assert journal.problem.startswith("the journal could not be read: ")
+
+
+def test_a_journal_that_is_rewritten_is_read_and_goes_on(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, RUN_ID, RUN_ID)
+    places = [journal.append({**RECORD.to_dict(), "feedback": text}) for text in ("sk-caf\u00e9-1", "fine")]
+    assert journal.read(places[0] or 0)
+    hidden = {"sk-caf\u00e9-1": "***"}
+    moved = journal.rewrite(lambda record: {**record, "feedback": hidden.get(record["feedback"], "fine")})
+    last = journal.append({**FAILED.to_dict(), "feedback": "later"})
+    found = [journal.read(place) for place in (*(moved[place or 0] for place in places), last or 0)]
+    assert [record and record["feedback"] for record in found] == ["***", "fine", "later"]
+    assert "sk-" not in journal.path.read_text(encoding="utf-8")
+    assert run_files.read(journal.path).outcome.records[FAILED.nodeid].feedback == "later"
+    assert journal.problem is None
+    journal.close(remove=True)

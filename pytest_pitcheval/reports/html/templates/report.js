@@ -4,6 +4,11 @@
   const data = JSON.parse(document.getElementById("data").textContent);
   const byId = (id) => document.getElementById(id);
 
+  // What turns the direction of the text after it, or cannot be seen, is shown as its escape
+  const INVISIBLE = /[\0-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu;
+  const escaped = (character) => "\\u" + character.codePointAt(0).toString(16).padStart(4, "0");
+  const visible = (text) => text.replaceAll("\r\n", "\n").replace(INVISIBLE, escaped);
+
   function element(tag, properties, ...children) {
     const made = document.createElement(tag);
     for (const [name, value] of Object.entries(properties || {})) {
@@ -11,7 +16,8 @@
       else if (name in made) made[name] = value;
       else made.setAttribute(name, value);
     }
-    made.append(...children.filter((child) => child !== null && child !== undefined));
+    const shown = children.filter((child) => child !== null && child !== undefined);
+    made.append(...shown.map((child) => (typeof child === "string" ? visible(child) : child)));
     return made;
   }
 

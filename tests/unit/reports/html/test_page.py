@@ -201,3 +201,11 @@ def test_only_an_established_change_has_a_colour(drop: float, direction: str) ->
 def test_what_is_not_compared_has_not_stayed_the_same() -> None:
     found = report([record("a", fingerprints={"judge": "x 1"})], [record("a", fingerprints={"judge": "y 2"})])
     assert "not compared with the baseline: another judge" in Reader(page.render(found)).text
+
+
+def test_nothing_in_the_file_turns_the_direction_of_a_text() -> None:
+    said = "\u202egpj.exe\u2066\u200b\x9b\U000e0041"
+    about: dict[str, Any] = {"test": said, "optimization": said, "inputs": {said: said}, "prediction": {said: said}}
+    text = page.render(report([record(said, 0.5, **about)], argv=[said]))
+    assert not set(said) - set("gpj.exe") & set(text)
+    assert data(text)["examples"][0]["inputs"] == {said: said}, "the script gets what was said, and shows escapes"
