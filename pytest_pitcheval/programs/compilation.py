@@ -184,6 +184,7 @@ class Compiler:
         """What ``work`` returns; it is given up where an LM call has no end, of an LM of the user's own, say."""
         if not self._apart:
             return work()
+        self._rollouts.install()  # here: DSPy takes the first thread that configures it for its main one
         return done_apart(work, lambda: self._rollouts.calls.check_ends(scope, self._patience), scope.give_up)
 
     def _optimize(self, optimization: Optimization, ingredients: Ingredients, scope: Compiling) -> Any:
