@@ -122,6 +122,11 @@ def example(_pitcheval_test: RunningTest, request: pytest.FixtureRequest) -> Any
             _asked_too_late(request)
         from pytest_pitcheval.errors import PitchevalError
 
+        if request.node.get_closest_marker("evaluation"):
+            raise PitchevalError(
+                "evaluation marker: it was put on the test when that had been made (by a hook, or in pytest.param); "
+                "expected it on the function, its class or its module"
+            )
         raise PitchevalError("example: expected an evaluation marker on the test, which says where examples are")
     return made
 

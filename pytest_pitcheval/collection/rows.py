@@ -53,6 +53,8 @@ def load_rows(dataset: object, inputs: tuple[str, ...], folder: Path) -> list[Ro
         name, found = relative(path), list(read_file(path))
     else:
         name, found = "dataset", list(_read_sequence(dataset))
+    if not found and isinstance(dataset, Iterator):
+        raise MarkerError(f"{name}: no examples left in it: an iterator has them once; expected a list or a callable")
     if not found:
         raise MarkerError(f"{name}: no examples in it")
     return list(_rows(found, inputs, name))

@@ -130,6 +130,54 @@ def test_a_marker_of_a_class_or_module_that_no_test_makes_use_of(suite: Suite, p
     suite.run("test_qa.py::TestIdle", *plugin_args).result.assert_outcomes(passed=2)
 
 
+TOO_LATE = """
+import dspy
+import pytest
+
+ROWS = (dspy.Example(question=text).with_inputs("question") for text in ["question 0?"])
+
+
+@pytest.mark.evaluation(ROWS, threshold=0.1)
+def test_first(score):
+    pass
+
+
+@pytest.mark.evaluation(ROWS, threshold=0.1)
+def test_nothing_left(score):
+    pass
+
+
+@pytest.mark.parametrize("x", [pytest.param(1, marks=pytest.mark.evaluation("data.jsonl", inputs=["question"]))])
+def test_of_a_parameter(x, score):
+    pass
+
+
+def test_of_a_hook(score):
+    pass
+"""
+
+LATE_HOOK = """
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "hook" in item.name:
+            item.add_marker(pytest.mark.evaluation("data.jsonl", inputs=["question"]))
+"""
+
+
+def test_markers_and_datasets_that_come_too_late(suite: Suite) -> None:
+    suite.write("test_qa.py", TOO_LATE)
+    suite.add("conftest.py", LATE_HOOK)
+    run = suite.run()
+    run.result.assert_outcomes(passed=1, failed=1, errors=2)
+    late = (
+        "evaluation marker: it was put on the test when that had been made (by a hook, or in pytest.param); "
+        "expected it on the function, its class or its module"
+    )
+    left = "dataset: no examples left in it: an iterator has them once; expected a list or a callable"
+    assert [test["error"] for test in run.tests] == [None, left, late, late]
+
+
 LEFT_EARLY = """
 
 def pytest_runtest_setup(item):
