@@ -35,6 +35,8 @@ def read_file(path: Path) -> Iterator[tuple[str, Any]]:
     reader = _READERS.get(suffix)
     if reader is None:
         raise MarkerError(f"{relative(path)}: expected a file that ends in {', '.join(_READERS)}")
+    if path.is_dir():
+        raise MarkerError(f"{relative(path)}: expected a file, not a folder")
     if not path.is_file():
         raise MarkerError(f"{relative(path)}: no such file (a dataset's path is relative to its test file)")
     try:
@@ -88,12 +90,34 @@ def _lines(text: str, path: Path) -> Iterator[tuple[int, Any]]:
 
 def _decode(text: str, path: Path, first_line: int = 1, expected: str = "") -> Any:
     try:
-        return json.loads(text)
+        return _DECODER.decode(text)
+    except _Twice as error:
+        place = relative(path) if "\n" in text else f"{relative(path)}:{first_line}"
+        raise MarkerError(f"{place}: the field {error.name!r} stands there twice in one object") from None
     except (ValueError, RecursionError) as error:
         place = f"{relative(path)}:{first_line + getattr(error, 'lineno', 1) - 1}"
         if isinstance(error, json.JSONDecodeError):
             place += f":{error.colno}"
         raise MarkerError(f"{place}: not JSON: {getattr(error, 'msg', error)}{expected}") from None
+
+
+class _Twice(Exception):
+    """A JSON object has two fields of one name, of which json would silently leave out the first."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _Twice(next(name for name in names if names.count(name) > 1))
+    return fields
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique)
 
 
 def _read_json(path: Path) -> Iterator[tuple[int, Any]]:

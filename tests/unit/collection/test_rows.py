@@ -171,6 +171,16 @@ def test_ids(load: Callable[..., list[Row]], own: list[Any], ids: list[str]) -> 
         ("a.json", '{"a": [{"question": 1}], "b": [{"question": 1}]}', f"a.json:1: {NO_ROWS}"),
         ("a.json", '{"rows":\n [{"question": 1},\n  {"answer": 2}]}', f"a.json:3: {NO_FIELD}'answer'"),
         ("a.json", '[{"question": 1},\n]', f"a.json:{TRAILING}"),
+        (
+            "a.jsonl",
+            '{"question": 1}\n{"question": 1, "x": 0, "question": 2}\n',
+            "a.jsonl:2: the field 'question' stands there twice in one object",
+        ),
+        (
+            "a.json",
+            '[\n{"question": 1, "x": {"y": 1, "y": 2}}]',
+            "a.json: the field 'y' stands there twice in one object",
+        ),
         ("a.jsonl", '{\n"question": 1}\n', f"a.jsonl:1:2: not JSON: {UNFINISHED}{A_LINE}"),
         ("a.csv", "id;question\na;1\n", f"a.csv:2: {NO_FIELD}'id;question'"),
         ("a.csv", "question,id,question\n1,a,2\n", "a.csv:1: the column 'question' stands there twice"),
@@ -228,13 +238,19 @@ def test_a_file_that_is_not_parquet(load: Callable[..., list[Row]]) -> None:
         load("a.parquet", "question\n1?\n")
 
 
-@pytest.mark.parametrize("name", ["missing.jsonl", "folder.jsonl"])
-def test_no_such_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("missing.jsonl", "no such file (a dataset's path is relative to its test file)"),
+        ("folder.jsonl", "expected a file, not a folder"),
+    ],
+)
+def test_no_such_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, problem: str) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder.jsonl").mkdir()
     with pytest.raises(MarkerError) as raised:
         load_rows(name, INPUTS, tmp_path)
-    assert str(raised.value) == f"{name}: no such file (a dataset's path is relative to its test file)"
+    assert str(raised.value) == f"{name}: {problem}"
 
 
 def test_places_are_relative_to_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
