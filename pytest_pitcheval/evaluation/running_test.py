@@ -18,7 +18,7 @@ from pytest_pitcheval.results.plain import plain, text_of
 from pytest_pitcheval.results.records import Record, Status, Usage, total
 from pytest_pitcheval.results.score import Score
 from pytest_pitcheval.rollouts.program_and_metric import Generator
-from pytest_pitcheval.rollouts.rollout import Answers, Rollout
+from pytest_pitcheval.rollouts.rollout import Answers, Rollout, taken
 from pytest_pitcheval.rollouts.rollout_id import RolloutId
 from pytest_pitcheval.settings.settings import Settings
 
@@ -201,9 +201,13 @@ class RunningTest:
         named = {name: (value,) for name, value in self._named_scores.items()}
         if self.score is None:
             return {**named}
-        taken = [rollout.taken() for rollout in self.rollouts[: len(self.score.samples)]]
-        measured = {name: tuple(each[name] for each in taken) for name in MEASURED}
+        took = [self._taken(rollout) for rollout in self.rollouts[: len(self.score.samples)]]
+        measured = {name: tuple(each[name] for each in took) for name in MEASURED}
         return {**measured, **self.score.by_rollout, **named}
+
+    def _taken(self, rollout: Rollout) -> dict[str, float | None]:
+        same = [one for one in self._thrown_away if one.rollout_id == rollout.rollout_id]
+        return taken([*same, rollout], self._answers is not Answers.FRESH)
 
     def record(self) -> Record:
         """The test's record."""

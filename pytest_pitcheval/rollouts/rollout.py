@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import enum
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_pitcheval.errors import PitchevalError, ReplayMiss, StaleAnswer
-from pytest_pitcheval.names import COST, SECONDS, TOKENS
-from pytest_pitcheval.results.records import Usage
+from pytest_pitcheval.names import COST, MEASURED, SECONDS, TOKENS
+from pytest_pitcheval.results.records import Usage, total
 from pytest_pitcheval.rollouts.rollout_id import RolloutId
 from pytest_pitcheval.rollouts.scopes import Scope
 
@@ -28,6 +28,7 @@ class Rollout(Scope):
 
     Attributes:
         seconds: what program and metric took; waiting for the rate limit is not in it.
+        repeats: whether an answer was paid for before it began.
         program_raised: what the program raised that was its own fault.
     """
 
@@ -38,6 +39,7 @@ class Rollout(Scope):
         self._own_keys: set[str] = set()
         self._problem: PitchevalError | None = None
         self.seconds = 0.0
+        self.repeats = False
         self.program_raised: BaseException | None = None
 
     def keyed(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -53,6 +55,7 @@ class Rollout(Scope):
 
     def answered_from_cache(self, key: str | None, part: str) -> None:
         super().answered_from_cache(key, part)
+        self.repeats = self.repeats or key not in self._own_keys
         if self._answers is Answers.FRESH and key not in self._own_keys:
             self.report(
                 StaleAnswer(f"rollout {self.rollout_id}: an LM call was answered from the cache of another rollout")
@@ -78,12 +81,6 @@ class Rollout(Scope):
         if self._answers is Answers.REPLAYED:
             self.report(ReplayMiss(f"rollout {self.rollout_id}: an LM with cache=False cannot be replayed"))
 
-    def taken(self) -> dict[str, float | None]:
-        """What it took, by `names.MEASURED`; None where that is not known: a price, or the time of calls not ours."""
-        usage = self.total
-        seconds = round(self.seconds, 4) if self.seconds else None
-        return {SECONDS: seconds, COST: usage.cost, TOKENS: usage.prompt_tokens + usage.completion_tokens}
-
     def report(self, problem: PitchevalError) -> None:
         """Remember the first problem: a program may swallow the exception, the test must not."""
         self._problem = self._problem or problem
@@ -101,3 +98,16 @@ class Rollout(Scope):
             yield
         finally:
             self.seconds += time.perf_counter() - start - (self.waited - waited)
+
+
+def taken(attempts: Sequence[Rollout], again: bool) -> dict[str, float | None]:
+    """What one rollout took, by `names.MEASURED`, over all ``attempts`` at it.
+
+    None where that is not known: a price, the time of calls that are not ours, and all of it where an answer comes
+    from another session, whose run is made ``again``.
+    """
+    if again and any(attempt.repeats for attempt in attempts):
+        return dict.fromkeys(MEASURED)
+    usage, seconds = total(attempt.total for attempt in attempts), sum(attempt.seconds for attempt in attempts)
+    tokens = usage.prompt_tokens + usage.completion_tokens
+    return {SECONDS: round(seconds, 4) if seconds else None, COST: usage.cost, TOKENS: tokens}

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pytest_pitcheval.results.records import Record
     from pytest_pitcheval.session.display import Display
     from pytest_pitcheval.session.outbox import Outbox
-    from pytest_pitcheval.storage.references import LoadedBaseline
+    from pytest_pitcheval.storage.references import LoadedBaseline, RepeatedRun
 
 
 class Controller:
@@ -33,6 +33,7 @@ class Controller:
 
     Attributes:
         baseline: what scores are compared with, or None.
+        repeated: the run that is replayed or continued, or None.
         started: when the session began, monotonic, in seconds.
         runner: the tests that run in this very process, None in xdist's controller.
         collected: the evaluation tests of this process.
@@ -45,11 +46,17 @@ class Controller:
     """
 
     def __init__(
-        self, process: Process, config: pytest.Config, baseline: LoadedBaseline | None, started: float
+        self,
+        process: Process,
+        config: pytest.Config,
+        baseline: LoadedBaseline | None,
+        started: float,
+        repeated: RepeatedRun | None = None,
     ) -> None:
         self.process = process
         self.config = config
         self.baseline = baseline
+        self.repeated = repeated
         self.started = started
         self.runner: Runner | None = None
         self.collected: Sequence[Collected] = ()
@@ -155,6 +162,8 @@ class Controller:
             return
         from pytest_pitcheval.results.records import PARTS, Record
 
+        if self.repeated is not None:
+            record = self.repeated.completed(record)
         if self.runner is None and self._late:  # of other workers than the one that sent it
             record = redact_content(record, self._late)
         whole, place = Record.from_dict(record), self.outbox.add(record)

@@ -23,7 +23,7 @@ from pytest_pitcheval.timestamps import session_timestamp
 if TYPE_CHECKING:
     from pytest_pitcheval.evaluation.runner import Runner
     from pytest_pitcheval.reports.results import Results
-    from pytest_pitcheval.storage.references import LoadedBaseline
+    from pytest_pitcheval.storage.references import LoadedBaseline, RepeatedRun
 
 
 class Session:
@@ -41,8 +41,8 @@ class Session:
         worker = Process.of_worker(settings, config)
         self.controller: Controller | None = None
         if worker is None:
-            self.process, baseline = _begin(settings, config.rootpath)
-            self.controller = Controller(self.process, config, baseline, started)
+            self.process, baseline, repeated = _begin(settings, config.rootpath)
+            self.controller = Controller(self.process, config, baseline, started, repeated)
         else:
             self.process = worker
         self.datasets: dict[str, list[str]] = {}
@@ -219,7 +219,7 @@ class Session:
             self.process.remove_runtime_dir()
 
 
-def _begin(settings: Settings, rootpath: Path) -> tuple[Process, LoadedBaseline | None]:
+def _begin(settings: Settings, rootpath: Path) -> tuple[Process, LoadedBaseline | None, RepeatedRun | None]:
     """A new session; what is wrong with the runs and baselines that options name is said before any test runs."""
     run_id = session_timestamp()
 
@@ -233,7 +233,7 @@ def _begin(settings: Settings, rootpath: Path) -> tuple[Process, LoadedBaseline 
         baseline = references.load_baseline(settings, fetch)
     except PitchevalError as error:
         raise pytest.UsageError(str(error)) from None
-    return Process.first(settings, run_id, repeated.timestamp if repeated else run_id), baseline
+    return Process.first(settings, run_id, repeated.timestamp if repeated else run_id), baseline, repeated
 
 
 def _nothing() -> None:

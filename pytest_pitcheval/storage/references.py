@@ -6,13 +6,13 @@ Whatever is wrong with them is a PitchevalError of one line that begins with the
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_pitcheval.errors import PitchevalError
-from pytest_pitcheval.names import NEED_BASELINE
+from pytest_pitcheval.names import MEASURED, NEED_BASELINE
 from pytest_pitcheval.timestamps import is_run_id
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from pytest_pitcheval.results.records import Key, Record
     from pytest_pitcheval.settings.settings import Settings
     from pytest_pitcheval.storage.baseline_files import Update
-    from pytest_pitcheval.storage.run_info import RunInfo
 
 
 MLFLOW = "mlflow:"
@@ -47,8 +46,27 @@ class LoadedBaseline(NamedTuple):
     records: Mapping[str, Record] = MappingProxyType({})
 
 
-def repeated_run(settings: Settings) -> RunInfo | None:
-    """``run`` of the run file that ``--eval-replay`` or ``--eval-resume`` names; None without either.
+class RepeatedRun(NamedTuple):
+    """A run that is made again: its session's timestamp, and by rollout ID what the rollouts of a test took."""
+
+    timestamp: str
+    took: Mapping[str, Mapping[str, Sequence[float | None]]]
+
+    def completed(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A record of this session (plain values), with what was not measured again, as that is known of the run."""
+        took = self.took.get(record["rollout_id"])
+        if took is None:
+            return record
+        metrics = dict(record["metrics"])
+        for name, before in took.items():
+            now = metrics.get(name, ())
+            if None in now and len(now) == len(before):
+                metrics[name] = [old if new is None else new for old, new in zip(before, now, strict=True)]
+        return {**record, "metrics": metrics}
+
+
+def repeated_run(settings: Settings) -> RepeatedRun | None:
+    """The run that ``--eval-replay`` or ``--eval-resume`` names; None without either.
 
     Raises:
         PitchevalError: one line: both are given, or there is no such run.
@@ -61,12 +79,15 @@ def repeated_run(settings: Settings) -> RunInfo | None:
     from pytest_pitcheval.storage import run_files
 
     try:
-        run = run_files.read(run_files.find(settings.directory, reference, unfinished=True)).run
+        file = run_files.read(run_files.find(settings.directory, reference, unfinished=True))
+        run = file.run
         if run.merged_from:
             raise PitchevalError(f"merged of other runs; expected one of {', '.join(run.merged_from)}")
     except PitchevalError as error:
         raise PitchevalError(f"{option}: {reference!r}: {error}") from None
-    return run
+    records = file.outcome.records.values()
+    took = {one.rollout_id: {name: one.metrics[name] for name in MEASURED if name in one.metrics} for one in records}
+    return RepeatedRun(run.timestamp, took)
 
 
 def load_baseline(settings: Settings, fetch: Fetch) -> LoadedBaseline | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from support.openai_server import Request, chat_format, dspy_answer
-from support.suite import Run, Suite
+from support.suite import DYING, Run, Suite
 
 METRIC = """
 
@@ -112,7 +112,7 @@ def test_an_example_that_lacks_a_metric_fails_its_gate_and_no_other(suite: Suite
     assert found["min_mean", "relevancy"]["reason"] == "1 of 6 examples have no relevancy"
     assert (found["min_mean", "relevance"]["status"], found["min_mean", "relevance"]["reason"]) == (
         "failed",
-        "no example has the metric 'relevance'; there are score, seconds, cost, tokens, words, polite, relevancy",
+        "no example has the metric 'relevance'; there are score, seconds, tokens, words, polite, relevancy",
     )
 
 
@@ -194,3 +194,56 @@ def test_a_finished_run_is_held_to_other_metrics(suite: Suite, command: Any) -> 
     assert said.code == pytest.ExitCode.TESTS_FAILED
     assert "max_regression=2 words test_qa.py::test_qa [none]: rose by 5" in " ".join(" ".join(said.lines).split())
     assert len(suite.server.requests) == 24
+
+
+def measured(run: Run) -> dict[str, dict[str, Any]]:
+    return {
+        test["nodeid"]: {name: test["metrics"][name] for name in ("seconds", "cost", "tokens")} for test in run.tests
+    }
+
+
+TAKEN = 'max_mean={"tokens": 1000, "seconds": 60}, max_regression={"tokens": 0.1, "seconds": 9}'
+
+
+def test_a_replay_took_what_the_run_took_that_it_repeats(suite: Suite, plugin_args: tuple[str, ...]) -> None:
+    use(suite, TAKEN, rollouts=2)
+    judged(suite)
+    suite.run("--eval-update-baseline")
+    run = suite.run(*plugin_args)
+    asked = len(suite.server.requests)
+    replay = suite.run("--eval-replay=last", *plugin_args)
+    again = suite.run("--eval-replay=last", *plugin_args)
+    assert len(suite.server.requests) == asked
+    assert measured(replay) == measured(again) == measured(run)
+    assert min(tokens for test in measured(run).values() for tokens in test["tokens"]) > 0
+    assert {name: gate["value"] for name, gate in gates_of(replay).items()} == {
+        name: gate["value"] for name, gate in gates_of(run).items()
+    }
+
+
+def test_what_a_killed_run_took_is_known_when_it_is_continued(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(suite, TAKEN)
+    judged(suite)
+    suite.add("conftest.py", DYING)
+    suite.run("-pno:xdist", "--eval-concurrency=1", subprocess=True)
+    [journal] = (suite.path / ".pitcheval" / "runs").glob("*.jsonl")
+    _, *records = map(json.loads, journal.read_text(encoding="utf-8").splitlines())
+    before = {one["nodeid"]: one["metrics"] for one in records}
+    assert len(before) == 2
+    monkeypatch.setenv("SPARED", "1")
+    run = suite.run("--eval-resume=last")
+    now = measured(run)
+    assert {nodeid: now[nodeid]["seconds"] for nodeid in before} == {n: one["seconds"] for n, one in before.items()}
+    assert all(test["tokens"][0] > 0 for test in now.values())
+    assert gates_of(run)["max_mean", "tokens"]["status"] == "passed"
+    assert len(run.by("generator")) == 4
+
+
+def test_a_test_that_calls_by_itself_has_no_seconds(suite: Suite) -> None:
+    use(suite)
+    suite.write("test_qa.py", "import pytest\n\n\ndef test_alone(record_score):\n    record_score(0.5)\n")
+    found = gates_of(suite.run("--eval-max-mean=seconds=1,tokens=5"))
+    assert (
+        found["max_mean", "seconds"]["reason"] == "no example has the metric 'seconds'; there are score, cost, tokens"
+    )
+    assert found["max_mean", "tokens"]["status"] == "passed"

@@ -19,7 +19,7 @@ def mean(summary: Summary, asked: Limit, mode: GateMode) -> Reason:
     unscored = summary.examples - found.scored
     if unscored:
         if metric != SCORE and not found.scored and summary.scored:
-            known = formats.some([SCORE, *summary.metrics])
+            known = formats.some([SCORE, *(name for name, one in summary.metrics.items() if one.scored)])
             return Reason("failed", None, f"no example has the metric {metric!r}; there are {known}")
         return Reason("failed", found.mean, f"{unscored} of {summary.examples} examples have no {metric}")
     bounds = found.ci95 if found.scored >= FEWEST else None
