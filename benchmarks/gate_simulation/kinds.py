@@ -55,3 +55,6 @@ HIGH = Kind((4, 0.5), grid_scores(1))
 
 EVEN = Kind((1, 1), grid_scores(1))
 """0/1 scores with any pass probability as likely as any other: many examples differ from run to run."""
+
+REPEATS = 0.7
+"""So many of an example's rollouts score what another one of the same run did, where they are not independent."""

@@ -10,14 +10,12 @@ from numpy.typing import NDArray
 
 from benchmarks.gate_simulation import batches
 from benchmarks.gate_simulation.comparing import holds
-from benchmarks.gate_simulation.kinds import EVEN, HIGH, KINDS, SEED, Array, Kind
+from benchmarks.gate_simulation.kinds import EVEN, HIGH, KINDS, REPEATS, SEED, Array, Kind
 from benchmarks.gate_simulation.rates import Rate
 from pytest_pitcheval.results.deciding.limits import DEFAULT_MAX_REGRESSION
 from pytest_pitcheval.results.significance import means, paired
 from pytest_pitcheval.results.significance import power as powers
 from pytest_pitcheval.results.significance.means import ALPHA
-
-REPEATS = 0.7
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.gate_simulation import batches
-from benchmarks.gate_simulation.kinds import EVEN, KINDS, SEED, Array, Kind, Random
+from benchmarks.gate_simulation.kinds import EVEN, HIGH, KINDS, REPEATS, SEED, Array, Kind, Random
 from benchmarks.gate_simulation.rates import Rate
 from pytest_pitcheval.names import MAX_EXAMPLE_DROP, MAX_REGRESSION, Family
 from pytest_pitcheval.results.significance.families import Claim, holm
@@ -31,6 +31,7 @@ class Suite:
         broken: the first test's first examples whose every rollout is 0 now, and all of them were 1.
         worse: by how much the means of the first test's examples are lower now.
         common: the share of scores that all tests of a session have in common, as metrics of the same rollouts do.
+        repeats: the share of an example's rollouts that score what another one of the same run did.
         slices: each test's examples fall into so many slices, each with the gates of the test's mean.
     """
 
@@ -43,6 +44,7 @@ class Suite:
     worse: float = 0.0
     common: float = 0.0
     slices: int = 0
+    repeats: float = 0.0
 
     def draw(self, random: Random, sessions: int) -> tuple[Array, Array]:
         """Baselines and runs: scores of the shape (sessions, tests, examples, rollouts)."""
@@ -62,6 +64,9 @@ class Suite:
         if self.common:
             same = self.kind.scores(random, (count, *means[:, :1].shape), means[:, -1:])
             scores = np.where(random.random(scores.shape) < self.common, same, scores)
+        if self.repeats:
+            same = self.kind.scores(random, means.shape, means)
+            scores = np.where(random.random(scores.shape) < self.repeats, same, scores)
         found: Array = np.moveaxis(scores, 0, -1).copy()
         return found
 
@@ -175,6 +180,15 @@ def session_lines(runs: int) -> Iterator[str]:
     yield from _family_lines("max_regression, limit 0", MEAN, ((1, 1), (3, 3), (5, 1), (10, 3)), 0, runs)
     yield from _family_lines("and max_example_drop, limit 0", BOTH, ((5, 5), (10, 3)), 0, runs)
     yield from _family_lines("max_regression, limit 0, and of 4 slices each", MEAN, ((3, 3), (10, 3)), 4, runs)
+    yield from repeating_lines(runs)
+
+
+def repeating_lines(runs: int) -> Iterator[str]:
+    yield f"\nmax_example_drop, limit 0, where {REPEATS:.0%} of an example's rollouts in a run score alike"
+    yield _HEAD
+    for tests in (1, 20):
+        suite = Suite(KINDS["0/1"], tests, 20, (5, 5), {MAX_EXAMPLE_DROP: 0.0}, repeats=REPEATS)
+        yield session("0/1", suite, runs)
 
 
 def _family_lines(
@@ -199,7 +213,7 @@ def affected_lines(runs: int) -> Iterator[str]:
                     yield affected(name, Suite(kind, tests, examples, rollouts, drop, broken=1), runs)
     yield "\nDetection: the means of all examples of the first test are 0.10 lower; max_regression=0.05"
     yield _HEAD
-    for name, kind in {**KINDS, "0/1 even": EVEN}.items():
+    for name, kind in {**KINDS, "0/1 high": HIGH, "0/1 even": EVEN}.items():
         for tests in (1, 20):
             for rollouts in ((1, 1), (3, 3), (5, 5), (10, 1), (10, 3), (10, 5)):
                 yield affected(name, Suite(kind, tests, 50, rollouts, mean, worse=0.1), runs)

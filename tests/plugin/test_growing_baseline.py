@@ -92,6 +92,18 @@ def test_a_resumed_run_adds_what_had_no_score(suite: Suite) -> None:
     assert samples(suite) == {f"e{n}": [0.75] for n in range(3)}
 
 
+def test_the_parts_of_a_merged_run_are_not_added_again(suite: Suite, command: Command) -> None:
+    suite.write("test_more.py", "def test_more(record_score):\n    record_score(0.25)\n")
+    suite.run(ADD)
+    parts = [suite.run("-k", selected).document for selected in ("e0", "not e0")]
+    names = [part["run"]["id"] for part in parts if part]
+    command("merge", *names)
+    assert "  4 added to" in command("decide", "last", ADD).lines
+    assert "  1 had this run's samples already" in command("decide", names[0], ADD).lines
+    assert samples(suite) == {f"e{n}": [0.75, 0.75] for n in range(3)}
+    assert [len(set(one["dates"])) for one in group(suite)["examples"].values()] == [2, 2, 2]
+
+
 def test_what_has_changed_is_replaced_and_told(suite: Suite) -> None:
     score(suite, 0.5, ADD)
     suite.write("data.jsonl", (suite.path / "data.jsonl").read_text(encoding="utf-8").replace("question 1?", "what?"))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -10,6 +13,7 @@ from pytest_pitcheval.names import Family
 from pytest_pitcheval.results.significance import exchange, power
 
 BOTH = {"max_regression": 0.0, "max_example_drop": 0.0}
+DOCS = Path(__file__).parents[2] / "docs"
 FAMILIES: tuple[Family, ...] = ("holm", "none")
 
 
@@ -135,3 +139,23 @@ def test_a_baseline_of_five_runs_alarms_less_often_than_a_lucky_one() -> None:
     single, pooled = (lives.Life(kinds.KINDS["0/1"], 50, 1, runs, 10).alarms(60, 60) for runs in (1, 5))
     assert single.max() > pooled.max()
     assert np.mean(pooled > lives.OFTEN) < 0.05
+
+
+def printed() -> list[str]:
+    """What the simulation printed when its output was last kept."""
+    return (DOCS / "gate_simulation.txt").read_text(encoding="utf-8").splitlines()
+
+
+def test_the_output_that_is_kept_is_that_of_the_code() -> None:
+    lines = printed()
+    for name, kind in kinds.KINDS.items():
+        assert one_gate.equal(name, kind, 10, 1, rates.RUNS).rstrip() in lines
+        assert one_gate.unequal(name, kind, 20, (5, 1), rates.RUNS).rstrip() in lines
+
+
+def test_every_number_of_the_page_is_from_that_output() -> None:
+    page, known = (DOCS / "gates.md").read_text(encoding="utf-8"), "\n".join(printed())
+    [section] = re.findall(r"^## How often it errs$(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
+    numbers = set(re.findall(r"\d+(?:\.\d+)? %", section))
+    assert len(numbers) > 20
+    assert {number for number in numbers if not re.search(rf"(?<![\d.]){re.escape(number)}", known)} == set()

@@ -118,6 +118,11 @@ def example_drop(subject: Subject, comparison: Comparison, limit: float, evidenc
         most = " at most" if len(broken) > 1 else ""
         text += f": {names}, {_p(alone, adjusted).replace('p ', f'p{most} ', 1)}"
         return Reason("failed", max(map(comparison.drop_of, broken)), text, alone, adjusted)
-    rollouts = rollouts_to_establish(ALPHA / len(evidence))
-    text += f", not established: {names}; {rollouts} rollouts both times would do"
+    text += f", not established: {names}; {_enough_rollouts(ALPHA / len(evidence), len(shown.before))} would do"
     return Reason("inconclusive", worst, text, alone, adjusted)
+
+
+def _enough_rollouts(alpha: float, before: int) -> str:
+    """``5 rollouts both times``, or ``3 rollouts now`` where the baseline has enough for that."""
+    both = rollouts_to_establish(alpha)
+    return f"{both} rollouts both times" if before <= both else f"{rollouts_to_establish(alpha, before)} rollouts now"

@@ -126,6 +126,9 @@ def least_drop_p(before: Sequence[float], after: Sequence[float]) -> float:
     return least if _is_enumerable(pooled, chosen) else max(least, 1 / (RESAMPLES + 1))
 
 
-def rollouts_to_establish(alpha: float) -> int:
-    """The fewest rollouts, as many both times, with which a drop of every sample has a p-value below ``alpha``."""
-    return next(count for count in itertools.count(2) if 1 / math.comb(2 * count, count) < alpha)
+def rollouts_to_establish(alpha: float, before: int | None = None) -> int:
+    """The fewest rollouts with which a drop of every sample has a p-value below ``alpha``.
+
+    As many both times, or now, where there are ``before`` already.
+    """
+    return next(count for count in itertools.count(1) if 1 / math.comb((before or count) + count, count) < alpha)

@@ -225,6 +225,14 @@ def test_a_gate_that_needs_a_baseline(
     assert (result.status, result.value, result.reason) == (status, value, reason)
 
 
+def test_with_a_baseline_that_has_grown_more_rollouts_now_would_do() -> None:
+    pair = Pair("e0", (1.0,) * 10, (0.0,))
+    result = decided(comparison(0.0, pairs=(pair,)), max_example_drop=0.1)
+    assert result.status == "inconclusive"
+    assert result.p == pytest.approx(1 / 11)
+    assert result.reason.endswith("not established: e0; 2 rollouts now would do")
+
+
 def test_a_drop_that_is_not_established_says_what_this_run_could_have_shown_and_what_it_takes() -> None:
     found = comparison(*UNCLEAR)
     result = decided(found, max_regression=0.05)

@@ -85,3 +85,10 @@ def test_how_many_rollouts_would_do(claims: int) -> None:
     rollouts = rollouts_to_establish(0.05 / claims)
     assert drop_p([1.0] * rollouts, [0.0] * rollouts) * claims < 0.05
     assert claims / math.comb(2 * (rollouts - 1), rollouts - 1) >= 0.05
+
+
+@pytest.mark.parametrize(("claims", "before", "rollouts"), [(1, 10, 2), (50, 10, 4), (1, 1, 20), (20, 5, 6)])
+def test_how_many_would_do_now(claims: int, before: int, rollouts: int) -> None:
+    assert rollouts_to_establish(0.05 / claims, before) == rollouts
+    assert drop_p([1.0] * before, [0.0] * rollouts) * claims < 0.05
+    assert drop_p([1.0] * before, [0.0] * (rollouts - 1)) * claims >= 0.05
