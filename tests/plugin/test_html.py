@@ -265,6 +265,22 @@ def test_examples_are_filtered_by_slice(opened: Reports) -> None:
     assert len(page.show("all")) == 8
 
 
+def test_an_example_opens_on_a_narrow_page(opened: Reports) -> None:
+    long = "tests/evaluation/of_a_support_team/test_answers.py::test_answers_of_the_team"
+    now = [record(f"e{n}", 0.5, test=long, labels={"answer": "Santiago", "topic": "t"}) for n in range(3)]
+    page = opened(report(now, [record("e0", 0.9, test=long)], asked=TOPICS))
+    page.page.resize(420, 900)
+    widths = "[...document.querySelectorAll('#table > thead th')].map(head => head.getBoundingClientRect().width)"
+    before = page.page.run(widths)
+    page.open("e1")
+    assert page.page.run(widths) == before, "what is opened takes no room from the columns"
+    assert page.page.run("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    page.page.resize(1400, 900)
+    shown = "[...document.querySelectorAll('#table > thead th')].filter(head => head.checkVisibility()).length"
+    page.page.run("new Promise(requestAnimationFrame)")
+    assert page.page.run("document.querySelector('#table > tbody > tr.details > td').colSpan") == page.page.run(shown)
+
+
 def test_a_slice_in_the_table_of_slices_leads_to_its_examples(opened: Reports) -> None:
     page = opened(sliced())
     assert page.page.texts("[aria-label='Table of slices'] tbody tr")[:3] == [

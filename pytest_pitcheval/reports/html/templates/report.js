@@ -136,12 +136,19 @@
     line.addEventListener("click", () => { if (getSelection().isCollapsed) toggle(one); });
   }
 
+  // On a narrow page some are hidden; a cell over more columns than there are would add some to the table
+  const shownColumns = () => [...document.querySelectorAll("#table > thead th")].filter((head) => head.checkVisibility()).length;
+
+  function spanAgain() {
+    for (const cell of document.querySelectorAll("#table > tbody > tr.details > td")) cell.colSpan = shownColumns();
+  }
+
   function toggle(one, open = rowOf(one).button.getAttribute("aria-expanded") !== "true") {
     const known = rowOf(one);
     known.button.setAttribute("aria-expanded", String(open));
     known.body.classList.toggle("opened", open);
     if (open && !known.details) {
-      known.details = element("tr", { class: "details", id: known.id }, element("td", { colSpan: COLUMNS.length }, details(one)));
+      known.details = element("tr", { class: "details", id: known.id }, element("td", { colSpan: shownColumns() }, details(one)));
       known.body.append(known.details);
     }
     if (known.details) known.details.hidden = !open;
@@ -374,6 +381,7 @@
     show();
     linked();
     addEventListener("hashchange", linked);
+    matchMedia("(max-width: 48rem)").addEventListener("change", spanAgain);
     addEventListener("beforeprint", () => more(rest.length));
   }
 
