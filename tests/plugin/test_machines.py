@@ -80,3 +80,12 @@ def test_a_worker_that_dies_loses_one_record(suite: Suite, far: Path) -> None:
     assert run.document is not None
     assert [one["nodeid"] for one in run.document["missing"]] == ["test_qa.py::test_qa[e2]"]
     assert {test["example_id"] for test in run.tests} == {f"e{n}" for n in range(8)} - {"e2"}
+
+
+def test_a_slice_that_no_machine_finds_is_one_line(suite: Suite, far: Path) -> None:
+    run = suite.run(*on_machines(suite, 2), "--eval-slice=topic=refunds", subprocess=True)
+    assert run.result.ret == pytest.ExitCode.USAGE_ERROR
+    [line] = [line for line in run.result.outlines if "eval-slice" in line]
+    assert "no example has the label 'topic'; the rows have inputs alone" in line
+    assert "INTERNALERROR" not in run.text
+    assert run.requests == []
