@@ -109,5 +109,5 @@ def taken(attempts: Sequence[Rollout], again: bool) -> dict[str, float | None]:
     if again and any(attempt.repeats for attempt in attempts):
         return dict.fromkeys(MEASURED)
     usage, seconds = total(attempt.total for attempt in attempts), sum(attempt.seconds for attempt in attempts)
-    tokens = usage.prompt_tokens + usage.completion_tokens
+    tokens = float(usage.prompt_tokens + usage.completion_tokens)
     return {SECONDS: round(seconds, 4) if seconds else None, COST: usage.cost, TOKENS: tokens}

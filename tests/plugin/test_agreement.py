@@ -7,11 +7,12 @@ import re
 from typing import Any
 
 import pytest
+from support.command_line import Command
 from support.html_page import Reader, data
 from support.junit_file import properties_of, read_suite
 from support.markdown_tables import tables
 from support.openai_server import Failure, Request
-from support.suite import DYING, Suite
+from support.suite import DYING, Run, Suite
 
 from pytest_pitcheval.results import formats
 
@@ -164,7 +165,7 @@ def test_qa(score):
 
 
 @pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy")
-def test_metrics_slices_and_adjusted_p_are_the_same_everywhere(suite: Suite) -> None:
+def test_metrics_slices_and_adjusted_p_are_the_same_everywhere(suite: Suite, command: Command) -> None:
     topics = ["refunds"] * 9 + ["delivery & <b>more</b>"] * 9
     rows = [{"id": f"e{n}", "question": f"question {n}?", "topic": topic} for n, topic in enumerate(topics)]
     suite.write("data.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
@@ -223,6 +224,34 @@ def test_metrics_slices_and_adjusted_p_are_the_same_everywhere(suite: Suite) -> 
         kind = "/".join(["gate", gate["gate"], *([gate["metric"]] if gate["metric"] != "score" else [])])
         if gate["slice"] is None and gate["p"] is not None:
             assert (logged[f"{kind}/p"], logged[f"{kind}/p_adjusted"]) == (gate["p"], gate["p_adjusted"])
+
+    again_and_in_parts(suite, command, run)
+
+
+def again_and_in_parts(suite: Suite, command: Command, run: Run) -> None:
+    """The reports made again of the run file are the same, and those of its slices, merged, say the same."""
+    command("report", "last", "-o", "again.html")
+    command("report", "last", "--markdown", "-o", "again.md")
+    for old, new in (("page.html", "again.html"), ("summary.md", "again.md")):
+        told, again = ((suite.path / name).read_text(encoding="utf-8") for name in (old, new))
+        assert again.strip() == told.partition("Report: ")[0].strip()
+    shown = command("show", "last").lines
+    start = run.result.outlines.index(shown[0])
+    tables_end = run.result.outlines.index("compared with pitcheval-baseline.json")
+    assert shown[: tables_end - start] == run.result.outlines[start:tables_end]
+    assert run.document is not None
+    replay = f"--eval-replay={run.document['run']['id']}"
+    for number, name in enumerate(one["value"] for one in run.document["summary"][0]["slices"]):
+        suite.run(f"--eval-slice=topic={name}", f"--eval-json=part-{number}.json", replay)
+    command("merge", "part-0.json", "part-1.json")
+    path = max((suite.path / ".pitcheval" / "runs").glob("*.json"))
+    merged = json.loads(path.read_text(encoding="utf-8"))
+    [now], [whole] = merged["summary"], run.document["summary"]
+    for name in ("slices", "mean", "ci95", "not_run"):
+        assert now[name] == whole[name], name
+    for name in ("relevancy", "words"):  # answers from the cache take no time and no tokens
+        assert now["metrics"][name] == whole["metrics"][name]
+    assert merged["gates"] == run.document["gates"]
 
 
 def of(name: str, found: dict[str, Any]) -> dict[str, float]:
