@@ -24,8 +24,8 @@ _WORDS = {"failed": "FAIL", "passed": "ok  ", "inconclusive": "?   "}
 _LONGEST_NAME = 40
 """Characters of a slice or a metric, so that its numbers stand beside it."""
 
-_MOST_SLICES = 20
-"""How many rows of slices a test has."""
+_MOST_ROWS = 20
+"""How many metrics a test has a line for, and how many slices."""
 
 Line = tuple[str, bool]
 """A line, and whether it is bad news."""
@@ -108,8 +108,7 @@ def _metrics(decision: Decision, group: Sequence[Summary]) -> Iterator[str]:
         for summary in group
         for name, one in decision.metrics_of(summary).items()
     ]
-    if rows:
-        yield from formats.table([("metric", "known", "mean", "95 % interval"), *rows])
+    yield from _some_rows(("metric", "known", "mean", "95 % interval"), rows)
 
 
 def _slices(group: Sequence[Summary]) -> Iterator[str]:
@@ -125,10 +124,15 @@ def _slices(group: Sequence[Summary]) -> Iterator[str]:
         for summary in group
         for one in summary.slices
     ]
+    yield from _some_rows(("slice", "scored", "mean", "95 % interval", "passed"), rows)
+
+
+def _some_rows(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """A table of the first rows; nothing of none."""
     if rows:
-        yield from formats.table([("slice", "scored", "mean", "95 % interval", "passed"), *rows[:_MOST_SLICES]])
-    if len(rows) > _MOST_SLICES:
-        yield f"  ... and {len(rows) - _MOST_SLICES} more, all in the run file"
+        yield from formats.table([head, *rows[:_MOST_ROWS]])
+    if len(rows) > _MOST_ROWS:
+        yield f"  ... and {len(rows) - _MOST_ROWS} more, all in the run file"
 
 
 def _mean(one: MetricSummary) -> tuple[str, str]:

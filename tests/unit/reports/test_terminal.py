@@ -99,11 +99,16 @@ def test_metrics_and_slices_of_several_methods_say_which() -> None:
     ]
 
 
-def test_of_many_slices_the_first_are_shown() -> None:
+def test_of_many_metrics_and_slices_the_first_are_shown() -> None:
     slices = tuple(SliceSummary("topic", str(number), 1, 1, 1, 1.0) for number in range(25))
-    found = [line for line, _ in lines(dataclasses.replace(summary(), slices=slices))]
+    metrics = {f"metric{number}": MetricSummary(1.0, None, 12) for number in range(22)}
+    found = [line for line, _ in lines(dataclasses.replace(summary(), metrics=metrics, slices=slices))]
     assert len([line for line in found if line.startswith("  topic=")]) == 20
-    assert found[-1] == "  ... and 5 more, all in the run file"
+    assert len([line for line in found if line.split()[0].startswith("metric") and "12/12" in line]) == 20
+    assert [line for line in found if "more" in line] == [
+        "  ... and 2 more, all in the run file",
+        "  ... and 5 more, all in the run file",
+    ]
 
 
 def test_what_is_not_known_is_a_dash() -> None:
