@@ -17,6 +17,7 @@ from support.suite import Run, Suite
 from pytest_pitcheval.reports.html import page
 from pytest_pitcheval.reports.run_reports import RunReport
 from pytest_pitcheval.results.collected import Requirements
+from pytest_pitcheval.results.printable import visible
 
 pytestmark = pytest.mark.skipif(PROGRAM is None, reason="there is no chromium")
 
@@ -333,10 +334,10 @@ def test_a_baseline_that_has_no_predictions_says_so(opened: Reports) -> None:
 @pytest.mark.parametrize("name", ["e2", HOSTILE, "ä %2F#[1]"])
 def test_a_link_opens_its_example(opened: Reports, name: str) -> None:
     page = opened(report([*NOW, record(name, 0.25)], THEN) if name != "e2" else mixed())
-    page.open(name)
+    page.open(visible(name))
     address = page.page.run("document.querySelector('.opened a').href")
     again = opened(Path(page.page.requests[0].removeprefix("file://")), "#" + address.partition("#")[2])
-    assert again.page.texts(".opened .open") == [name]
+    assert again.page.texts(".opened .open") == [visible(name)]
     assert again.page.run("document.activeElement.className") == "open"
 
 

@@ -18,6 +18,7 @@ import pytest_pitcheval
 from pytest_pitcheval.reports.html import page
 from pytest_pitcheval.reports.html.groups import Group
 from pytest_pitcheval.reports.run_reports import RunReport
+from pytest_pitcheval.results.collected import Requirements
 from pytest_pitcheval.results.records import Usage
 
 HOSTILE = "</script><script>alert(1)</script><!-- <img src=x onerror=alert(2)> \u2028 \" ' & {{ 7 * 7 }} ]]>"
@@ -206,6 +207,8 @@ def test_what_is_not_compared_has_not_stayed_the_same() -> None:
 def test_nothing_in_the_file_turns_the_direction_of_a_text() -> None:
     said = "\u202egpj.exe\u2066\u200b\x9b\U000e0041"
     about: dict[str, Any] = {"test": said, "optimization": said, "inputs": {said: said}, "prediction": {said: said}}
-    text = page.render(report([record(said, 0.5, **about)], argv=[said]))
+    about |= {"labels": {"topic": said}, "metrics": {said: (0.5,)}}
+    asked = Requirements(slices={"topic": {"min_mean": {"score": 0.9}}})
+    text = page.render(report([record(said, 0.5, **about)], argv=[said], asked=asked))
     assert not set(said) - set("gpj.exe") & set(text)
     assert data(text)["examples"][0]["inputs"] == {said: said}, "the script gets what was said, and shows escapes"
