@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import sys
 from contextlib import AbstractContextManager
 from typing import TextIO
@@ -17,6 +18,9 @@ _ROOM_BELOW = "\x1bD\x1bM"
 _SAVE, _RESTORE, _NEXT_LINE, _CLEAR = "\x1b7", "\x1b8", "\x1b[1B\r", "\x1b[K"
 
 
+_STREAM = pytest.StashKey[TextIO]()
+
+
 class Progress:
     """Says what takes long, on standard error; silent with ``-q`` (`show`) or ``-qq`` (`say`)."""
 
@@ -27,9 +31,8 @@ class Progress:
 
     @functools.cached_property
     def is_terminal(self) -> bool:
-        """Whether somebody looks at a terminal; while pytest captures output, that is a file."""
-        with self._uncaptured():
-            return self._stream.isatty()
+        """Whether somebody looks at a terminal; while pytest captures output, standard error is a file."""
+        return self._stream.isatty()
 
     def say(self, text: str) -> None:
         """One line, from any process: xdist's workers share standard error with the controller."""
@@ -53,14 +56,22 @@ class Progress:
             self.is_shown = False
             self._write(f"{_SAVE}{_NEXT_LINE}{_CLEAR}{_RESTORE}")
 
+    def open(self) -> None:
+        """Before tests run: what programs print in threads just then would not be captured."""
+        if _STREAM not in self._config.stash:
+            with self._uncaptured():
+                stream = self._config.stash[_STREAM] = _standard_error()
+            if stream is not sys.__stderr__ and stream is not sys.stderr:
+                self._config.add_cleanup(stream.close)
+
     @property
     def _stream(self) -> TextIO:
-        return sys.__stderr__ or sys.stderr
+        self.open()
+        return self._config.stash[_STREAM]
 
     def _write(self, text: str) -> None:
-        with self._uncaptured():
-            self._stream.write(text)
-            self._stream.flush()
+        self._stream.write(text)
+        self._stream.flush()
 
     def _uncaptured(self) -> AbstractContextManager[None]:
         capture = self._config.pluginmanager.getplugin("capturemanager")
@@ -68,3 +79,13 @@ class Progress:
             return contextlib.nullcontext()
         uncaptured: AbstractContextManager[None] = capture.global_and_fixture_disabled()
         return uncaptured
+
+
+def _standard_error() -> TextIO:
+    """Standard error as it is now, opened anew, so that pytest's capturing need not end for each line."""
+    real = sys.__stderr__ or sys.stderr
+    try:
+        number = os.dup(real.fileno())
+    except (OSError, ValueError):  # it is none of the operating system's
+        return real
+    return os.fdopen(number, "w", encoding=real.encoding, errors="backslashreplace")

@@ -126,6 +126,9 @@ class Controller:
         """
         self.check_slice()
         if self.has_evaluations and self.measures:
+            from pytest_pitcheval.reports.progress import Progress
+
+            Progress(self.config).open()
             try:
                 self.outbox.begin()
             except PitchevalError as error:

@@ -264,3 +264,11 @@ def test_reports_are_written_where_pytests_own_file_cannot_be(suite: Suite) -> N
     assert run.result.ret != pytest.ExitCode.OK
     assert len(run.tests) == 3
     assert (suite.path / "page.html").is_file()
+
+
+def test_durations_are_told_of_all_phases(suite: Suite) -> None:
+    """pytest is let forget reports that it does not need; here it does."""
+    suite.rows(2)
+    run = suite.run("--durations=0", "-vv")
+    told = [line.split() for line in run.result.outlines if line.endswith("test_qa.py::test_qa[e1]")]
+    assert {words[1] for words in told if words[0].endswith("s")} == {"setup", "call", "teardown"}
