@@ -14,7 +14,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 _SECRET_NAME = re.compile(
     r"(api|access|secret|private|signing|encryption|subscription|account|auth|master)[_-]?keys?$"
     r"|(?<!key)tokens?$|secrets?$|passwords?$|passwd$|passphrase$|[_-](pass|pwd)$"
-    r"|credentials?$|authorization$|cookie$|bearer$|(sas|connection)[_-]?(token|string|url)$",
+    r"|credentials?$|authorization$|[_-]auth$|cookie$|bearer$|(sas|connection)[_-]?(token|string|url)$",
     re.IGNORECASE,
 )
 _COUNTED = re.compile(r"(^|[_-])tokens$", re.IGNORECASE)
@@ -63,7 +63,9 @@ def _secrets_in(value: Any, named: bool) -> set[str]:
         return set()
     if named:
         return (
-            {value, *_scheme_less(value), *_of_json(value)} - {""} if not value.startswith(("/", "~", "./")) else set()
+            {value, *_scheme_less(value), *_of_json(value), *_of_cookie(value)} - {""}
+            if not value.startswith(("/", "~", "./"))
+            else set()
         )
     return in_uri(value) if "://" in value else set()
 
@@ -72,6 +74,12 @@ def _scheme_less(value: str) -> list[str]:
     """``Bearer abc`` is shown as ``abc`` too."""
     scheme, space, rest = value.partition(" ")
     return [rest.strip()] if space and scheme.lower() in ("bearer", "basic", "token", "apikey", "api-key") else []
+
+
+def _of_cookie(value: str) -> list[str]:
+    """``session=abc; theme=dark`` is shown in its parts too."""
+    pairs = (pair.strip().partition("=") for pair in value.split(";"))
+    return [text for name, _, text in pairs if name.isidentifier()]
 
 
 def _of_json(value: str) -> set[str]:

@@ -68,6 +68,8 @@ def test_redacts_nothing_without_secrets() -> None:
         ("api_key", 'key "with" quotes', 'body: {"key": "key \\"with\\" quotes"}'),
         ("password", "pa\u00dfwort-1", 'body: {"p": "pa\\u00dfwort-1"}'),
         ("private_key", "-----BEGIN-----\nMIIabcdef12345\nabcdef67890-xy\n-----END-----", "line 2 is MIIabcdef12345"),
+        ("Cookie", "session=cookie-12345; theme=dark", "the session cookie-12345 is over"),
+        ("X-Custom-Auth", "header-12345", "no such header-12345"),
         ("vertex_credentials", '{"private_key": "MIIabcdef12345", "type": "x"}', "the key MIIabcdef12345 is wrong"),
     ],
 )
