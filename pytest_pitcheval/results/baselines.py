@@ -106,11 +106,13 @@ class Measurements:
     Attributes:
         fingerprints: those of `GROUP_ROLES` that are known.
         earlier: by run, those of them that were others when its rollouts were measured.
+        slices: the values of each label that its marker made slices of.
     """
 
     examples: Mapping[str, Measurement]
     fingerprints: Mapping[str, str] = dataclasses.field(default_factory=dict)
     earlier: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)
+    slices: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
     @property
     def mean(self) -> float:
@@ -188,7 +190,13 @@ def _beside(before: Measurements, measured: Measurements) -> Measurements:
         known = before.fingerprints_of(run)
         if others := unlike(known, fingerprints, GROUP_ROLES):
             earlier[run] = {role: known[role] for role in others}
-    return Measurements({**before.examples, **measured.examples}, fingerprints, earlier)
+    slices = _both(before.slices if staying else {}, measured.slices)
+    return Measurements({**before.examples, **measured.examples}, fingerprints, earlier, slices)
+
+
+def _both(old: Mapping[str, tuple[str, ...]], new: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """The values of each label in either; those of a whole dataset that was measured are the new ones alone."""
+    return {label: tuple(dict.fromkeys((*old.get(label, ()), *new.get(label, ())))) for label in {**old, **new}}
 
 
 def differing(old: Measurements, new: Measurements, roles: Iterable[str]) -> tuple[str, ...]:

@@ -48,6 +48,7 @@ class _Group:
     examples: dict[str, _Example]
     fingerprints: dict[str, str] = dataclasses.field(default_factory=dict)
     runs: dict[str, _Run] = dataclasses.field(default_factory=dict)
+    slices: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
 
 def to_text(baseline: Baseline) -> str:
@@ -76,7 +77,9 @@ def _group(group: Measurements) -> str:
     runs = {name: _run(run, group.earlier.get(run, {})) for run, name in names.items()}
     written = {name: _line(run) for name, run in sorted(runs.items()) if run}
     lines = {"examples": _block(examples, 5), "fingerprints": _line(group.fingerprints)}
-    return _block({**lines, **({"runs": _block(written, 5)} if written else {})}, 4)
+    slices = {label: list(values) for label, values in group.slices.items()}
+    optional = {"runs": _block(written, 5) if written else "", "slices": _line(slices) if slices else ""}
+    return _block({**lines, **{name: text for name, text in optional.items() if text}}, 4)
 
 
 def _names(runs: list[str]) -> dict[str, str]:
@@ -115,7 +118,7 @@ def _measurements(group: _Group, file: str, name: str) -> Measurements:
     examples = {key: _measurement(one, times, file, f"{name}: {key}") for key, one in group.examples.items()}
     used = {run for one in examples.values() for run in one.run_of_each}
     earlier = {run.time: run.fingerprints for run in group.runs.values() if run.fingerprints and run.time in used}
-    return Measurements(examples, group.fingerprints, earlier)
+    return Measurements(examples, group.fingerprints, earlier, group.slices)
 
 
 def _measurement(one: _Example, times: Mapping[str, str], file: str, name: str) -> Measurement:

@@ -125,7 +125,6 @@ def load(settings: Settings, fetch: Fetch, reference: str, path: Path) -> Loaded
         PitchevalError: one line: it is missing, corrupt, or of a newer schema.
     """
     from pytest_pitcheval import files
-    from pytest_pitcheval.results import baselines
     from pytest_pitcheval.results.comparison import Coverage
     from pytest_pitcheval.storage import baseline_documents, run_files
 
@@ -136,7 +135,7 @@ def load(settings: Settings, fetch: Fetch, reference: str, path: Path) -> Loaded
         document = files.read_json(path)
     if isinstance(document, dict) and "run" in document:
         run = run_files.from_document(document, path)
-        measured = baselines.measure(run.outcome.records.values())
+        measured = run.outcome.measured()
         return LoadedBaseline(f"{RUN}{run.run.id}", measured, run.outcome.coverage(), run.outcome.records)
     measured = baseline_documents.from_document(document, str(path))
     return LoadedBaseline(reference, measured, {key: Coverage(group.examples) for key, group in measured.items()})
@@ -195,7 +194,6 @@ def update_baseline(settings: Settings, outcome: Outcome) -> Update:
         PitchevalError: one line: the file is none of ours, or cannot be written.
     """
     from pytest_pitcheval import files
-    from pytest_pitcheval.results.baselines import measure
     from pytest_pitcheval.storage import baseline_files
 
     coverage = outcome.coverage()
@@ -206,7 +204,7 @@ def update_baseline(settings: Settings, outcome: Outcome) -> Update:
 
     try:
         files.make_directory(settings.directory)
-        measured = measure(outcome.records.values())
+        measured = outcome.measured()
         most = settings.baseline.samples if settings.baseline.update == "add" else None
         return baseline_files.update(settings.baseline.path, settings.directory / "locks", measured, gone, most)
     except (OSError, PitchevalError) as error:

@@ -16,6 +16,7 @@ from pytest_pitcheval.results.deciding.decisions import Decision, Outcome
 from pytest_pitcheval.results.deciding.gates import GateResult
 from pytest_pitcheval.results.plain import WHOLE, plain
 from pytest_pitcheval.results.records import FINITE, PARTS, Key, Keyed, Record, Usage
+from pytest_pitcheval.results.subjects import Slice
 from pytest_pitcheval.results.summaries import Missing
 from pytest_pitcheval.storage.run_info import RunInfo
 
@@ -49,6 +50,15 @@ class RunFile:
 
 
 @dataclasses.dataclass(frozen=True)
+class _Slice:
+    """What is read of a slice: whether it is gone."""
+
+    label: str
+    value: str
+    examples: int
+
+
+@dataclasses.dataclass(frozen=True)
 class _Group(Keyed):
     """What is read of an entry of ``summary``; the rest follows from the records."""
 
@@ -60,6 +70,7 @@ class _Group(Keyed):
     settings: dict[str, Any] = dataclasses.field(default_factory=dict)
     asked: Requirements | None = None
     gates: dict[str, float] = dataclasses.field(default_factory=dict)  # as version 1 has them
+    slices: list[_Slice] = dataclasses.field(default_factory=list)
 
     @property
     def requirements(self) -> Requirements:
@@ -137,6 +148,7 @@ def from_document(document: Any, path: Path) -> RunFile:
         records=records,
         missing={test.nodeid: Missing(test.nodeid, test.reason) for test in lost.values()},
         not_run={group.key: group.not_run for group in groups},
+        gone={group.key: [Slice(one.label, one.value) for one in group.slices if not one.examples] for group in groups},
     )
     gates = files.validated(list[GateResult], document.get("gates"), f"{path}: gates")
     compared = files.validated(list[Comparison], document.get("comparisons", []), f"{path}: comparisons")

@@ -249,3 +249,25 @@ def test_the_parts_of_a_suite_have_their_slices_together(suite: Suite, command: 
     assert "FAIL min_mean=0.6 topic=delivery test_qa.py::test_qa [none]: mean 0.5 is below 0.6, 4 examples" in text
     assert "ok min_mean=0.6 topic=refunds test_qa.py::test_qa [none]: mean 0.9 reaches 0.6, 6 examples" in text
     assert "FAIL must_pass=0 critical test_qa.py::test_qa [none]: 1 of 2 examples failed: e9" in text
+
+
+def test_a_slice_that_is_gone_from_the_dataset_is_named_and_its_gates_are_not_decided(
+    suite: Suite, plugin_args: tuple[str, ...], command: Any
+) -> None:
+    use(suite, 'slices={"topic": {"min_mean": 0.6}}')
+    judged(suite, {})
+    suite.run("--eval-update-baseline")
+    text = (suite.path / "pitcheval-baseline.json").read_text(encoding="utf-8")
+    assert '"slices": {"topic": ["refunds", "delivery"]}' in text
+    assert ("min_mean", "topic=delivery") not in gates_of(suite.run("-k", "e0 or e1"))  # not run, not gone
+    use(suite, 'slices={"topic": {"min_mean": 0.6}}', TOPICS[:6])
+    run = suite.run(*plugin_args)
+    assert slices_of(run) == {"topic=refunds": (6, 6, 6, 0.9), "topic=delivery": (0, 0, 0, None)}
+    assert gates_of(run)["min_mean", "topic=delivery"] == (
+        "inconclusive",
+        "no example of the dataset has it any more",
+    )
+    assert suite.run(*plugin_args, "--eval-gate=strict").result.ret == pytest.ExitCode.TESTS_FAILED
+    assert "topic=delivery gone" in flat("\n".join(command("show", "last").lines))
+    suite.run("--eval-update-baseline")
+    assert slices_of(suite.run()) == {"topic=refunds": (6, 6, 6, 0.9)}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from pytest_pitcheval.names import MEASURED, NEED_BASELINE, Family, GateMode
 from pytest_pitcheval.results import comparison, side_by_side, summaries
-from pytest_pitcheval.results.baselines import Baseline, measure
+from pytest_pitcheval.results.baselines import Baseline, Measurements, measure
 from pytest_pitcheval.results.collected import Collected
 from pytest_pitcheval.results.comparison import Comparison, Coverage
 from pytest_pitcheval.results.deciding import gates
@@ -23,7 +23,7 @@ from pytest_pitcheval.results.deciding.limits import (
 )
 from pytest_pitcheval.results.records import Key, Record, own_first
 from pytest_pitcheval.results.side_by_side import MethodResult
-from pytest_pitcheval.results.subjects import Subject, slices_of
+from pytest_pitcheval.results.subjects import Slice, SliceSummary, Subject, slices_of
 from pytest_pitcheval.results.summaries import MetricSummary, Missing, Summary
 
 
@@ -36,12 +36,24 @@ class Outcome:
         records: by node ID, those that left one.
         missing: by node ID, the others.
         not_run: by test and method, the examples of the dataset that were not collected.
+        gone: the slices that the baseline had, and no example has any more, as far as a run file tells them.
     """
 
     collected: Sequence[Collected]
     records: Mapping[str, Record]
     missing: Mapping[str, Missing]
     not_run: Mapping[Key, Sequence[str]] = dataclasses.field(default_factory=dict)
+    gone: Mapping[Key, Sequence[Slice]] = dataclasses.field(default_factory=dict)
+
+    def measured(self) -> dict[Key, Measurements]:
+        """What the scored examples measured, and what slices there are."""
+        slices: dict[Key, dict[str, tuple[str, ...]]] = {}
+        for key, _, one in self.members():
+            if one is not None and one.value:
+                group = slices.setdefault(key, {})
+                group[one.label] = (*group.get(one.label, ()), one.value)
+        found = measure(self.records.values())
+        return {key: dataclasses.replace(group, slices=slices.get(key, {})) for key, group in found.items()}
 
     def coverage(self) -> dict[Key, Coverage]:
         """What was collected and what was not, by test and method."""
@@ -112,7 +124,7 @@ class Decision:
 
 def decide(outcome: Outcome, baseline: Baseline | None, terms: Terms, gated: bool = True) -> Decision:
     """Sum ``outcome`` up and hold it to ``terms``; ``gated``: also against a baseline, when there is none too."""
-    parts = _summarize(outcome)
+    parts = _summarize(outcome, baseline)
     limits = [limit for summary in _whole(parts) for limit in limits_of(summary, terms.limits)]
     if gated:
         return _decide(outcome, parts, baseline, terms, limits)
@@ -122,11 +134,28 @@ def decide(outcome: Outcome, baseline: Baseline | None, terms: Terms, gated: boo
 
 def decide_against(outcome: Outcome, baseline: Baseline, terms: Terms, limits: Sequence[Limit]) -> Decision:
     """Hold ``outcome`` to these limits, in place of those of the terms, and to the default one."""
-    return _decide(outcome, _summarize(outcome), baseline, terms, limits)
+    return _decide(outcome, _summarize(outcome, baseline), baseline, terms, limits)
 
 
-def _summarize(outcome: Outcome) -> dict[Subject, Summary]:
-    return summaries.summarize_parts(outcome.collected, outcome.records, outcome.missing, outcome.not_run)
+def _summarize(outcome: Outcome, baseline: Baseline | None) -> dict[Subject, Summary]:
+    """All tests and methods and their slices; those that are gone are told with the whole test."""
+    found = summaries.summarize_parts(outcome.collected, outcome.records, outcome.missing, outcome.not_run)
+    for subject, summary in found.items():
+        if subject.slice is None and (gone := _gone(summary, outcome, baseline or {})):
+            found[subject] = dataclasses.replace(summary, slices=(*summary.slices, *gone))
+    return found
+
+
+def _gone(summary: Summary, outcome: Outcome, baseline: Baseline) -> list[SliceSummary]:
+    """The slices of the baseline that no example has any more; known only where the whole dataset was collected."""
+    if summary.not_run:
+        return []
+    there = {one.slice for one in summary.slices}
+    before = [group.slices for (test, _), group in baseline.items() if test == summary.test]
+    known = [Slice(label, value) for label in summary.asked.slices for one in before for value in one.get(label, ())]
+    return [
+        SliceSummary(*one) for one in dict.fromkeys((*outcome.gone.get(summary.key, ()), *known)) if one not in there
+    ]
 
 
 def _decide(
@@ -137,7 +166,7 @@ def _decide(
     limits: Sequence[Limit],
     default: bool = True,
 ) -> Decision:
-    measured, coverage = measure(outcome.records.values()), outcome.coverage()
+    measured, coverage = outcome.measured(), outcome.coverage()
     compared = (
         None if baseline is None else _compare(parts, measured, coverage, outcome.members(), baseline, terms, limits)
     )
