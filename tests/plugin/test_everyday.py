@@ -119,7 +119,17 @@ class WithTools(Asking):
         return dspy.Prediction(answer="shouted")
 
 
-KINDS = {{kind.__name__: kind for kind in (Parallel, Evaluating, Gathering, Pooled, Retrieving, WithTools)}}
+class Elsewhere(Asking):
+    """Async, but asks in threads: asyncio's, those of a loop's executor, DSPy's."""
+
+    async def aforward(self, question):
+        first, second, third = self.parts(question)
+        await asyncio.to_thread(self.ask, question=first)
+        await asyncio.get_running_loop().run_in_executor(None, lambda: self.ask(question=second))
+        return await dspy.asyncify(self.ask)(question=third)
+
+
+KINDS = {{kind.__name__: kind for kind in Asking.__subclasses__()}}
 
 
 @pytest.fixture(scope="session", params=list(KINDS))
@@ -132,7 +142,7 @@ def metric():
     return lambda example, pred, trace=None: bool(pred.answer)
 '''
 
-KINDS = ("Parallel", "Evaluating", "Gathering", "Pooled", "Retrieving", "WithTools")
+KINDS = ("Parallel", "Evaluating", "Gathering", "Pooled", "Retrieving", "WithTools", "Elsewhere")
 
 
 @pytest.mark.parametrize("arguments", ["", "-n2", "--eval-concurrency=1"])
