@@ -109,9 +109,9 @@ def check_markers(item: pytest.Item) -> None:
             raise parameter
     marked = any(mark.name == "evaluation" for mark in item.own_markers)  # a class's or module's may be for others
     if marked and "example" not in fixture_names(item):
-        who = f"no test of {item.stash[_IDLE]}" if _IDLE in item.stash else "the test"
-        verb = "asks for one" if _IDLE in item.stash else "asks for none"
-        raise MarkerError(f"evaluation marker: {who} {verb} of example, prediction and score")
+        if whose := item.stash.get(_IDLE, None):
+            raise MarkerError(f"evaluation marker: no test of {whose} asks for one of example, prediction and score")
+        raise MarkerError("evaluation marker: the test asks for none of example, prediction and score")
 
 
 def may_run_ahead(item: pytest.Item) -> bool:
