@@ -24,11 +24,15 @@ RATE, RATED = 60, 360
 """LM requests a second, and examples, for the rate limit."""
 
 PROGRAM = """
+import os
+
 import dspy
 import pytest
 
 ROWS = [dspy.Example(question=f"question {{n}}?").with_inputs("question") for n in range({examples})]
-LM = dict(api_base="{url}", api_key="none", temperature=1.0)
+LM = dict(api_key="none", temperature=1.0)
+if "OPENAI_API_BASE" not in os.environ:  # with it, DSPy asks through LiteLLM
+    LM["api_base"] = "{url}"
 
 
 class Pair(dspy.Module):
@@ -168,15 +172,44 @@ def compare() -> None:
             f"pitcheval, {THREADS} in flight": pytest_("test_evaluation.py", "-p", "no:xdist", *plugin),
             f"pitcheval, {THREADS} in flight, -n 4": pytest_("test_evaluation.py", "-n4", *plugin),
         }
-        measure(
-            suite, server, pytest_("test_evaluation.py", "--test-size=1", *plugin)
-        )  # compiled files, the disk's cache
+        warm_up(suite, server)
         found = [measure(suite, server, command) for command in ways.values()]
         for name, one in zip(ways, found, strict=True):
             print(one.row(name))
+        found_later = [compare_ways(suite, server, plugin, way) for way in ("MLflow's default", "through LiteLLM")]
     _, plain4, evaluate, one_process, four = found
     print(f"one process / dspy.Evaluate       {one_process.wall / evaluate.wall:6.2f}  (bound 1.15)")
-    print(f"-n 4 / plain pytest -n 4          {four.wall / plain4.wall:6.2f}  (bound 0.35)\n")
+    print(f"-n 4 / plain pytest -n 4          {four.wall / plain4.wall:6.2f}  (bound 0.35)")
+    (tracked, tracked4), (other, other4) = found_later
+    for name, one, many in (("", one_process, four), (", MLflow", tracked, tracked4), (", LiteLLM", other, other4)):
+        print(f"{f'-n 4 / one process{name}':<34}{many.wall / one.wall:6.2f}  (bound 1.30)")
+        print(f"{f'the same, CPU seconds{name}':<34}{many.cpu / one.cpu:6.2f}  (bound 1.60)")
+    print(f"MLflow's default, one process     {tracked.wall - one_process.wall:+6.2f} s  (bound 1.0)")
+    print(f"MLflow's default, -n 4            {tracked4.wall - four.wall:+6.2f} s  (bound 1.0)\n")
+
+
+def warm_up(suite: Path, server: OpenAIServer) -> None:
+    """Compiled files, the disk's cache, MLflow's store; and the plugin learns what a test takes."""
+    measure(suite, server, pytest_("test_evaluation.py", "--test-size=8"))
+
+
+def compare_ways(suite: Path, server: OpenAIServer, plugin: Sequence[str], way: str) -> tuple[Measured, Measured]:
+    """One process and ``-n 4``, with another tracker or another way to ask."""
+    ini = suite / "pytest.ini"
+    if way == "through LiteLLM":
+        os.environ["OPENAI_API_BASE"] = server.url
+    else:
+        ini.write_text(INI.replace("eval_mlflow = off\n", ""), encoding="utf-8")
+    try:
+        warm_up(suite, server)
+        one = measure(suite, server, pytest_("test_evaluation.py", "-p", "no:xdist", *plugin))
+        four = measure(suite, server, pytest_("test_evaluation.py", "-n4", *plugin))
+    finally:
+        os.environ.pop("OPENAI_API_BASE", None)
+        ini.write_text(INI, encoding="utf-8")
+    print(one.row(f"one process, {way}"))
+    print(four.row(f"-n 4, {way}"))
+    return one, four
 
 
 def many() -> None:
