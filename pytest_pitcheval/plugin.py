@@ -193,13 +193,21 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         get_session(metafunc.config).parametrize(metafunc)
 
 
-@pytest.hookimpl(tryfirst=True)  # before tests are deselected
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Markers that nobody uses are noted, other slices are left out. pytest, API Reference: Collection hooks."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # before tests are deselected, and after others have changed their order
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, object, object]:
+    """Markers that nobody uses are noted, other slices are left out; with --eval-stop, examples are put in order.
+
+    pytest, API Reference: Collection hooks.
+    """
     if idle := idle_markers(items):
         config.stash[_IDLE_MARKERS] = idle
-    if session := existing_session(config):
+    session = existing_session(config)
+    if session:
         session.select(items)
+    outcome = yield
+    if session:
+        session.put_in_order(items)
+    return outcome
 
 
 @pytest.hookimpl(tryfirst=True)

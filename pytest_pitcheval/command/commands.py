@@ -174,7 +174,7 @@ def decide_run(settings: Settings, folder: Path, reference: str) -> Printed:
     decision = decide(
         outcome,
         baseline.measured if baseline else None,
-        references.terms_of(settings),
+        references.terms_of(settings, run.run.looks),
         gated=not settings.baseline.update,
     )
     lines = list(terminal.decision_lines(decision, baseline.name if baseline else None))
@@ -192,10 +192,11 @@ def merge_runs(settings: Settings, folder: Path, parts: Sequence[str]) -> Printe
     runs = [find_finished(settings, part) for part in parts]
     outcome, baseline = merging.merge(runs), references.load_baseline(settings, fetch_from(settings, folder))
     name, measured = (baseline.name, baseline.measured) if baseline else (None, None)
-    decision = decide(outcome, measured, references.terms_of(settings), gated=not settings.baseline.update)
     run_id = session_timestamp()
     path = run_files.run_path(files.make_directory(settings.directory), run_id)
     run = merging.describe_merged(runs, run_id, name)
+    terms = references.terms_of(settings, run.looks)
+    decision = decide(outcome, measured, terms, gated=not settings.baseline.update)
     files.write_rows(path, run_files.to_document(run, outcome, decision))
     absent: list[Line] = [(line, True) for line in merging.absent(runs, outcome)]
     lines = [*terminal.decision_lines(decision, name), *absent, (f"run file: {os.path.relpath(path)}", False)]

@@ -44,7 +44,8 @@ def _compared(settings: Settings, folder: Path, file: RunFile) -> RunReport:
         return run_reports.as_decided(file, _records_of_baseline(settings, file))
     loaded = references.load_baseline(settings, commands.fetch_from(settings, folder))
     assert loaded is not None  # one that is asked for is there
-    return run_reports.compared_anew(file, loaded.name, loaded.measured, loaded.records, references.terms_of(settings))
+    terms = references.terms_of(settings, file.run.looks)
+    return run_reports.compared_anew(file, loaded.name, loaded.measured, loaded.records, terms)
 
 
 def _records_of_baseline(settings: Settings, file: RunFile) -> Mapping[str, Record]:

@@ -17,6 +17,7 @@ import pytest
 from pytest_pitcheval import credentials, files
 from pytest_pitcheval.concurrency import leftovers
 from pytest_pitcheval.concurrency.notes import Notes
+from pytest_pitcheval.concurrency.standings import Standings
 from pytest_pitcheval.settings.settings import Settings
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Process:
         runtime_dir: what the processes share; made by whichever needs it first.
         worker: None in the controller, and where there is no xdist.
         notes: what has been given up, here and in workers that have ended.
+        standings: which tests' gates are decided.
     """
 
     settings: Settings
@@ -63,6 +65,7 @@ class Process:
     runtime_dir: Path
     worker: Worker | None = None
     notes: Notes = dataclasses.field(default_factory=Notes)
+    standings: Standings = dataclasses.field(default_factory=Standings)
     _held: list[filelock.BaseFileLock] = dataclasses.field(default_factory=list)
     _told: dict[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -141,6 +144,21 @@ class Process:
     def stop_path(self) -> Path:
         """The file whose presence says that the session is being ended: nothing more is to begin."""
         return self.runtime_dir / "stop"
+
+    def tell_standings(self) -> None:
+        """Tell the workers, if there are any, which tests' gates are decided."""
+        if self.has_collected:
+            with self.noting("the workers leave no example out"):
+                self.standings.write(self._standings_path)
+
+    def hear_standings(self) -> None:
+        """In a worker: be told."""
+        if self.worker is not None:
+            self.standings.look(self._standings_path)
+
+    @property
+    def _standings_path(self) -> Path:
+        return self.runtime_dir / "standings.json"
 
     @property
     def has_collected(self) -> bool:

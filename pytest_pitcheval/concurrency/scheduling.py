@@ -18,12 +18,18 @@ from pytest_pitcheval.concurrency.upcoming import plan_path
 from pytest_pitcheval.concurrency.workers.held import HeldWorkers
 from pytest_pitcheval.names import RERUN
 
+_FIRST = 2
+"""Tests that a worker must have to run the first of them, as it looks for the next one."""
+
 
 class AtOnceScheduling(LoadScheduling):
     """``--dist=load``, but each worker gets its part of the evaluation tests at the start; other tests as usual.
 
-    A plan in the session's folder tells each worker which tests are its own.
+    A plan in the session's folder tells each worker which tests are its own. With ``--eval-stop`` the workers take
+    turns through the tests, so that the first examples of each test are all done first.
     """
+
+    maxschedchunk: int | None
 
     def __init__(self, config: pytest.Config, log: Any, process: Process, held: HeldWorkers | None = None) -> None:
         super().__init__(config, log)
@@ -45,7 +51,7 @@ class AtOnceScheduling(LoadScheduling):
             told = self._process.read_collected()
             ahead = len(told.get("ahead", ()))
             self._held.release_for(ahead, len(next(iter(self.node2collection.values()))) - ahead)
-        super().schedule()
+        self._begin()
         if self.collection is None or not self._process.has_collected:
             return
         known = {test["nodeid"] for test in self._process.read_collected()["tests"]}
@@ -54,11 +60,25 @@ class AtOnceScheduling(LoadScheduling):
         if not nodes:
             return
         self.pending[:] = [index for index in self.pending if self.collection[index] not in known]
-        for node, part in zip(nodes, parts(ours, len(nodes)), strict=True):
+        shared_out = turns if self._takes_turns else parts
+        for node, part in zip(nodes, shared_out(ours, len(nodes)), strict=True):
             self.node2pending[node].extend(part)
             self._plan(node)
             if part:
                 node.send_runtest_some(part)
+
+    @property
+    def _takes_turns(self) -> bool:
+        return self._process.settings.stop
+
+    def _begin(self) -> None:
+        """xdist gives each worker its first tests: two where they take turns, else as many as it likes."""
+        most = self.maxschedchunk
+        if self._takes_turns:
+            self.maxschedchunk = _FIRST
+        super().schedule()
+        if self._takes_turns:
+            self.maxschedchunk = len(self.collection or ()) if most is None else most
 
     def check_schedule(self, node: Any, duration: float = 0) -> None:
         before = len(self.node2pending[node])
@@ -82,6 +102,11 @@ def examine_crash(folder: Path, nodeid: str, report: pytest.TestReport, schedule
     with contextlib.suppress(NotImplementedError):  # as some of xdist's other schedulers have it
         scheduler.mark_test_pending(nodeid)
         report.outcome = RERUN  # type: ignore[assignment]
+
+
+def turns(whole: Sequence[int], count: int) -> list[list[int]]:
+    """``whole`` in ``count`` parts: each has every so many'th."""
+    return [list(whole[start::count]) for start in range(count)]
 
 
 def parts(whole: Sequence[int], count: int) -> list[list[int]]:

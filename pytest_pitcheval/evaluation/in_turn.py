@@ -53,6 +53,13 @@ class InTurn:
             test.judged_later(prediction, verdict.feedback)
         return verdict
 
+    def cancel(self, nodeid: str) -> bool:
+        """Whether nothing of the coming test ``nodeid`` has begun: then nothing of it is begun ahead any more."""
+        return True
+
+    def leave_out(self, running: RunningTest | None) -> None:
+        """Cancel what has not begun of tests that are left out; the ``running`` one is not."""
+
     @contextlib.contextmanager
     def _slot(self, test: RunningTest) -> Iterator[None]:
         """A slot; waiting for it is not charged to the test."""

@@ -65,6 +65,10 @@ class LastWords:
         """``record``, which came with ``report``, with the status that pytest ends its test with."""
         return {**record, **amendments(self._phases.pop(self._key(report), []), record)}
 
+    def is_tried_again(self, report: pytest.TestReport) -> bool:
+        """Whether the attempt that ``report`` ends is followed by another one at the same test."""
+        return _is_followed(self._phases.get(self._key(report), []))
+
     @staticmethod
     def _key(report: pytest.TestReport) -> tuple[object, str]:
         return getattr(report, "node", None), report.nodeid  # xdist's: two workers may run one test
@@ -72,13 +76,18 @@ class LastWords:
 
 def amendments(phases: list[Phase], record: Mapping[str, Any]) -> dict[str, Any]:
     """What the reports of a test's last attempt change of its ``record``."""
-    if phases and phases[0].outcome not in _FINAL and all(phase.when == "teardown" for phase in phases[1:]):
-        return {}  # of an attempt that is followed by another one
+    if _is_followed(phases):
+        return {}
     status, xfail = status_of(phases)
     error = None if status == "passed" else record["error"]
     if status in ("failed", "error") and error is None and record["score"] is None:
         error = next((phase.reason for phase in phases if phase.outcome == "failed"), None)
     return {"status": status, "xfail": xfail, "error": error}
+
+
+def _is_followed(phases: list[Phase]) -> bool:
+    """Whether they are of an attempt that is followed by another one."""
+    return bool(phases) and phases[0].outcome not in _FINAL and all(phase.when == "teardown" for phase in phases[1:])
 
 
 def status_of(phases: list[Phase]) -> tuple[Status, str | None]:

@@ -25,6 +25,7 @@ from pytest_pitcheval.evaluation.ahead.coming_tests import ComingTests
 from pytest_pitcheval.evaluation.ahead.lanes import is_harmless
 from pytest_pitcheval.evaluation.ahead.lookahead import LookAhead
 from pytest_pitcheval.evaluation.in_turn import InTurn
+from pytest_pitcheval.evaluation.leaving_out import LeavingOut
 from pytest_pitcheval.evaluation.running_test import RUNNING, RunningTest
 from pytest_pitcheval.ownership import LMS, is_ours, uses_lm
 from pytest_pitcheval.reports.progress import Progress
@@ -69,7 +70,8 @@ class Runner:
         self._alone: RunningTest | None = None
         plan = plan_path(process.runtime_dir, worker.name) if worker and worker.planned else None
         self.upcoming = Upcoming(items, plan, in_order=worker is None)
-        self._coming = ComingTests(self.upcoming, self._settings, process.timestamp, self._log)
+        self._leaving_out = LeavingOut(process, items)
+        self._coming = ComingTests(self.upcoming, self._settings, process.timestamp, self._log, self._leaving_out)
         self.pool = Pool(self._slots(), process.stop_path.exists if worker else lambda: False)
 
     # What tests use
@@ -145,7 +147,8 @@ class Runner:
         return self.pool.in_flight, self._rollouts.scopes.calls_waiting if self._rollouts else 0
 
     def tick(self) -> None:
-        """Time passes while a test waits: say so, or tell the controller."""
+        """Time passes while a test waits: say so, or tell the controller, and hear which tests are decided."""
+        self._leaving_out.look(self.running, self._rollout_maker)
         if self._worker is None:
             self._update()
         elif self.flying != self._told:
@@ -188,7 +191,8 @@ class Runner:
             if self.concurrency == 1:
                 self._rollout_maker = InTurn(rollouts, self.pool)
             else:
-                window = self.concurrency * (1 if self._config.getoption("maxfail", 0) else _AHEAD)
+                may_end_early = self._config.getoption("maxfail", 0) or self._settings.stop
+                window = self.concurrency * (1 if may_end_early else _AHEAD)
                 self._rollout_maker = LookAhead(rollouts, self.pool, self._coming, self, window)
         return self._rollout_maker
 
@@ -203,6 +207,7 @@ class Runner:
         self.running, self._has_lm = self._coming.start(item), uses_lm(item)
         if ours:
             item.stash[RUNNING] = self.running
+            self._leaving_out.starts(self.running, self._rollout_maker)
         if self._log is not None and self._log.is_suspect(item.nodeid):
             self._leave_alone(self.running)
 

@@ -89,6 +89,7 @@ class RunningTest:
             self._fingerprints[EXAMPLE] = example_identity(asked.row.values)
         self._status: Status = "passed"
         self._error: str | None = None
+        self._left_out: str | None = None
 
     @property
     def first(self) -> Rollout:
@@ -174,12 +175,18 @@ class RunningTest:
         self._thrown_away += self.rollouts
         self.rollouts = [Rollout(self.rollout_id, answers)]
 
+    def left_out(self, reason: str) -> None:
+        """It will be skipped for this ``reason``: its test's gates are decided."""
+        self._left_out = reason
+
     def ended(self, report: pytest.TestReport, error: BaseException | None) -> None:
         """A phase has ended; the first that did not pass names the status."""
         if report.passed or self._status in ("failed", "error"):
             return
         self._status = "skipped" if report.skipped else "failed" if report.when == "call" else "error"
-        if error is not None and not (isinstance(error, AssertionError) and self.score is not None):
+        if self._left_out is not None and self._left_out in str(error):  # else the user's own mark skipped it
+            self._error = self._left_out
+        elif error is not None and not (isinstance(error, AssertionError) and self.score is not None):
             self._error = one_line(error)
 
     # What it came to
@@ -236,6 +243,7 @@ class RunningTest:
             prediction=plain_prediction(self.prediction),
             program_file=self._program_file,
             later_rollouts=tuple(self._later_rollouts),
+            left_out=self._left_out is not None and self._error == self._left_out,
         )
 
 

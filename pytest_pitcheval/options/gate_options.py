@@ -80,6 +80,13 @@ GATE_OPTIONS = (
         decides=True,
     ),
     Option(
+        "eval_stop",
+        "WHEN",
+        "stop",
+        "decided: a test's examples run in a seeded random order, and the rest is left out once its gates are decided; "
+        "default: all examples run",
+    ),
+    Option(
         "eval_baseline",
         "REF",
         "text",

@@ -63,7 +63,7 @@ OPTIONS = (
         "groq/*=30/min; default: no limit",
         (),
     ),
-    Option("eval_seed", "N", "seed", "seed of the samples; default: 0", 0, repeats=True),
+    Option("eval_seed", "N", "seed", "seed of the samples, and of --eval-stop's order; default: 0", 0, repeats=True),
     Option(
         "eval_replay",
         "RUN",

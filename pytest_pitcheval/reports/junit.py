@@ -54,6 +54,7 @@ def totals(run_id: str, records: Iterable[Record]) -> list[tuple[str, str]]:
             "failed": count["failed"],
             "errors": count["error"],
             "skipped": count["skipped"],
+            "left_out": sum(record.left_out for record in found),
             **_spent(total(record.usage for record in found)),
             "seconds": sum((record.seconds for record in found), 0.0),
         }

@@ -69,14 +69,15 @@ class RunReport:
     def verdict(self) -> RunVerdict:
         """Whether all of it holds."""
         ended, decided = self.statuses(), Counter(gate.status for gate in self.decision.gates)
-        tests = sum(ended.values())
+        tests, left_out = sum(ended.values()), sum(summary.left_out for summary in self.decision.summaries)
         reasons = [
             _of(decided["failed"], len(self.decision.gates), "gate", "failed"),
             _of(decided["inconclusive"], len(self.decision.gates), "gate", "inconclusive"),
             _of(ended["failed"], tests, "example", "failed"),
             _of(ended["error"], tests, "example", "ended in an error"),
             _of(ended["missing"], tests, "example", "left no record"),
-            _of(ended["skipped"], tests, "example", "skipped"),
+            _of(ended["skipped"] - left_out, tests, "example", "skipped"),
+            _of(left_out, tests, "example", "left out"),
         ]
         found = [reason for reason in reasons if reason]
         if not self.file.finished:

@@ -45,6 +45,10 @@ def lines(results: Results, folder: Path) -> Iterator[Line]:
 
 def update_lines(update: Update, folder: Path) -> Iterator[Line]:
     """What was written to the baseline file."""
+    if update.left_out:
+        why = f"{formats.count(update.left_out)} {'was' if update.left_out == 1 else 'were'} left out (--eval-stop)"
+        yield f"baseline: {os.path.relpath(update.path, folder)}: not written, as {why}", True
+        return
     counts = f"{formats.count(update.written)} written, {update.kept} kept, {update.removed} removed"
     yield f"baseline: {os.path.relpath(update.path, folder)}: {counts}", False
     if update.growth and (grown := _growth(update.growth)):
@@ -225,9 +229,9 @@ def _missing(summary: Summary) -> Iterator[str]:
     if not summary.unscored:
         return
     count = len(summary.unscored)
-    has = "examples have" if summary.examples > 1 else "example has"
-    mean = f": the mean is of {summary.scored} of {summary.examples}" if summary.scored else ""
-    yield f"  {count} of {summary.examples} {has} no score [{summary.optimization}]{mean}"
+    has = "examples have" if summary.needed > 1 else "example has"
+    mean = f": the mean is of {summary.scored} of {summary.needed}" if summary.scored else ""
+    yield f"  {count} of {summary.needed} {has} no score [{summary.optimization}]{mean}"
     yield from (f"    {_name(example)}: {example.reason}" for example in summary.unscored[: formats.SHOWN])
     if count > formats.SHOWN:
         yield f"    ... and {count - formats.SHOWN} more, all in the run file"

@@ -23,10 +23,12 @@ class Coverage:
     Attributes:
         collected: the example IDs that the run has a test for, scored or not; quick to look up in.
         not_run: those of the dataset that it has none for (``-k``, ``--test-size``).
+        left_out: the collected ones that did not run, as the gates were decided.
     """
 
     collected: Collection[str]
     not_run: Collection[str] = ()
+    left_out: Collection[str] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Comparison(Keyed):
         not_run: in the baseline and the dataset, but not in this run.
         changed: with another row than in the baseline; not compared unless that is allowed.
         unscored: with a score in the baseline and none now.
+        left_out: in the baseline, and left out of this run, as the gates were decided.
         differs: what else has changed, such as the program.
         fingerprints: of what has changed, by role: the one then and the one now.
         refused: why nothing is compared, or None.
@@ -87,6 +90,7 @@ class Comparison(Keyed):
     not_run: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     unscored: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
     differs: tuple[str, ...] = ()
     fingerprints: Mapping[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
     refused: str | None = None
@@ -131,10 +135,15 @@ class Comparison(Keyed):
         """The examples whose mean got worse by more than ``limit``."""
         return [pair for pair in self.pairs if self.drop_of(pair) > limit]
 
+    def of(self, example_ids: Collection[str]) -> Comparison:
+        """The same of these examples alone."""
+        of_none = dataclasses.replace(self, pairs=(), result=None, mean_before=None, mean_after=None)
+        return _with_result(of_none, [pair for pair in self.pairs if pair.example_id in example_ids])
+
     def to_dict(self) -> dict[str, Any]:
         about = ("test", "optimization", "metric", "slice", "lower_is_better")
         fields = (*about, "against", "mean_before", "mean_after", "rollouts")
-        lists = ("added", "removed", "not_run", "changed", "unscored", "differs")
+        lists = ("added", "removed", "not_run", "changed", "unscored", "left_out", "differs")
         data: dict[str, Any] = {name: getattr(self, name) for name in fields}
         data |= {name: list(getattr(self, name)) for name in lists}
         data |= {"pairs": [dataclasses.asdict(pair) for pair in self.pairs], "fingerprints": dict(self.fingerprints)}
@@ -204,8 +213,9 @@ def compare(
     changed = tuple(
         n for n, old in before.examples.items() if (new := after.examples.get(n)) and old.has_another_row(new)
     )
-    left_out = () if EXAMPLE in allowed else set(changed)
-    shared = [name for name in before.examples if name in after.examples and name not in left_out]
+    unlike_rows = () if EXAMPLE in allowed else set(changed)
+    shared = [name for name in before.examples if name in after.examples and name not in unlike_rows]
+    lost = [name for name in before.examples if name in covered.collected and name not in after.examples]
     differs = differing(before, after, GROUP_ROLES)
     comparison = Comparison(
         *subject.key,
@@ -217,7 +227,8 @@ def compare(
         removed=_missing(before, covered.collected, covered.not_run),
         not_run=tuple(name for name in before.examples if name in covered.not_run),
         changed=changed,
-        unscored=tuple(name for name in before.examples if name in covered.collected and name not in after.examples),
+        unscored=tuple(name for name in lost if name not in covered.left_out),
+        left_out=tuple(name for name in lost if name in covered.left_out),
         differs=differs,
         fingerprints={role: (before.fingerprints[role], after.fingerprints[role]) for role in differs},
     )

@@ -149,6 +149,7 @@ class Record(Keyed):
         fingerprints: by `names.ROLES`, what the score was measured with.
         inputs: the example's input fields.
         labels: the other columns of its row: expected answers, tags.
+        left_out: the example did not run, as the gates of its test were decided; ``error`` says after how many.
         prediction: the fields that the program returned in the first rollout; None where it returned nothing.
         program_file: the stored compiled program, below the ``--eval-dir``.
         later_rollouts: ``prediction`` and ``feedback`` of each rollout after the first one.
@@ -180,6 +181,7 @@ class Record(Keyed):
     program_file: str | None = None
     later_rollouts: tuple[Mapping[str, Any], ...] = ()
     xfail: str | None = None
+    left_out: bool = False
 
     def values(self, metric: str = SCORE) -> tuple[float, ...]:
         """What each rollout has of ``metric``; nothing where it lacks in one: a mean is never that of the survivors."""
@@ -234,7 +236,7 @@ class Record(Keyed):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Record:
-        known = {"later_rollouts": (), "xfail": None, "labels": {}, **data}  # older files lack them
+        known = {"later_rollouts": (), "xfail": None, "labels": {}, "left_out": False, **data}  # older files lack them
         fields = {field.name: known[field.name] for field in dataclasses.fields(cls)}
         fields["metrics"] = {name: _by_rollout(values) for name, values in known["metrics"].items()}
         fields |= {name: tuple(known[name]) for name in ("samples", "later_rollouts")}

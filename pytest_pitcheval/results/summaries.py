@@ -17,6 +17,8 @@ from pytest_pitcheval.results.subjects import Slice, SliceSummary, Subject, slic
 NO_LM_CALL = "no LM call: there is no LM, or it is asked in a child process or not through DSPy"
 """Of a test whose program made predictions: they may be as fresh as they should be, but nobody can tell."""
 
+DECIDED = "as the gates were decided"
+
 
 @dataclasses.dataclass(frozen=True)
 class Missing:
@@ -56,6 +58,8 @@ class Summary(Keyed):
         metrics: each further number that examples have, by name.
         slices: those that the marker asks for, and those that are gone.
         failing: IDs of the examples whose test did not pass, was not skipped, and was not expected to fail.
+        left_out: how many of the skipped ones did not run because the gates were decided.
+        is_unit: whether all scores are 0 to 1.
     """
 
     test: str
@@ -79,6 +83,18 @@ class Summary(Keyed):
     metrics: Mapping[str, MetricSummary] = dataclasses.field(default_factory=dict)
     slices: tuple[SliceSummary, ...] = ()
     failing: tuple[str, ...] = ()
+    left_out: int = 0
+    is_unit: bool = True
+
+    @property
+    def needed(self) -> int:
+        """How many examples were not left out; means and shares are of these."""
+        return self.examples - self.left_out
+
+    @property
+    def part(self) -> str:
+        """``42 of 100`` where the others were left out; empty where none was."""
+        return f"{self.needed} of {self.examples}" if self.left_out else ""
 
     def of(self, metric: str) -> MetricSummary:
         """One metric, the score among them; of nothing where no example has it."""
@@ -88,14 +104,18 @@ class Summary(Keyed):
 
     @property
     def note(self) -> str:
-        """What may be wrong although nothing failed; empty as a rule."""
+        """What must be known beside the numbers, or may be wrong although nothing failed; empty as a rule."""
         asked = self.usage.fresh + self.usage.cached + self.usage.failed
-        return NO_LM_CALL if self.predicted and not asked else ""
+        notes = [NO_LM_CALL] if self.predicted and not asked else []
+        if self.left_out:
+            were = "was" if self.left_out == 1 else "were"
+            notes.append(f"mean of {self.scored} of {self.examples}: {self.left_out} {were} left out, {DECIDED}")
+        return "; ".join(notes)
 
     @property
     def pass_rate(self) -> float | None:
-        """Passed tests over collected ones; None of nothing."""
-        return self.passed / self.examples if self.examples else None
+        """Passed tests over collected ones that were not left out; None of nothing."""
+        return self.passed / self.needed if self.needed else None
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -105,6 +125,7 @@ class Summary(Keyed):
             "scored": self.scored,
             "passed": self.passed,
             "skipped": self.skipped,
+            "left_out": self.left_out,
             "xfailed": self.xfailed,
             "mean": self.mean,
             "ci95": list(self.ci95) if self.ci95 else None,
@@ -181,7 +202,8 @@ def _summary(
 ) -> Summary:
     found = [records[test.nodeid] for test in group if test.nodeid in records]
     scores = [record.score for record in found if record.score is not None]
-    without = [Missing(record.nodeid, _why(record)) for record in found if record.score is None]
+    unscored = [record for record in found if record.score is None and not record.left_out]
+    without = [Missing(record.nodeid, _why(record)) for record in unscored]
     return Summary(
         *key,
         examples=len(group),
@@ -202,6 +224,8 @@ def _summary(
         predicted=sum(record.status in ("passed", "failed") and PROGRAM in record.fingerprints for record in found),
         metrics=_metrics(found),
         failing=tuple(test.example_id or "" for test in group if _has_failed(records.get(test.nodeid))),
+        left_out=sum(record.left_out for record in found),
+        is_unit=all(0 <= score <= 1 for score in scores),
     )
 
 

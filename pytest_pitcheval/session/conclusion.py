@@ -50,7 +50,8 @@ def conclude(controller: Controller, secrets: Sequence[str]) -> Results:
         controller.lost[controller.runner.running.about.nodeid] = "interrupted"
     outcome, settings, baseline = _outcome(controller), controller.process.settings, controller.baseline
     measured = baseline.measured if baseline else None
-    decision = decide(outcome, measured, references.terms_of(settings), gated=not settings.baseline.update)
+    looks = settings.seed if settings.stop else None
+    decision = decide(outcome, measured, references.terms_of(settings, looks), gated=not settings.baseline.update)
     late = controller.late_secrets()
     report = _report(_describe_run(controller, secrets), outcome, decision, controller, late)
     results = Results(report, hidden=late)
@@ -185,6 +186,7 @@ def _describe_run(controller: Controller, secrets: Sequence[str]) -> RunInfo:
         finished=session_timestamp(),
         replay_of=process.timestamp if settings.replay else None,
         resume_of=process.timestamp if settings.resume else None,
+        stopped=settings.stop,
         repeat=dataclasses.replace(repeat, options=_redacted(repeat.options, secrets)),
         baseline=redact(controller.baseline.name, secrets) if controller.baseline else None,
         selection=selection(config),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pytest_pitcheval.results.records import Record
     from pytest_pitcheval.session.display import Display
     from pytest_pitcheval.session.outbox import Outbox
+    from pytest_pitcheval.session.stopping import Stopper
     from pytest_pitcheval.storage.references import LoadedBaseline, RepeatedRun
 
 
@@ -68,6 +69,7 @@ class Controller:
         self.keys: set[str] = set()
         self._hidden: frozenset[str] | None = None
         self._late: list[str] = []
+        self._stopper: Stopper | None = None
         self.results: Results | None = None
         self._has_evaluations = False
         self.workforce = Workforce(process)
@@ -133,6 +135,7 @@ class Controller:
                 self.outbox.begin()
             except PitchevalError as error:
                 pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
+            self._begin_stopping()
 
     def check_slice(self) -> None:
         """End the session in one line if a worker has found that no example has the label of ``--eval-slice``."""
@@ -159,8 +162,28 @@ class Controller:
             moved = self.outbox.journal.rewrite(lambda record: redact_content(record, self._late))
             self._places = {nodeid: moved.get(place, place) for nodeid, place in self._places.items()}
 
-    def keep(self, nodeid: str, record: Mapping[str, Any]) -> None:
-        """A record has arrived; ``nodeid`` is the test's own, which may have a credential in it."""
+    def _begin_stopping(self) -> None:
+        settings = self.process.settings
+        if settings.replay:
+            self.process.tell_standings()
+        if not settings.stop or settings.replay or self._stopper is not None:
+            return
+        from pytest_pitcheval.results.collected import Collected
+        from pytest_pitcheval.results.deciding.decisions import stopping
+        from pytest_pitcheval.session.stopping import Stopper
+        from pytest_pitcheval.storage import references
+
+        tests = self.collected or [Collected.from_dict(test) for test in self.process.read_collected()["tests"]]
+        baseline = self.baseline.measured if self.baseline else None
+        terms = references.terms_of(settings, settings.seed)
+        decided = stopping(tests, baseline, terms, gated=not settings.baseline.update)
+        self._stopper = Stopper(self.process, decided)
+
+    def keep(self, nodeid: str, record: Mapping[str, Any], is_final: bool = True) -> None:
+        """A record has arrived; ``nodeid`` is the test's own, which may have a credential in it.
+
+        ``is_final``: the test is not tried again.
+        """
         if not self.measures:
             return
         from pytest_pitcheval.results.records import PARTS, Record
@@ -173,6 +196,8 @@ class Controller:
         names = ("nodeid", "test", "example_id", "optimization", "fingerprints", "program_file", *PARTS)
         whole = dataclasses.replace(whole, **{name: self.texts.of(getattr(whole, name)) for name in names})
         self._display.add(whole)
+        if self._stopper is not None and is_final:
+            self._stopper.hear(whole)
         if place is None:
             self.records[nodeid] = whole
             self._places.pop(nodeid, None)

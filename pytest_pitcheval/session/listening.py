@@ -67,7 +67,8 @@ class ListeningHooks:
         self._last_words.hear(report)
         if sent is not None:
             self._controller.learn(sent.keys)
-            self._controller.keep(report.nodeid, self._last_words.complete(report, sent.record))
+            is_final = not self._last_words.is_tried_again(report)
+            self._controller.keep(report.nodeid, self._last_words.complete(report, sent.record), is_final)
         elif report.when not in ("setup", "call", "teardown") and report.failed:  # xdist's own of a worker's end
             worker = getattr(getattr(getattr(report, "node", None), "gateway", None), "id", "")
             self._controller.lost[report.nodeid] = f"worker {worker} crashed while it ran"

@@ -13,7 +13,7 @@ from pytest_pitcheval.concurrency.process import KEY, Process
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.ownership import is_ours
 from pytest_pitcheval.results.printable import printable_line
-from pytest_pitcheval.session import ending
+from pytest_pitcheval.session import ending, stopping
 from pytest_pitcheval.session.controller import Controller
 from pytest_pitcheval.session.workforce import METER
 from pytest_pitcheval.settings.settings import Settings, read_settings
@@ -76,6 +76,13 @@ class Session:
             gone = set(left_out)
             items[:] = [item for item in items if item not in gone]
             self.config.hook.pytest_deselected(items=left_out)
+
+    def put_in_order(self, items: list[pytest.Item]) -> None:
+        """Put each test's examples in random order, where the first ones are to speak for all."""
+        if self.process.settings.stop:
+            from pytest_pitcheval.collection.ordering import put_in_random_order
+
+            put_in_random_order(items, self.process.settings)
 
     def collect(self, items: Sequence[pytest.Item]) -> None:
         """Watch the tests, of which one at least is to be watched; a worker tells the controller of evaluations."""
@@ -233,7 +240,11 @@ def _begin(settings: Settings, rootpath: Path) -> tuple[Process, LoadedBaseline 
         baseline = references.load_baseline(settings, fetch)
     except PitchevalError as error:
         raise pytest.UsageError(str(error)) from None
-    return Process.first(settings, run_id, repeated.timestamp if repeated else run_id), baseline, repeated
+    settings = settings._replace(stop=stopping.stops(settings, repeated))
+    process = Process.first(settings, run_id, repeated.timestamp if repeated else run_id)
+    if repeated and settings.replay:
+        process.standings.leave_out(repeated.left_out)
+    return process, baseline, repeated
 
 
 def _nothing() -> None:

@@ -80,7 +80,8 @@ def _temperature(text: str) -> Any:
 def _one_of(*words: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text not in words:
-            raise ValueError(f"expected {', '.join(words[:-1])} or {words[-1]}")
+            others = f"{', '.join(words[:-1])} or " if words[:-1] else ""
+            raise ValueError(f"expected {others}{words[-1]}")
         return text
 
     return parse
@@ -145,6 +146,7 @@ PARSERS: Mapping[Kind, Callable[[Any], Any]] = MappingProxyType(
         "slice": _slice,
         "baseline update": _baseline_update,
         "days": _number(float, 0, "a number of days, 0 or more"),
+        "stop": _one_of("decided"),
         "allowed": _allowed,
         "metrics": _metrics,
     }

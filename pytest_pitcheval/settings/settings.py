@@ -100,6 +100,7 @@ class Settings(NamedTuple):
     limits: Mapping[str, Choice[Mapping[str, float]]]
     gate: GateMode
     family: Family
+    stop: bool
     allowed: frozenset[str]
     lower_is_better: frozenset[str]
     mlflow: MlflowSettings
@@ -273,6 +274,7 @@ def read_settings(config: pytest.Config) -> Settings:
         limits={gate: read.choices[f"eval_{gate}"] for gate in GATES},
         gate=read.value("eval_gate"),
         family=read.value("eval_family"),
+        stop=read.value("eval_stop") == "decided",
         allowed=read.value("eval_baseline_allow"),
         lower_is_better=read.value("eval_lower_is_better"),
         mlflow=read.mlflow(),

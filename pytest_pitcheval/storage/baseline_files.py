@@ -21,9 +21,10 @@ _PATIENCE = 60
 
 @dataclasses.dataclass(frozen=True)
 class Update:
-    """What an update of a baseline file did: how many examples it wrote, kept as they were, and left out.
+    """What an update of a baseline file did: how many examples it wrote, kept as they were, and took out.
 
-    ``growth`` is what adding did; None where what was measured took the place of what was there.
+    It did nothing where so many examples were ``left_out`` of the run, as the gates were decided. ``growth`` is what
+    adding did; None where what was measured took the place of what was there.
     """
 
     path: Path
@@ -31,6 +32,7 @@ class Update:
     kept: int
     removed: int
     growth: Growth | None = None
+    left_out: int = 0
 
 
 def read(path: Path) -> Baseline:

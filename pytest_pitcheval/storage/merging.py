@@ -21,6 +21,7 @@ _SAME = (
     "train_size",
     "test_size",
     "seed",
+    "stopped",
 )
 _NAMED = 5
 

@@ -47,10 +47,21 @@ class LoadedBaseline(NamedTuple):
 
 
 class RepeatedRun(NamedTuple):
-    """A run that is made again: its session's timestamp, and by rollout ID what the rollouts of a test took."""
+    """A run that is made again.
+
+    Attributes:
+        timestamp: its session's.
+        took: by rollout ID, what the rollouts of a test took.
+        finished: whether it was not killed.
+        stopped: whether it left examples out as soon as gates were decided.
+        left_out: these tests by node ID, each with the reason.
+    """
 
     timestamp: str
-    took: Mapping[str, Mapping[str, Sequence[float | None]]]
+    took: Mapping[str, Mapping[str, Sequence[float | None]]] = MappingProxyType({})
+    finished: bool = True
+    stopped: bool = False
+    left_out: Mapping[str, str] = MappingProxyType({})
 
     def completed(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
         """A record of this session (plain values), with what was not measured again, as that is known of the run."""
@@ -87,7 +98,8 @@ def repeated_run(settings: Settings) -> RepeatedRun | None:
         raise PitchevalError(f"{option}: {reference!r}: {error}") from None
     records = file.outcome.records.values()
     took = {one.rollout_id: {name: one.metrics[name] for name in MEASURED if name in one.metrics} for one in records}
-    return RepeatedRun(run.timestamp, took)
+    left_out = {nodeid: one.error or "" for nodeid, one in file.outcome.records.items() if one.left_out}
+    return RepeatedRun(run.timestamp, took, file.finished, run.stopped, left_out)
 
 
 def load_baseline(settings: Settings, fetch: Fetch) -> LoadedBaseline | None:
@@ -175,8 +187,11 @@ def read_file(reference: str, path: Path) -> Baseline:
     return baseline_files.read(path)
 
 
-def terms_of(settings: Settings) -> Terms:
-    """What the options and the ini file hold a run to; a test's own limits stand between them."""
+def terms_of(settings: Settings, looks: int | None = None) -> Terms:
+    """What the options and the ini file hold a run to; a test's own limits stand between them.
+
+    ``looks`` are those of the run, as `Terms` has them.
+    """
     from pytest_pitcheval.results.deciding.decisions import Terms
     from pytest_pitcheval.settings.choices import chosen_for_each
 
@@ -184,11 +199,11 @@ def terms_of(settings: Settings) -> Terms:
         return chosen_for_each(settings.limits[gate], own)
 
     max_age = settings.baseline.max_age
-    return Terms(limits, settings.gate, settings.family, settings.allowed, settings.lower_is_better, max_age)
+    return Terms(limits, settings.gate, settings.family, settings.allowed, settings.lower_is_better, max_age, looks)
 
 
 def update_baseline(settings: Settings, outcome: Outcome) -> Update:
-    """Write what was measured to the baseline file.
+    """Write what was measured to the baseline file, unless examples were left out of the run.
 
     Raises:
         PitchevalError: one line: the file is none of ours, or cannot be written.
@@ -196,6 +211,8 @@ def update_baseline(settings: Settings, outcome: Outcome) -> Update:
     from pytest_pitcheval import files
     from pytest_pitcheval.storage import baseline_files
 
+    if left_out := sum(record.left_out for record in outcome.records.values()):
+        return baseline_files.Update(settings.baseline.path, 0, 0, 0, left_out=left_out)
     coverage = outcome.coverage()
 
     def gone(key: Key, example_id: str) -> bool:

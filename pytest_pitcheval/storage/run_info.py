@@ -65,6 +65,7 @@ class RunInfo:
         baseline: the name of what the run was compared with.
         merged_from: the IDs of the runs that it was put together of.
         selection: which tests it was asked for.
+        stopped: whether examples were left out once their test's gates were decided (``--eval-stop``).
     """
 
     id: str
@@ -87,6 +88,7 @@ class RunInfo:
     baseline: str | None = None
     merged_from: tuple[str, ...] = ()
     selection: Selection | None = None
+    stopped: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -101,6 +103,11 @@ class RunInfo:
         if not isinstance(data, dict) or not all(isinstance(data.get(key), str) for key in ("id", "timestamp")):
             raise PitchevalError(f"{name}: not a run file: expected run.id and run.timestamp in it")
         return files.validated(cls, _known(cls, data), f"{name}: run")
+
+    @property
+    def looks(self) -> int | None:
+        """The seed of the order in which its examples were looked at; None where that was done at the end only."""
+        return (self.seed or 0) if self.stopped else None
 
     @property
     def times(self) -> tuple[datetime, timedelta] | None:

@@ -143,6 +143,7 @@ def _totals(document: Mapping[str, Any]) -> dict[str, float]:
         "tests": len(tests) + len(document["missing"]),
         **counts,
         "missing_tests": len(document["missing"]),
+        "left_out_tests": sum(test.get("left_out", False) for test in tests),
         "scored": len(scores),
         **({"mean": sum(scores) / len(scores)} if scores else {}),
         "failed_gates": sum(gate["status"] == "failed" for gate in document["gates"]),

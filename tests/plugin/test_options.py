@@ -83,6 +83,8 @@ WRONG = [
     ("eval_max_example_drop", "-0.5", LIMITS),
     ("eval_gate", "lax", "expected normal, established or strict"),
     ("eval_family", "all", "expected holm or none"),
+    ("eval_stop", "none", "expected decided"),
+    ("eval_stop", "", "expected decided"),
     ("eval_baseline", "", VALUE),
     ("eval_baseline_samples", "0", ROLLOUTS),
     ("eval_baseline_max_age", "-1", "expected a number of days, 0 or more"),

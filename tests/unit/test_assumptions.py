@@ -153,7 +153,13 @@ class TestXdist:
     def test_a_scheduler_says_which_tests_are_left_and_who_has_which(self, pytestconfig: pytest.Config) -> None:
         scheduling = pytest.importorskip("xdist.scheduler").LoadScheduling
         names = inspect.getsource(scheduling.__init__)
-        for attribute in ("self.pending", "self.collection", "self.node2pending", "self.numnodes"):
+        for attribute in (
+            "self.pending",
+            "self.collection",
+            "self.node2pending",
+            "self.numnodes",
+            "self.maxschedchunk",
+        ):
             assert attribute in names
         for method in ("schedule", "check_schedule", "mark_test_pending", "nodes"):
             assert hasattr(scheduling, method)

@@ -18,20 +18,30 @@ from pytest_pitcheval.rollouts.rollout import Answers
 if TYPE_CHECKING:
     from pytest_pitcheval.concurrency.flight_log import FlightLog
     from pytest_pitcheval.concurrency.upcoming import Upcoming
+    from pytest_pitcheval.evaluation.leaving_out import LeavingOut
     from pytest_pitcheval.settings.settings import Settings
 
 
 class ComingTests:
     """Makes the `RunningTest` of each attempt at a test: when it starts, or before that.
 
-    ``timestamp`` is that of the rollouts; ``log`` knows the flights of workers that have crashed, None without workers.
+    ``timestamp`` is that of the rollouts; ``log`` knows the flights of workers that have crashed, None without workers;
+    ``leaving_out`` which tests are not needed, None where all are.
     """
 
-    def __init__(self, upcoming: Upcoming, settings: Settings, timestamp: str, log: FlightLog | None) -> None:
+    def __init__(
+        self,
+        upcoming: Upcoming,
+        settings: Settings,
+        timestamp: str,
+        log: FlightLog | None,
+        leaving_out: LeavingOut | None = None,
+    ) -> None:
         self._upcoming = upcoming
         self._settings = settings
         self._timestamp = timestamp
         self._log = log
+        self._leaving_out = leaving_out
         self._attempts: Counter[str] = Counter()
         self._spent: dict[str, dict[str, Usage]] = {}
         self._prepared: dict[str, RunningTest] = {}
@@ -48,6 +58,14 @@ class ComingTests:
     def after(self, item: pytest.Item, start: int) -> Iterator[tuple[int, pytest.Item]]:
         """The tests that come after ``item``, with their places in the order, from the place ``start`` on."""
         return self._upcoming.after(item, start)
+
+    def is_left_out(self, item: pytest.Item) -> bool:
+        """Whether the test will not run, unless it has begun."""
+        return self._leaving_out is not None and self._leaving_out.reason(item) is not None
+
+    def is_held(self, item: pytest.Item) -> bool:
+        """Whether the test must not be begun before its turn, and with it those that follow."""
+        return self._leaving_out is not None and self._leaving_out.is_held(item)
 
     def lane_key(self, item: pytest.Item) -> LaneKey:
         """The same for tests that may share what their rollouts need."""
@@ -67,7 +85,7 @@ class ComingTests:
     def prepare(self, item: pytest.Item) -> RunningTest | None:
         """The first attempt at a test that is still to come, None where it cannot be begun."""
         begun = self._attempts[item.nodeid] or item.nodeid in self._prepared
-        if begun or not is_ours(item) or not may_run_ahead(item):
+        if begun or not is_ours(item) or not may_run_ahead(item) or self.is_left_out(item):
             return None
         if self._log is not None and self._log.is_suspect(item.nodeid):
             return None

@@ -90,6 +90,11 @@ class Flight:
         self.leave_judging()
         return self._task is None or self._task.is_over(seconds)
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether some of its work has."""
+        return self._began is not None
+
     def give_up(self) -> None:
         """Let another have its slot."""
         if self._task is not None:

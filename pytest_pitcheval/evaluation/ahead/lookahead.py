@@ -105,6 +105,21 @@ class LookAhead(InTurn):
             self._launch(ahead, lane, number)
         return [self._verdict(ahead, number) for number in range(test.rollout_count)]
 
+    def cancel(self, nodeid: str) -> bool:
+        ahead = self._ahead.get(nodeid)
+        if ahead is None or not ahead.flights:
+            return True
+        if ahead.flights[0].has_begun or not ahead.flights[0].cancel():
+            return False  # its further rollouts follow, so that it has a score
+        for flight in self._ahead.pop(nodeid).flights:
+            flight.cancel()
+        return True
+
+    def leave_out(self, running: RunningTest | None) -> None:
+        for nodeid, ahead in list(self._ahead.items()):
+            if ahead.test is not running and self._coming.is_left_out(ahead.test.item):
+                self.cancel(nodeid)
+
     # Tests and lanes
 
     def _entry(self, test: RunningTest) -> _Ahead:
@@ -177,8 +192,10 @@ class LookAhead(InTurn):
             return
         key = self._coming.lane_key(test.item)
         for place, item in self._coming.after(test.item, lane.place):
-            lane.place = place + 1
             of_lane = item.parent is test.item.parent and self._coming.lane_key(item) == key
+            if of_lane and self._coming.is_held(item):
+                return
+            lane.place = place + 1
             if of_lane and (prepared := self._coming.prepare(item)) is not None:
                 self._ahead[item.nodeid] = ahead = _Ahead(prepared, lane)
                 self._launch_all(ahead, lane)

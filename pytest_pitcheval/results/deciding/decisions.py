@@ -21,8 +21,11 @@ from pytest_pitcheval.results.deciding.limits import (
     subjects_compared,
     with_defaults,
 )
+from pytest_pitcheval.results.deciding.looking import NOT_LOOKED, Plan, look, make_plan
+from pytest_pitcheval.results.deciding.stopping import Stopping
 from pytest_pitcheval.results.records import Key, Record, own_first
 from pytest_pitcheval.results.side_by_side import MethodResult
+from pytest_pitcheval.results.significance import looks
 from pytest_pitcheval.results.subjects import Slice, SliceSummary, Subject, slices_of
 from pytest_pitcheval.results.summaries import MetricSummary, Missing, Summary
 
@@ -60,7 +63,22 @@ class Outcome:
         groups: dict[Key, dict[str, None]] = {}  # a set that keeps the order
         for test in self.collected:
             groups.setdefault(test.key, {})[test.example_id or ""] = None
-        return {key: Coverage(ids, frozenset(self.not_run.get(key, ()))) for key, ids in groups.items()}
+        left_out: dict[Key, set[str]] = {}
+        for record in self.records.values():
+            if record.left_out:
+                left_out.setdefault(record.key, set()).add(record.example_id or "")
+        return {
+            key: Coverage(ids, frozenset(self.not_run.get(key, ())), left_out.get(key, ()))
+            for key, ids in groups.items()
+        }
+
+    def ended(self) -> dict[Key, set[str]]:
+        """The examples that have a record, other than those that were left out."""
+        found: dict[Key, set[str]] = {}
+        for record in self.records.values():
+            if not record.left_out:
+                found.setdefault(record.key, set()).add(record.example_id or "")
+        return found
 
     def members(self) -> dict[Subject, dict[str, None]]:
         """The collected examples of each slice that markers ask for."""
@@ -85,6 +103,7 @@ class Terms:
         allowed: what may have changed since the baseline, of `names.ALLOWED`.
         lower_is_better: the metrics that get worse when they rise, beside those of the tests' markers.
         max_age: an older baseline is warned of; in days.
+        looks: the seed of the order of examples in which drops are looked for before the end; None: only at the end.
     """
 
     limits: OwnLimits
@@ -93,6 +112,7 @@ class Terms:
     allowed: Collection[str] = ()
     lower_is_better: Collection[str] = ()
     max_age: float = math.inf
+    looks: int | None = None
 
 
 NO_TERMS = Terms(lambda gate, own: {})
@@ -125,16 +145,48 @@ class Decision:
 def decide(outcome: Outcome, baseline: Baseline | None, terms: Terms, gated: bool = True) -> Decision:
     """Sum ``outcome`` up and hold it to ``terms``; ``gated``: also against a baseline, when there is none too."""
     parts = _summarize(outcome, baseline)
-    limits = [limit for summary in _whole(parts) for limit in limits_of(summary, terms.limits)]
-    if gated:
-        return _decide(outcome, parts, baseline, terms, limits)
-    free = [limit for limit in limits if limit.gate not in NEED_BASELINE]
-    return _decide(outcome, parts, baseline, terms, free, default=False)
+    return _decide(outcome, parts, baseline, terms, _limits(parts, terms, gated), default=gated)
 
 
 def decide_against(outcome: Outcome, baseline: Baseline, terms: Terms, limits: Sequence[Limit]) -> Decision:
     """Hold ``outcome`` to these limits, in place of those of the terms, and to the default one."""
     return _decide(outcome, _summarize(outcome, baseline), baseline, terms, limits)
+
+
+def stopping(collected: Sequence[Collected], baseline: Baseline | None, terms: Terms, gated: bool = True) -> Stopping:
+    """What says, while the tests run, which of them `decide` needs no more."""
+    outcome = Outcome(collected, {}, {})
+    parts, coverage, members = _summarize(outcome, baseline), outcome.coverage(), outcome.members()
+    limits, before = _limits(parts, terms, gated), {}
+    if baseline is not None:
+        before = _compare(parts, {}, coverage, members, baseline, terms, limits)
+    if gated:
+        limits = with_defaults(limits, dict.fromkeys(subject.key for subject in before))
+
+    def compare(key: Key, records: Collection[Record]) -> dict[Subject, Comparison]:
+        ended = {record.example_id or "" for record in records}
+        left_out = set(coverage[key].collected) - ended
+        covered = {**coverage, key: dataclasses.replace(coverage[key], left_out=left_out)}
+        compared = _compare(parts, measure(records), covered, members, baseline or {}, terms, limits)
+        return {subject: comparison for subject, comparison in compared.items() if subject.key == key}
+
+    examples = {subject: covered.collected for subject, covered in comparison.whole(coverage).items()} | members
+    plan = _plan(coverage, limits, before, terms)
+    return Stopping(limits, examples, plan, None if baseline is None else compare, terms.mode)
+
+
+def _plan(
+    coverage: Mapping[Key, Coverage], limits: Sequence[Limit], before: Mapping[Subject, Comparison], terms: Terms
+) -> Plan:
+    """The looks of a session; ``before`` are comparisons of which nothing has run: so, what can be compared."""
+    orders = {key: looks.in_order(terms.looks or 0, key[0], covered.collected) for key, covered in coverage.items()}
+    comparable = {subject: (*one.unscored, *one.left_out) for subject, one in before.items()}
+    return make_plan(orders, limits, comparable, terms.family)
+
+
+def _limits(parts: Mapping[Subject, Summary], terms: Terms, gated: bool) -> list[Limit]:
+    limits = [limit for summary in _whole(parts) for limit in limits_of(summary, terms.limits)]
+    return [limit for limit in limits if gated or limit.gate not in NEED_BASELINE]
 
 
 def _summarize(outcome: Outcome, baseline: Baseline | None) -> dict[Subject, Summary]:
@@ -172,11 +224,16 @@ def _decide(
     )
     if default:
         limits = with_defaults(limits, dict.fromkeys(subject.key for subject in compared or ()))
+    limits = in_order(limits, list(coverage))
+    looked = NOT_LOOKED
+    if compared is not None and terms.looks is not None:
+        before = _compare(parts, {}, coverage, outcome.members(), baseline or {}, terms, limits)
+        looked = look(_plan(coverage, limits, before, terms), limits, compared, outcome.ended())
     return Decision(
         _whole(parts),
         None if compared is None else list(compared.values()),
         side_by_side.compare_methods(list(coverage), measured),
-        gates.decide(in_order(limits, list(coverage)), parts, compared, terms.mode, terms.family),
+        gates.decide(limits, parts, compared, terms.mode, terms.family, looked),
         comparison.absent_tests(baseline or {}, coverage),
     )
 
@@ -196,7 +253,9 @@ def _compare(
 ) -> dict[Subject, Comparison]:
     """The scores of each test and method against ``baseline``, and what else gates compare."""
     covered = {
-        subject: coverage[subject.key] if subject.slice is None else Coverage(members[subject.part])
+        subject: coverage[subject.key]
+        if subject.slice is None
+        else Coverage(members[subject.part], left_out=coverage[subject.key].left_out)
         for subject in subjects_compared(limits)
         if subject.slice is None or subject.part in members
     }

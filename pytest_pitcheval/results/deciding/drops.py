@@ -6,9 +6,11 @@ from pytest_pitcheval.names import SCORE
 from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.comparison import Comparison
 from pytest_pitcheval.results.deciding.evidence import Evidence
+from pytest_pitcheval.results.deciding.looking import Early
 from pytest_pitcheval.results.deciding.reasons import Reason
 from pytest_pitcheval.results.significance.exchange import rollouts_to_establish
 from pytest_pitcheval.results.significance.families import Adjusted
+from pytest_pitcheval.results.significance.looks import LOOKS
 from pytest_pitcheval.results.significance.means import ALPHA, FEWEST
 from pytest_pitcheval.results.significance.power import needed, smallest_drop
 from pytest_pitcheval.results.subjects import Subject
@@ -40,6 +42,10 @@ def _names(names: tuple[str, ...] | list[str]) -> str:
 def regression(subject: Subject, comparison: Comparison, limit: float, evidence: Evidence) -> Reason:
     result = comparison.result
     assert result is not None  # else it is incomparable
+    if early := evidence.early(subject):
+        return _found_early(early)
+    if comparison.left_out:
+        return Reason("inconclusive", comparison.drop, f"not established before {_left_out(comparison)}")
     drop, adjusted = comparison.drop, evidence.of_mean(subject)
     text = describe_change(comparison, adjusted)
     if comparison.against != comparison.optimization:
@@ -48,8 +54,20 @@ def regression(subject: Subject, comparison: Comparison, limit: float, evidence:
         return Reason("passed", drop, text, result.p_drop, adjusted)
     if adjusted.p < ALPHA:
         return Reason("failed", drop, text, result.p_drop, adjusted)
-    text += f": not established; {describe_power(comparison, adjusted.among)}"
+    text += f": not established; {describe_power(comparison, adjusted.alpha)}"
     return Reason("inconclusive", drop, text, result.p_drop, adjusted)
+
+
+def _found_early(early: Early) -> Reason:
+    result = early.comparison.result
+    assert result is not None  # else nothing is established
+    text = f"{describe_change(early.comparison, early.adjusted)}, at the look after {early.after} of {early.of}"
+    return Reason("failed", early.comparison.drop, text, result.p_drop, early.adjusted)
+
+
+def _left_out(comparison: Comparison) -> str:
+    count = len(comparison.left_out)
+    return f"{formats.count(count)} {'was' if count == 1 else 'were'} left out"
 
 
 def describe_change(comparison: Comparison, adjusted: Adjusted | None = None) -> str:
@@ -72,24 +90,24 @@ def describe_change(comparison: Comparison, adjusted: Adjusted | None = None) ->
 
 
 def _p(alone: float, adjusted: Adjusted | None) -> str:
-    """``p = 0.004``, and where there are other claims ``p = 0.004, 0.080 among 20``."""
+    """``p = 0.004``, and where there are other claims and looks ``p = 0.004, 0.080 among 20 at 4 looks``."""
     p = formats.p_value(alone)
     text = f"p {p}" if p.startswith("<") else f"p = {p}"
-    return (
-        text
-        if adjusted is None or adjusted.among < 2
-        else f"{text}, {formats.p_value(adjusted.p)} among {adjusted.among}"
-    )
+    if adjusted is None or (adjusted.among < 2 and adjusted.level == ALPHA):
+        return text
+    among = f" among {adjusted.among}" if adjusted.among > 1 else ""
+    at_looks = f" at {LOOKS} looks" if adjusted.level < ALPHA else ""
+    return f"{text}, {formats.p_value(adjusted.p)}{among}{at_looks}"
 
 
-def describe_power(comparison: Comparison, among: int = 1) -> str:
+def describe_power(comparison: Comparison, alpha: float = ALPHA) -> str:
     """What a run of this size could have shown, and what it takes to establish this drop; empty where nothing varies.
 
-    ``among`` so many claims, the first of which must have a p-value below 0.05 / ``among``.
+    A drop is established by a p-value below ``alpha``.
     """
     if comparison.result is None or comparison.result.examples < FEWEST:
         return f"fewer than {FEWEST} examples show nothing"
-    alpha, drop = ALPHA / among, -comparison.result.difference
+    drop = -comparison.result.difference
     before, after = [pair.before for pair in comparison.pairs], [pair.after for pair in comparison.pairs]
     if comparison.lower_is_better:
         before, after = after, before
@@ -107,7 +125,10 @@ def example_drop(subject: Subject, comparison: Comparison, limit: float, evidenc
     fallen, verb = comparison.fallen(limit), "rose" if comparison.lower_is_better else "fell"
     worst = max(map(comparison.drop_of, comparison.pairs))
     if not fallen:
-        return Reason("passed", worst, f"none of {formats.count(len(comparison.pairs))} {verb} by more than that")
+        text = f"none of {formats.count(len(comparison.pairs))} {verb} by more than that"
+        if comparison.left_out:
+            return Reason("inconclusive", worst, f"{text} before {_left_out(comparison)}")
+        return Reason("passed", worst, text)
     found = {pair.example_id: evidence.of_example(subject, pair) for pair in fallen}
     broken = [pair for pair in fallen if found[pair.example_id].p < ALPHA]
     shown = max(broken or fallen, key=lambda pair: found[pair.example_id].p if broken else -found[pair.example_id].p)
@@ -118,7 +139,8 @@ def example_drop(subject: Subject, comparison: Comparison, limit: float, evidenc
         most = " at most" if len(broken) > 1 else ""
         text += f": {names}, {_p(alone, adjusted).replace('p ', f'p{most} ', 1)}"
         return Reason("failed", max(map(comparison.drop_of, broken)), text, alone, adjusted)
-    text += f", not established: {names}; {_enough_rollouts(ALPHA / len(evidence), len(shown.before))} would do"
+    enough = _enough_rollouts(adjusted.level / len(evidence), len(shown.before))
+    text += f", not established: {names}; {enough} would do"
     return Reason("inconclusive", worst, text, alone, adjusted)
 
 

@@ -21,6 +21,7 @@ from pytest_pitcheval.names import (
 from pytest_pitcheval.results.deciding import drops, values
 from pytest_pitcheval.results.deciding.evidence import Evidence, gather
 from pytest_pitcheval.results.deciding.limits import Limit
+from pytest_pitcheval.results.deciding.looking import NOT_LOOKED, Looked
 from pytest_pitcheval.results.deciding.reasons import GateStatus, Reason
 from pytest_pitcheval.results.records import FINITE, Keyed
 
@@ -83,12 +84,14 @@ def decide(
     comparisons: Mapping[Subject, Comparison] | None = None,
     mode: GateMode = "normal",
     family: Family = "holm",
+    looked: Looked = NOT_LOOKED,
 ) -> list[GateResult]:
     """Every gate that is set, decided.
 
-    ``summaries`` are by `Subject.part`; ``comparisons`` is None where there is no baseline at all.
+    ``summaries`` are by `Subject.part`; ``comparisons`` is None where there is no baseline at all; ``looked`` has what
+    was established before the end.
     """
-    evidence = gather(limits, comparisons or {}, family)
+    evidence = gather(limits, comparisons or {}, family, looked)
     results = []
     for limit in limits:
         decided = _decide(summaries.get(limit.subject.part), limit, mode, comparisons, evidence)
@@ -98,7 +101,7 @@ def decide(
 
 def _result(limit: Limit, decided: Reason, mode: GateMode) -> GateResult:
     status = "failed" if mode == "strict" and decided.status == "inconclusive" else decided.status
-    adjusted, among = decided.adjusted or (None, None)
+    adjusted, among = (decided.adjusted.p, decided.adjusted.among) if decided.adjusted else (None, None)
     subject, value = limit.subject, decided.value
     return GateResult(
         *subject.key,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pytest_pitcheval.names import MAX_MEAN, SCORE, GateMode
 from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.deciding.limits import Limit
-from pytest_pitcheval.results.deciding.reasons import Reason
+from pytest_pitcheval.results.deciding.reasons import GateStatus, Reason
+from pytest_pitcheval.results.deciding.rest import Range
 from pytest_pitcheval.results.significance.means import FEWEST, rate_interval
 from pytest_pitcheval.results.summaries import Summary
 
@@ -16,19 +17,28 @@ def mean(summary: Summary, asked: Limit, mode: GateMode) -> Reason:
     """A mean is never that of the survivors: one example without a score fails the gate."""
     metric = asked.subject.metric
     found = summary.of(metric)
-    unscored = summary.examples - found.scored
+    unscored = summary.needed - found.scored
     if unscored:
         if metric != SCORE and not found.scored and summary.scored:
             known = formats.some([SCORE, *(name for name, one in summary.metrics.items() if one.scored)])
             return Reason("failed", None, f"no example has the metric {metric!r}; there are {known}")
-        return Reason("failed", found.mean, f"{unscored} of {summary.examples} examples have no {metric}")
+        return Reason("failed", found.mean, f"{unscored} of {summary.needed} examples have no {metric}")
+    most = asked.gate == MAX_MEAN
+    if summary.left_out:
+        is_known = metric == SCORE and summary.is_unit and found.mean is not None
+        total = (found.mean or 0.0) * found.scored
+        status = _whatever_comes(total, summary, asked.limit, mode, most) if is_known else None
+        return _of_part("mean", found.mean, summary, status, asked.limit, most)
     bounds = found.ci95 if found.scored >= FEWEST else None
-    decided = bounded("mean", found.mean, bounds, asked.limit, mode, most=asked.gate == MAX_MEAN)
+    decided = bounded("mean", found.mean, bounds, asked.limit, mode, most)
     return _of_slice(decided, asked, summary)
 
 
 def pass_rate(summary: Summary, asked: Limit, mode: GateMode) -> Reason:
     """Passed tests over all collected ones."""
+    if summary.left_out:
+        status = _whatever_comes(summary.passed, summary, asked.limit, mode)
+        return _of_part("pass rate", summary.pass_rate, summary, status, asked.limit)
     bounds = rate_interval(summary.passed, summary.examples) if summary.examples >= FEWEST else None
     return _of_slice(bounded("pass rate", summary.pass_rate, bounds, asked.limit, mode), asked, summary)
 
@@ -38,6 +48,32 @@ def _of_slice(decided: Reason, asked: Limit, summary: Summary) -> Reason:
     if asked.subject.slice is None or decided.value is None:
         return decided
     return decided._replace(text=f"{decided.text}, {formats.count(summary.examples)}")
+
+
+def _whatever_comes(
+    total: float, summary: Summary, limit: float, mode: GateMode, most: bool = False
+) -> GateStatus | None:
+    """What the gate says whatever the examples score that were left out; ``total`` is the sum of the others."""
+    mean_of_all = Range.of(total, summary.left_out, summary.examples)
+    return mean_of_all.at_most(limit, mode) if most else mean_of_all.at_least(limit, mode)
+
+
+def _of_part(
+    name: str, value: float | None, summary: Summary, status: GateStatus | None, limit: float, most: bool = False
+) -> Reason:
+    """Of the examples that were not left out; ``status`` is None where these could change it."""
+    if value is None:
+        return Reason("failed", None, "nothing was scored")
+    text = f"{name} {value:.6g} of {summary.part} {_verb(value, limit, most)} {limit:g}"
+    if status is None:
+        return Reason("inconclusive", value, f"{text}, which the rest could change")
+    return Reason(status, value, f"{text}, whatever the rest scores")
+
+
+def _verb(value: float, limit: float, most: bool) -> str:
+    if most:
+        return "is at most" if value <= limit else "is above"
+    return "reaches" if value >= limit else "is below"
 
 
 def bounded(
@@ -52,8 +88,7 @@ def bounded(
         return Reason("failed", None, "nothing was scored")
     sign = -1 if most else 1
     holds = sign * value >= sign * limit
-    verb = ("is at most" if holds else "is above") if most else ("reaches" if holds else "is below")
-    text, established = f"{name} {value:.6g} {verb} {limit:g}", False
+    text, established = f"{name} {value:.6g} {_verb(value, limit, most)} {limit:g}", False
     if bounds is not None:
         low, high = sorted(sign * bound for bound in bounds)
         established = low >= sign * limit if holds else high < sign * limit
@@ -66,9 +101,9 @@ def bounded(
 
 def error_rate(summary: Summary, limit: float) -> Reason:
     """What happened, not a sample of what might: its value decides in each mode."""
-    unscored = summary.examples - summary.scored
+    unscored = summary.needed - summary.scored
     rate = unscored / summary.examples if summary.examples else 0.0
-    reason = f"{unscored} of {summary.examples} examples have no score"
+    reason = f"{unscored} of {summary.needed} examples have no score"
     return Reason("failed" if rate > limit else "passed", rate, reason)
 
 
@@ -81,5 +116,6 @@ def must_pass(summary: Summary | None) -> Reason:
         names = formats.some([name or "the test itself" for name in failed], _NAMED)
         return Reason("failed", len(failed), f"{len(failed)} of {all_of_them} failed: {names}")
     if summary.skipped:
-        return Reason("inconclusive", 0, f"{summary.skipped} of {all_of_them} were skipped")
+        verb = "left out" if summary.left_out == summary.skipped else "skipped"
+        return Reason("inconclusive", 0, f"{summary.skipped} of {all_of_them} were {verb}")
     return Reason("passed", 0, f"all of {all_of_them} passed")

@@ -18,10 +18,19 @@ class Claim(NamedTuple):
 
 
 class Adjusted(NamedTuple):
-    """A claim's p-value among ``among`` claims: below `ALPHA`, it is established."""
+    """A claim's p-value among ``among`` claims: below `ALPHA`, it is established.
+
+    ``level`` is what all of them may err in: less than `ALPHA` where some of that was spent at earlier looks.
+    """
 
     p: float
     among: int
+    level: float = ALPHA
+
+    @property
+    def alpha(self) -> float:
+        """What the first of the claims must have its own p-value below."""
+        return self.level / self.among
 
 
 def each_its_own(claims: Sequence[Claim]) -> list[Adjusted]:

@@ -70,12 +70,12 @@ def paired_difference(differences: Sequence[float]) -> PairedDifference | None:
         p_drop=below,
         p_value=_two_sided(below, above),
         smallest_drop=smallest_drop(differences),
-        least_p=_least_p(sum(1 for value in differences if value)),
+        least_p=lowest_p(sum(1 for value in differences if value)),
     )
 
 
-def _least_p(moved: int) -> float:
-    """The p-value where so many differences are all drops."""
+def lowest_p(moved: int) -> float:
+    """The p-value of so many differences where all of them are drops: no other can be lower."""
     if moved > MOST_PERMUTED:
         return 0.0
     return max(0.5**moved, 1 / (RESAMPLES + 1) if 2**moved > RESAMPLES else 0.0)

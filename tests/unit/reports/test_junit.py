@@ -121,6 +121,7 @@ def test_totals() -> None:
         "pitcheval.failed": "2",
         "pitcheval.errors": "1",
         "pitcheval.skipped": "1",
+        "pitcheval.left_out": "0",
         "pitcheval.fresh_calls": "14",
         "pitcheval.cached_calls": "14",
         "pitcheval.failed_calls": "0",
