@@ -32,7 +32,7 @@ def drop_p(before: Array, after: Array, most: int = MANY) -> Array:
     if before.shape != after.shape:
         for count, limit in ((FEW, 1.0), (most, LOW)):
             [low] = np.nonzero(found < limit)
-            found[low] = np.maximum(found[low], _by_exchange(before[low], after[low], count))
+            found[low] = np.maximum(found[low], by_exchange(before[low], after[low], count))
     return found
 
 
@@ -81,7 +81,7 @@ def _signs(examples: int, count: int) -> Array:
     return np.random.default_rng((SEED, examples)).integers(0, 2, (examples, count)).astype(np.float64)
 
 
-def _by_exchange(before: Array, after: Array, count: int) -> Array:
+def by_exchange(before: Array, after: Array, count: int) -> Array:
     """With random rotations of each example's samples."""
     tests, examples = before.shape[:2]
     rotated = _rotations(before, after)

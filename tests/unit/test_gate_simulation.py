@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.gate_simulation import batches, comparing, kinds, lives, one_gate, rates, sessions
+from benchmarks.gate_simulation import batches, comparing, kinds, lives, one_gate, rates, sessions, stopping
 from pytest_pitcheval.names import Family
 from pytest_pitcheval.results.significance import exchange, power
 
@@ -159,3 +159,21 @@ def test_every_number_of_the_page_is_from_that_output() -> None:
     numbers = set(re.findall(r"\d+(?:\.\d+)? %", section))
     assert len(numbers) > 20
     assert {number for number in numbers if not re.search(rf"(?<![\d.]){re.escape(number)}", known)} == set()
+
+
+def test_looks_raise_few_false_alarms() -> None:
+    suite = stopping.Suite(kinds.KINDS["tied"], 4, 30, (2, 2), slices=2, single=True)
+    assert suite.rates(40)[1].share < 0.25
+
+
+def test_half_a_score_that_is_lost_is_found_at_an_early_look() -> None:
+    suite = stopping.Suite(kinds.KINDS["skewed"], 20, 200, (1, 1), factor=0.5, limit=0.05)
+    at_10, at_20, at_50 = stopping.found_by(suite, 20)
+    assert at_10.count <= at_20.count <= at_50.count
+    assert at_20.share > 0.8
+
+
+def test_a_pass_rate_that_is_far_off_takes_a_part_of_the_calls() -> None:
+    line = stopping.absolute("min_pass_rate", 0.8, 0.5, 100, 20)
+    assert line.split()[:3] == ["min_pass_rate=0.8", "0.50", "100"]
+    assert 30 < float(line.split()[3].rstrip("%")) < 55
