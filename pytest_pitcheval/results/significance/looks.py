@@ -12,8 +12,8 @@ from pytest_pitcheval.results.significance.paired import lowest_p
 PARTS = (0.1, 0.2, 0.5)
 """Of a test's examples, after which it is looked at; the last look is at all of them."""
 
-SHARES = (0.1, 0.3, 0.1)
-"""Of the error rate, which these looks have; the last one has the rest, half of it.
+SHARES = (0.1, 0.35, 0.1)
+"""Of the error rate, which these looks have; the last one has the rest.
 
 A prompt that lost half its score shows at the second look in most suites, so that this has most of what is spent
 early. The first one has as much as 9,999 permutations can establish among 40 claims.
