@@ -23,9 +23,9 @@ from pytest_pitcheval.credentials import secret_values
 from pytest_pitcheval.evaluation import timeouts
 from pytest_pitcheval.evaluation.ahead.coming_tests import ComingTests
 from pytest_pitcheval.evaluation.ahead.lanes import is_harmless
+from pytest_pitcheval.evaluation.ahead.leaving_out import LeavingOut
 from pytest_pitcheval.evaluation.ahead.lookahead import LookAhead
 from pytest_pitcheval.evaluation.in_turn import InTurn
-from pytest_pitcheval.evaluation.leaving_out import LeavingOut
 from pytest_pitcheval.evaluation.running_test import RUNNING, RunningTest
 from pytest_pitcheval.ownership import LMS, is_ours, uses_lm
 from pytest_pitcheval.reports.progress import Progress

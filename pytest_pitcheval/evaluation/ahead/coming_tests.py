@@ -18,7 +18,7 @@ from pytest_pitcheval.rollouts.rollout import Answers
 if TYPE_CHECKING:
     from pytest_pitcheval.concurrency.flight_log import FlightLog
     from pytest_pitcheval.concurrency.upcoming import Upcoming
-    from pytest_pitcheval.evaluation.leaving_out import LeavingOut
+    from pytest_pitcheval.evaluation.ahead.leaving_out import LeavingOut
     from pytest_pitcheval.settings.settings import Settings
 
 
