@@ -63,8 +63,7 @@ class Runner:
             self._log = FlightLog(process.make_runtime_dir(), worker.name, process.notes.add)
         self._told = (0, 0)
         self._keys: set[str] = set()
-        self._any_may_ask = False
-        self._has_lm = False
+        self._any_may_ask = self._has_lm = False
         self.meter = Meter()
         self.running: RunningTest | None = None
         self._alone: RunningTest | None = None
@@ -73,8 +72,6 @@ class Runner:
         self._leaving_out = LeavingOut(process, items)
         self._coming = ComingTests(self.upcoming, self._settings, process.timestamp, self._log, self._leaving_out)
         self.pool = Pool(self._slots(), process.stop_path.exists if worker else lambda: False)
-
-    # What tests use
 
     @property
     def rollouts(self) -> Rollouts:
@@ -187,13 +184,12 @@ class Runner:
     def rollout_maker(self) -> InTurn:
         """Who makes the rollouts."""
         if self._rollout_maker is None:
-            rollouts = self.rollouts
             if self.concurrency == 1:
-                self._rollout_maker = InTurn(rollouts, self.pool)
+                self._rollout_maker = InTurn(self.rollouts, self.pool)
             else:
                 may_end_early = self._config.getoption("maxfail", 0) or self._settings.stop
                 window = self.concurrency * (1 if may_end_early else _AHEAD)
-                self._rollout_maker = LookAhead(rollouts, self.pool, self._coming, self, window)
+                self._rollout_maker = LookAhead(self.rollouts, self.pool, self._coming, self, window)
         return self._rollout_maker
 
     # One test after the other
