@@ -28,11 +28,12 @@ def drop_p(before: Array, after: Array, most: int = MANY) -> Array:
 
     ``before`` and ``after`` have the shape (tests, examples, rollouts); ``most`` random permutations of each.
     """
-    found = signs_p(differences_of(before, after), most)
+    by_signs = found = signs_p(differences_of(before, after), most)
     if before.shape != after.shape:
         for count, limit in ((FEW, 1.0), (most, LOW)):
             [low] = np.nonzero(found < limit)
-            found[low] = np.maximum(found[low], by_exchange(before[low], after[low], count))
+            found = found.copy()
+            found[low] = np.maximum(by_signs[low], by_exchange(before[low], after[low], count))
     return found
 
 

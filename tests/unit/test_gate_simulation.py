@@ -99,6 +99,11 @@ def test_many_p_values_at_once_are_those_of_the_plugin(name: str, rollouts: tupl
         assert least[test] == pytest.approx(result.least_p, rel=0.3)
 
 
+def test_p_values_of_unequal_rollouts_are_as_low_as_the_plugin_has_them() -> None:
+    before, after = np.ones((2, 20, 10)), np.stack([np.zeros((20, 1)), np.ones((20, 1))])
+    assert batches.drop_p(before, after) == pytest.approx([1 / (batches.MANY + 1), 1])
+
+
 @pytest.mark.parametrize("rollouts", [(3, 3), (5, 5), (10, 3)], ids=str)
 def test_many_examples_at_once_have_the_p_values_of_the_plugin(rollouts: tuple[int, int]) -> None:
     for kind in kinds.KINDS.values():
