@@ -108,4 +108,6 @@ def test_a_wrong_gate_fails_its_test(suite: Suite) -> None:
     gated(suite, "min_mean='high'")
     run = suite.run()
     run.result.assert_outcomes(failed=1)
-    run.result.stdout.fnmatch_lines(["evaluation marker: min_mean='high': expected a number, 0 or more"])
+    run.result.stdout.fnmatch_lines(
+        ["evaluation marker: min_mean='high': expected a number, 0 or more, or a mapping of metrics to numbers"]
+    )

@@ -128,6 +128,7 @@ def test_totals_stand_on_the_suite(suite: Suite, plugin_args: tuple[str, ...]) -
             "failed": 1,
             "errors": 1,
             "skipped": 1,
+            "left_out": 0,
             **spent(summary),
         }
     )

@@ -65,6 +65,7 @@ def comparable(run: Run) -> dict[str, Any]:
     for part in (*document["tests"], *document["summary"]):
         part.pop("seconds")
         part.pop("rollout_key", None)
+        part["metrics"].pop("seconds", None)
     document["tests"].sort(key=lambda test: test["nodeid"])
     for summary in document["summary"]:
         summary["unscored"].sort(key=lambda missing: missing["nodeid"])

@@ -15,11 +15,10 @@ from support.suite import DYING, Suite
 
 NOTES_WORKERS = """
 
-import os
-from pathlib import Path
-
-if "PYTEST_XDIST_WORKER" in os.environ:
-    Path(f"{os.environ['PYTEST_XDIST_WORKER']}.worker").touch()
+def pytest_sessionstart(session):
+    from pathlib import Path
+    if hasattr(session.config, "workerinput"):
+        Path(f"{session.config.workerinput['workerid']}.worker").touch()
 """
 
 PLAIN = """
