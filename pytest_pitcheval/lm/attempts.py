@@ -63,16 +63,7 @@ class Attempt:
 
     def within(self, seconds: float, work: Callable[[], T]) -> T:
         """What ``work`` returns or raises; TimeoutError after ``seconds``, though its thread goes on."""
-        done: Future[T] = Future()
-        context = contextvars.copy_context()
-
-        def run() -> None:
-            try:
-                done.set_result(context.run(work))
-            except BaseException as error:
-                done.set_exception(error)
-
-        threading.Thread(target=run, name="pitcheval-call", daemon=True).start()
+        done = begun_apart(work, "pitcheval-call")
         while not done.done():
             wait([done], self._next_look(seconds))
         return done.result()
@@ -94,6 +85,21 @@ class Attempt:
             self.on_given_up(error)
             raise error
         return min(left, _TICK)
+
+
+def begun_apart(work: Callable[[], T], name: str) -> Future[T]:
+    """``work`` in a daemon thread of this ``name`` and in this context: it may go on for ever."""
+    done: Future[T] = Future()
+    context = contextvars.copy_context()
+
+    def run() -> None:
+        try:
+            done.set_result(context.run(work))
+        except BaseException as error:
+            done.set_exception(error)
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+    return done
 
 
 _current: contextvars.ContextVar[Attempt | None] = contextvars.ContextVar("pitcheval_attempt", default=None)

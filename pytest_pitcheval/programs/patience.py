@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import contextvars
 import os
-import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, wait
+from concurrent.futures import wait
 from pathlib import Path
 from typing import TypeVar
 
 from pytest_pitcheval.errors import PitchevalError
+from pytest_pitcheval.lm.attempts import begun_apart
 from pytest_pitcheval.results.records import Usage
 from pytest_pitcheval.rollouts.scopes import Scope
 
@@ -66,16 +65,7 @@ def done_apart(work: Callable[[], T], check: Callable[[], object], give_up: Call
 
     Else ``give_up`` is called, though the thread may go on for ever.
     """
-    done: Future[T] = Future()
-    context = contextvars.copy_context()
-
-    def run() -> None:
-        try:
-            done.set_result(context.run(work))
-        except BaseException as error:
-            done.set_exception(error)
-
-    threading.Thread(target=run, name="pitcheval-call-compiling", daemon=True).start()
+    done = begun_apart(work, "pitcheval-call-compiling")
     try:
         while not done.done():
             wait([done], _TICK)
