@@ -58,6 +58,14 @@ class ReplayMiss(PitchevalError):
     """A replayed rollout asked for an LM call that its first run did not leave in DSPy's cache."""
 
 
+class BudgetReached(PitchevalError):
+    """An LM call was not sent, as the session had spent what it may; its test is skipped, with this as the reason."""
+
+
+class NoPrice(PitchevalError):
+    """The session may cost so much, and nobody knows what a model costs: that ends it as wrong options do."""
+
+
 def one_line(error: object) -> str:
     """An exception as ``Type: message`` (ours: the message), or a text, on one line of at most 300 characters."""
     line = " ".join(_text(error).split())

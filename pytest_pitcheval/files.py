@@ -169,7 +169,9 @@ def check_version(document: Any, known: int, name: str, oldest: int | None = Non
     newer = isinstance(version, int) and version > known
     hint = "; a newer pytest-pitcheval wrote it" if newer else ""
     shown = f"a {type(version).__name__}" if isinstance(version, (dict, list)) else repr(version)
-    raise complaint(name, f"schema_version {shown}; expected {' or '.join(map(str, readable))}{hint}")
+    *others, last = map(str, readable)
+    expected = f"{', '.join(others)} or {last}" if others else last
+    raise complaint(name, f"schema_version {shown}; expected {expected}{hint}")
 
 
 def validated(kind: type[T], value: Any, name: str) -> T:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 METHOD_NAMES = (
     "none",
@@ -68,6 +68,14 @@ established to be within, and fails what is inconclusive.
 
 Family = Literal["holm", "none"]
 """``holm``: all claims of a session that something got worse have one error rate; ``none``: each has its own."""
+
+LeftOut = Literal["decided", "budget", "unchanged"]
+"""Why a collected example did not run: its test's gates were decided, the session had spent what it may, or nothing has
+changed since the baseline."""
+
+DECIDED: Final = "decided"
+BUDGET: Final = "budget"
+UNCHANGED: Final = "unchanged"
 
 BaselineUpdate = Literal["replace", "add"]
 """What becomes of the samples that a baseline file has: the run's take their place, or are added to them."""

@@ -49,7 +49,7 @@ def _imported() -> None:
     """
     for name in (
         *("dspy", "scipy.stats", "pandas", "pyarrow.dataset", "multiprocessing.shared_memory", "pyrate_limiter"),
-        *("pytest_pitcheval.command.commands", "pytest_pitcheval.concurrency.buckets", "mmap", "termios"),
+        *("pytest_pitcheval.command.commands", "pytest_pitcheval.concurrency.limits.buckets", "mmap", "termios"),
     ):
         with contextlib.suppress(ModuleNotFoundError):
             importlib.import_module(name)

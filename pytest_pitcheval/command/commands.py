@@ -12,6 +12,7 @@ from typing import Any
 
 from pytest_pitcheval import files
 from pytest_pitcheval.errors import PitchevalError
+from pytest_pitcheval.names import BUDGET
 from pytest_pitcheval.reports import terminal
 from pytest_pitcheval.reports.terminal import Line
 from pytest_pitcheval.results import formats
@@ -75,7 +76,7 @@ def show_run(settings: Settings, reference: str, test: str | None) -> Printed:
     if test is None:
         decision = dataclasses.replace(decide(run.outcome, None, NO_TERMS), gates=run.gates)
         note = [] if run.finished else [(f"unfinished: --eval-resume={run.run.id} continues it", True)]
-        return [*terminal.decision_lines(decision, None), *note], True
+        return [*terminal.decision_lines(decision, None), *terminal.budget_lines(run.run, decision), *note], True
     records = [run.outcome.records.get(found.nodeid) for found in matching(run, test)]
     missing = run.outcome.missing
     lost = [
@@ -178,6 +179,7 @@ def decide_run(settings: Settings, folder: Path, reference: str) -> Printed:
         gated=not settings.baseline.update,
     )
     lines = list(terminal.decision_lines(decision, baseline.name if baseline else None))
+    lines += terminal.budget_lines(run.run, decision)
     lines += _changed(run.outcome, outcome)
     if settings.baseline.update:
         try:
@@ -199,7 +201,8 @@ def merge_runs(settings: Settings, folder: Path, parts: Sequence[str]) -> Printe
     decision = decide(outcome, measured, terms, gated=not settings.baseline.update)
     files.write_rows(path, run_files.to_document(run, outcome, decision))
     absent: list[Line] = [(line, True) for line in merging.absent(runs, outcome)]
-    lines = [*terminal.decision_lines(decision, name), *absent, (f"run file: {os.path.relpath(path)}", False)]
+    decided = [*terminal.decision_lines(decision, name), *terminal.budget_lines(run, decision)]
+    lines = [*decided, *absent, (f"run file: {os.path.relpath(path)}", False)]
     return lines, _is_good(decision, outcome) and not absent
 
 
@@ -234,7 +237,8 @@ def _changed(before: Outcome, after: Outcome) -> Iterator[Line]:
 
 
 def _is_good(decision: Decision, outcome: Outcome) -> bool:
-    tests = all(record.status in ("passed", "skipped") for record in outcome.records.values())
+    records = outcome.records.values()
+    tests = all(record.status in ("passed", "skipped") and record.left_out != BUDGET for record in records)
     return tests and not outcome.missing and not any(gate.status == "failed" for gate in decision.gates)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import os
 import re
 import shutil
@@ -16,6 +17,8 @@ import pytest
 
 from pytest_pitcheval import credentials, files
 from pytest_pitcheval.concurrency import leftovers
+from pytest_pitcheval.concurrency.limits.budget import Budget
+from pytest_pitcheval.concurrency.limits.ledger import NOTHING, Spent
 from pytest_pitcheval.concurrency.notes import Notes
 from pytest_pitcheval.concurrency.standings import Standings
 from pytest_pitcheval.settings.settings import Settings
@@ -55,7 +58,8 @@ class Process:
         runtime_dir: what the processes share; made by whichever needs it first.
         worker: None in the controller, and where there is no xdist.
         notes: what has been given up, here and in workers that have ended.
-        standings: which tests' gates are decided.
+        standings: which tests are left out.
+        spent_before: what the run had spent that is continued.
     """
 
     settings: Settings
@@ -66,14 +70,15 @@ class Process:
     worker: Worker | None = None
     notes: Notes = dataclasses.field(default_factory=Notes)
     standings: Standings = dataclasses.field(default_factory=Standings)
+    spent_before: Spent = NOTHING
     _held: list[filelock.BaseFileLock] = dataclasses.field(default_factory=list)
     _told: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     @classmethod
-    def first(cls, settings: Settings, run_id: str, timestamp: str) -> Process:
+    def first(cls, settings: Settings, run_id: str, timestamp: str, spent_before: Spent = NOTHING) -> Process:
         """The process that begins a session."""
         folder = Path(tempfile.gettempdir(), leftovers.name(os.getpid()))  # made only when it is needed
-        return cls(settings, run_id, timestamp, os.getpid(), folder)
+        return cls(settings, run_id, timestamp, os.getpid(), folder, spent_before=spent_before)
 
     @classmethod
     def of_worker(cls, settings: Settings, config: pytest.Config) -> Process | None:
@@ -90,7 +95,8 @@ class Process:
         if worker.apart:
             settings = settings.part(worker.total)
             folder, owner = os.path.join(tempfile.gettempdir(), leftovers.name(os.getpid())), os.getpid()
-        return cls(settings, told["run_id"], told["timestamp"], owner, Path(folder), worker)
+        before = Spent(*told["spent_before"])
+        return cls(settings, told["run_id"], told["timestamp"], owner, Path(folder), worker, spent_before=before)
 
     def told_to_workers(self, planned: bool, transports: Iterable[str]) -> dict[str, Any]:
         """What an xdist worker must know, as execnet can send it.
@@ -104,7 +110,16 @@ class Process:
             "runtime_dir": str(self.runtime_dir),
             "planned": planned,
             "apart": are_apart(transports),
+            "spent_before": list(self.spent_before),
         }
+
+    @functools.cached_property
+    def budget(self) -> Budget:
+        """What the session may spend, and has spent."""
+        shares = self.worker is not None and not self.worker.apart
+        folder = self.make_runtime_dir() if shares and self.settings.cap.is_set else self.runtime_dir
+        processes = self.worker.total if self.worker and shares else 1
+        return Budget(self.settings.cap, folder / "spent", shares, processes, self.spent_before, self.notes.add)
 
     @property
     def owns_folder(self) -> bool:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pytest_pitcheval import files
-from pytest_pitcheval.results.records import Key
+from pytest_pitcheval.names import DECIDED
+from pytest_pitcheval.results.records import Key, Omission
 
 
 class Standing(NamedTuple):
@@ -30,7 +31,7 @@ class Standings:
     def __init__(self) -> None:
         self._read: tuple[int, int] | None = None
         self._groups: dict[Key, Standing] = {}
-        self._tests: dict[str, str] = {}
+        self._tests: dict[str, Omission] = {}
         self.told = 0
         """How often there has been news."""
 
@@ -38,9 +39,10 @@ class Standings:
         """How the gates of one test and method stand."""
         return self._groups.get(key, Standing())
 
-    def reason(self, key: Key, nodeid: str) -> str | None:
-        """Why a test of that group is left out, unless it has begun; None where it is not."""
-        return self.of(key).reason or self._tests.get(nodeid)
+    def omission(self, key: Key | None, nodeid: str) -> Omission | None:
+        """Why a test is left out, unless it has begun; None where it is not. ``key``: its group, if it has examples."""
+        reason = None if key is None else self.of(key).reason
+        return Omission(DECIDED, reason) if reason else self._tests.get(nodeid)
 
     def tell(self, key: Key, standing: Standing) -> bool:
         """Keep this of one test and method; whether it is news."""
@@ -49,7 +51,7 @@ class Standings:
         self._groups[key] = standing
         return is_news
 
-    def leave_out(self, tests: Mapping[str, str]) -> None:
+    def leave_out(self, tests: Mapping[str, Omission]) -> None:
         """Leave these tests out, by node ID, each with the reason."""
         self.told += bool(tests)
         self._tests.update(tests)
@@ -70,6 +72,6 @@ class Standings:
             seen = (found.st_mtime_ns, found.st_size)
             if seen != self._read:
                 told = json.loads(path.read_text(encoding="utf-8"))
-                self._read, self._tests = seen, told["tests"]
+                self._read, self._tests = seen, {name: Omission(*one) for name, one in told["tests"].items()}
                 self.told += 1
                 self._groups = {(test, method): Standing(*rest) for test, method, *rest in told["groups"]}

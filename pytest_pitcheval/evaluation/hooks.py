@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any
 
 import pytest
 
 from pytest_pitcheval.collection.collected import check_markers
-from pytest_pitcheval.errors import FixtureStopped, one_line
-from pytest_pitcheval.evaluation import outcomes, timeouts
+from pytest_pitcheval.errors import BudgetReached, FixtureStopped, one_line
+from pytest_pitcheval.evaluation import outcomes, sending, timeouts
 from pytest_pitcheval.evaluation.cleaning import Cleaner
 from pytest_pitcheval.evaluation.runner import Runner
 from pytest_pitcheval.evaluation.running_test import RUNNING
+from pytest_pitcheval.lm.failures import origins
+from pytest_pitcheval.names import BUDGET
+from pytest_pitcheval.results.records import Omission
 
 
 class MarkerHooks:
@@ -22,6 +26,40 @@ class MarkerHooks:
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         if RUNNING in item.stash:
             check_markers(item)
+
+
+class RefusalHooks:
+    """Skip tests whose LM calls are not sent, because the session has spent what it may.
+
+    They stand around each phase of a test, with whatever fixtures and other plugins do in it.
+    """
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        __tracebackhide__ = True
+        with _skipped(item):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        __tracebackhide__ = True
+        with _skipped(item):
+            return (yield)
+
+
+@contextlib.contextmanager
+def _skipped(item: pytest.Item) -> Iterator[None]:
+    """Within it, what comes of a call that was refused skips the test."""
+    __tracebackhide__ = True
+    try:
+        yield
+    except Exception as error:
+        refusal = next((cause for cause in origins(error) if isinstance(cause, BudgetReached)), None)
+        if refusal is None:
+            raise
+        if running := item.stash.get(RUNNING, None):
+            running.left_out(Omission(BUDGET, str(refusal)))
+        pytest.skip(str(refusal))
 
 
 class RunningHooks:
@@ -73,6 +111,8 @@ class RunningHooks:
         outcomes.finish(item, call, report, self._secrets, self._runner.may_show_keys, self._runner.lm_keys)
         if call.when == "teardown":
             self._runner.end()
+            if no_price := self._runner.process.budget.no_price:
+                sending.end_session(report, str(no_price))
         return report
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)

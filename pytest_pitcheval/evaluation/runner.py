@@ -78,20 +78,21 @@ class Runner:
         """This process's rollouts; the first use imports DSPy."""
         if self._rollouts is None:
             os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "true")  # else LiteLLM fetches a price list
-            from pytest_pitcheval.concurrency.limiter import Limiter
+            from pytest_pitcheval.concurrency.limits.limiter import Limiter
             from pytest_pitcheval.rollouts.rollouts import Rollouts
+            from pytest_pitcheval.rollouts.spending import Spending
 
-            folder = self.process.make_runtime_dir() if self._worker else None
+            folder, note = self.process.make_runtime_dir() if self._worker else None, self.process.notes.add
             limiter = Limiter(
                 self._settings.rate_limits,
                 folder,
                 lambda: self.pool.closed,
                 patience=self._settings.timeout,
                 processes=self._worker.total if self._worker else 1,
-                note=self.process.notes.add,
+                note=note,
             )
             bounded = not self._config.pluginmanager.hasplugin("timeout")
-            self._rollouts = Rollouts(limiter, self._clock_stopped, bounded, self.process.notes.add)
+            self._rollouts = Rollouts(limiter, self._clock_stopped, Spending.of(self.process), bounded, note)
         return self._rollouts
 
     def _clock_stopped(self) -> AbstractContextManager[object]:

@@ -11,11 +11,11 @@ import pytest
 from pytest_pitcheval.collection.collected import asked_by
 from pytest_pitcheval.collection.rows import Row
 from pytest_pitcheval.errors import one_line
-from pytest_pitcheval.names import EXAMPLE, GENERATOR, JUDGE, MEASURED
+from pytest_pitcheval.names import EXAMPLE, GENERATOR, JUDGE, MEASURED, LeftOut
 from pytest_pitcheval.ownership import fixture_names
 from pytest_pitcheval.programs.identities import example_identity
 from pytest_pitcheval.results.plain import plain, text_of
-from pytest_pitcheval.results.records import Record, Status, Usage, total
+from pytest_pitcheval.results.records import Omission, Record, Status, Usage, total
 from pytest_pitcheval.results.score import Score
 from pytest_pitcheval.rollouts.program_and_metric import Generator
 from pytest_pitcheval.rollouts.rollout import Answers, Rollout, taken
@@ -89,12 +89,17 @@ class RunningTest:
             self._fingerprints[EXAMPLE] = example_identity(asked.row.values)
         self._status: Status = "passed"
         self._error: str | None = None
-        self._left_out: str | None = None
+        self._omission: Omission | None = None
 
     @property
     def first(self) -> Rollout:
         """The first rollout, which is also of whatever the test itself calls."""
         return self.rollouts[0]
+
+    @property
+    def may_be_answered_already(self) -> bool:
+        """Whether its LM calls may have been paid for by an earlier session or a worker that has crashed."""
+        return self._answers is not Answers.FRESH
 
     @property
     def asks_for_score(self) -> bool:
@@ -175,17 +180,17 @@ class RunningTest:
         self._thrown_away += self.rollouts
         self.rollouts = [Rollout(self.rollout_id, answers)]
 
-    def left_out(self, reason: str) -> None:
-        """It will be skipped for this ``reason``: its test's gates are decided."""
-        self._left_out = reason
+    def left_out(self, omission: Omission) -> None:
+        """It will be skipped for this reason."""
+        self._omission = omission
 
     def ended(self, report: pytest.TestReport, error: BaseException | None) -> None:
         """A phase has ended; the first that did not pass names the status."""
         if report.passed or self._status in ("failed", "error"):
             return
         self._status = "skipped" if report.skipped else "failed" if report.when == "call" else "error"
-        if self._left_out is not None and self._left_out in str(error):  # else the user's own mark skipped it
-            self._error = self._left_out
+        if self._omission is not None and self._omission.reason in str(error):  # else the user's own mark skipped it
+            self._error = self._omission.reason
         elif error is not None and not (isinstance(error, AssertionError) and self.score is not None):
             self._error = one_line(error)
 
@@ -206,7 +211,7 @@ class RunningTest:
     def _metrics(self) -> dict[str, tuple[float | None, ...]]:
         """By rollout: what each took, where there is a score, and the user's own numbers before that."""
         named = {name: (value,) for name, value in self._named_scores.items()}
-        if self.score is None:
+        if self.score is None or self._why_left_out:
             return {**named}
         took = [self._taken(rollout) for rollout in self.rollouts[: len(self.score.samples)]]
         measured = {name: tuple(each[name] for each in took) for name in MEASURED}
@@ -216,9 +221,13 @@ class RunningTest:
         same = [one for one in self._thrown_away if one.rollout_id == rollout.rollout_id]
         return taken([*same, rollout], self._answers is not Answers.FRESH)
 
+    @property
+    def _why_left_out(self) -> LeftOut | None:
+        return self._omission.why if self._omission and self._error == self._omission.reason else None
+
     def record(self) -> Record:
-        """The test's record."""
-        score = self.score
+        """The test's record; one that did not run to its end has no score."""
+        score = None if self._why_left_out else self.score
         return Record(
             nodeid=self.about.nodeid,
             test=self.about.test,
@@ -243,7 +252,7 @@ class RunningTest:
             prediction=plain_prediction(self.prediction),
             program_file=self._program_file,
             later_rollouts=tuple(self._later_rollouts),
-            left_out=self._left_out is not None and self._error == self._left_out,
+            left_out=self._why_left_out,
         )
 
 

@@ -16,6 +16,9 @@ import pytest
 _ATTRIBUTE = "pitcheval_record"
 """Of a teardown report."""
 
+_END = "pitcheval_end"
+"""Of a teardown report too."""
+
 _LONG = 10_000
 """Bytes from which packing pays."""
 
@@ -46,6 +49,17 @@ def take_from(report: pytest.TestReport) -> Sent | None:
     if carried is None:
         return None
     return Sent(**_unpacked(carried)) if isinstance(carried, bytes) else Sent(carried, [])
+
+
+def end_session(report: pytest.TestReport, reason: str) -> None:
+    """Let ``report`` say that the session is to end as with a wrong option."""
+    setattr(report, _END, reason)
+
+
+def end_of_session(report: pytest.TestReport) -> str | None:
+    """Why the session is to end as with a wrong option; None where it goes on."""
+    reason: str | None = vars(report).pop(_END, None)
+    return reason
 
 
 def _packed(message: Mapping[str, Any]) -> bytes:

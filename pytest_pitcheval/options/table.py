@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pytest_pitcheval.names import METHOD_NAMES
+from pytest_pitcheval.options.budget_options import BUDGET_OPTIONS
 from pytest_pitcheval.options.gate_options import GATE_OPTIONS
 from pytest_pitcheval.options.option import Option
 
@@ -63,6 +64,7 @@ OPTIONS = (
         "groq/*=30/min; default: no limit",
         (),
     ),
+    *BUDGET_OPTIONS,
     Option("eval_seed", "N", "seed", "seed of the samples, and of --eval-stop's order; default: 0", 0, repeats=True),
     Option(
         "eval_replay",

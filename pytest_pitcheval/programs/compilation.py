@@ -47,6 +47,7 @@ class Compiler:
         self._rollouts = rollouts
         self._apart = apart
         self._compiled: dict[str, Any] = {}
+        self._refused: dict[str, PitchevalError] = {}
         self._fingerprints: dict[tuple[Any, ...], tuple[str, object]] = {}
 
     def get(
@@ -56,12 +57,15 @@ class Compiler:
 
         Raises:
             CompileFailed: the optimizer raised, here and now, in the test ``nodeid``.
+            BudgetReached: not all of its LM calls could be paid for.
             pytest.skip.Exception: it raised before, and another test reports that.
         """
         mark = self._fingerprint(optimization, ingredients)
         if mark not in self._compiled:
             with self._locked(mark, say):
                 self._check_failed(mark, optimization)
+                if mark in self._refused:
+                    raise self._refused[mark]
                 self._compiled[mark] = self._load(mark, ingredients) or self._compile(
                     mark, optimization, ingredients, nodeid, say
                 )
@@ -156,6 +160,9 @@ class Compiler:
             with _ticking(scope, lambda text: say(f"compiling {name}: {text}")):
                 program = self._optimize(optimization, ingredients, scope)
         except Exception as error:
+            if scope.refusal is not None:
+                self._refused[mark] = scope.refusal
+                raise scope.refusal from None
             self._process.make_runtime_dir()
             with self._process.noting("other workers compile again what failed"):
                 files.write_json(self._failure_path(mark), {"nodeid": nodeid})
@@ -164,10 +171,8 @@ class Compiler:
         idle = idleness(optimization, program, ingredients.program)
         say(f"compiled {name} in {seconds:.0f} s, {_calls(scope)}{f'; {idle}' if idle else ''}")
         if failed := scope.total.failed:
-            text = (
-                f"compiling {name}: {failed} LM calls failed: the program may be a worse one, no later session gets it"
-            )
-            warnings.warn(PitchevalWarning(text), stacklevel=1)
+            text = f"{failed} LM calls failed: the program may be a worse one, no later session gets it"
+            warnings.warn(PitchevalWarning(f"compiling {name}: {text}"), stacklevel=1)
         note = f"compiling {name}: {idle}" if idle and optimization.method in ALWAYS_CHANGE else None
         if note:
             self._process.notes.add(note)
@@ -193,6 +198,8 @@ class Compiler:
         metric = None if ingredients.metric is None else WatchedMetric(ingredients.metric)
         watched = dataclasses.replace(ingredients, metric=metric)
         program = self._until_stuck(lambda: compile_program(optimization, watched, self._rollouts, scope), scope)
+        if scope.refusal is not None:
+            raise scope.refusal  # what it has made of refused calls is no compiled program
         _check_calls(scope)
         if metric is not None:
             check_metric(optimization, metric)

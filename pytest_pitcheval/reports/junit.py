@@ -54,7 +54,7 @@ def totals(run_id: str, records: Iterable[Record]) -> list[tuple[str, str]]:
             "failed": count["failed"],
             "errors": count["error"],
             "skipped": count["skipped"],
-            "left_out": sum(record.left_out for record in found),
+            "left_out": sum(record.left_out is not None for record in found),
             **_spent(total(record.usage for record in found)),
             "seconds": sum((record.seconds for record in found), 0.0),
         }
@@ -87,10 +87,17 @@ def _named(values: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(escape(f"{PREFIX}{name}"), str(value)) for name, value in values.items() if value is not None]
 
 
-def amend(path: Path, run_id: str, records: Iterable[Record], decision: Decision, hidden: Sequence[str] = ()) -> None:
+def amend(
+    path: Path,
+    run_id: str,
+    records: Iterable[Record],
+    decision: Decision,
+    hidden: Sequence[str] = (),
+    budget: str | None = None,
+) -> None:
     """Add totals, means and a failed testcase for each failed gate to the file at ``path``; remove the nameless.
 
-    ``hidden`` are credentials that were not known yet when pytest heard of some tests.
+    ``hidden`` are credentials that were not known yet when pytest heard of some tests, ``budget`` says what was spent.
 
     What is no regular file, such as a pipe, cannot be read back and stays as pytest has written it.
 
@@ -106,7 +113,7 @@ def amend(path: Path, run_id: str, records: Iterable[Record], decision: Decision
         raise ElementTree.ParseError("expected a <testsuite> in it")
     _remove_nameless(suite)
     _hide(suite, hidden)
-    _add_properties(suite, [*totals(run_id, records), *means(decision)])
+    _add_properties(suite, [*totals(run_id, records), *means(decision), *_named({"budget": budget})])
     _add_failed(suite, [gate for gate in decision.gates if gate.status == "failed"])
     text = ElementTree.tostring(root, encoding="unicode")
     files.write_output(path, f'<?xml version="1.0" encoding="utf-8"?>{text}')

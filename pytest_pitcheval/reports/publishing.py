@@ -44,8 +44,9 @@ def _link(path: Path | None, results: Results) -> str | None:
 def amend_junit(path: Path, results: Results) -> None:
     """Add totals and failed gates to the XML file that pytest has written to ``path``."""
     try:
-        records = results.report.file.outcome.records.values()
-        junit.amend(path, results.report.run.id, records, results.report.decision, results.hidden)
+        report, budget = results.report, results.report.budget
+        records, spent = report.file.outcome.records.values(), budget.text if budget else None
+        junit.amend(path, report.run.id, records, report.decision, results.hidden, spent)
     except (OSError, ElementTree.ParseError) as error:
         results.problems.append(f"the JUnit file {path} could not be amended: {error}")
 

@@ -34,4 +34,5 @@ class Results:
     @property
     def bad(self) -> bool:
         """Whether the session must not end as a good one, whatever its tests say."""
-        return bool(self.problems) or any(gate.status == "failed" for gate in self.report.decision.gates)
+        is_cut_off = self.report.budget is not None and self.report.budget.is_bad
+        return bool(self.problems) or is_cut_off or any(gate.status == "failed" for gate in self.report.decision.gates)

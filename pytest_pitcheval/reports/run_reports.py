@@ -18,6 +18,7 @@ from pytest_pitcheval.results.records import Key, Record
 from pytest_pitcheval.results.significance.means import rounded
 from pytest_pitcheval.results.subjects import Subject
 from pytest_pitcheval.results.summaries import Summary
+from pytest_pitcheval.storage.expenses import BudgetLine, budget_line
 from pytest_pitcheval.storage.run_files import RunFile
 from pytest_pitcheval.storage.run_info import RunInfo
 
@@ -60,6 +61,11 @@ class RunReport:
         compared = (one for one in self.decision.comparisons or () if one.is_whole)
         return next((comparison for comparison in compared if comparison.key == key), None)
 
+    @property
+    def budget(self) -> BudgetLine | None:
+        """What was spent of what might be; None without a cap."""
+        return budget_line(self.run.id, self.run.budget, self.decision.summaries)
+
     def statuses(self) -> Counter[str]:
         """How many tests ended how; ``missing`` are those without a record."""
         found = Counter[str](record.status for record in self.file.outcome.records.values())
@@ -82,7 +88,8 @@ class RunReport:
         found = [reason for reason in reasons if reason]
         if not self.file.finished:
             return RunVerdict("unfinished", [f"{formats.count(tests)} recorded before it ended", *found])
-        if decided["failed"] or ended["failed"] or ended["error"] or ended["missing"] or not tests:
+        is_cut_off = self.budget is not None and self.budget.is_bad
+        if decided["failed"] or ended["failed"] or ended["error"] or ended["missing"] or is_cut_off or not tests:
             return RunVerdict("failed", found or ["no example was evaluated"])
         passed = f"{formats.count(ended['passed'])} passed" if ended["passed"] else "no example was evaluated"
         return RunVerdict("inconclusive" if decided["inconclusive"] else "passed", [passed, *found])

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from pytest_pitcheval.names import EXAMPLE
+from pytest_pitcheval.names import BUDGET, DECIDED, EXAMPLE, UNCHANGED, LeftOut
 from pytest_pitcheval.reports.results import Results
 from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.comparison import Comparison
@@ -17,9 +17,14 @@ from pytest_pitcheval.results.growth import Growth
 from pytest_pitcheval.results.side_by_side import MethodResult
 from pytest_pitcheval.results.summaries import MetricSummary, Missing, Summary
 from pytest_pitcheval.storage.baseline_files import Update
+from pytest_pitcheval.storage.expenses import budget_line
+from pytest_pitcheval.storage.run_info import RunInfo
 
 _HEAD = ("method", "scored", "mean", "95 % interval", "passed", "fresh", "cached", "tokens", "cost", "time")
 _WORDS = {"failed": "FAIL", "passed": "ok  ", "inconclusive": "?   "}
+
+_LEFT_OUT: Mapping[LeftOut, str] = {DECIDED: "--eval-stop", BUDGET: "budget", UNCHANGED: "--eval-affected"}
+"""What examples were left out for."""
 
 _LONGEST_NAME = 40
 """Characters of a slice or a metric, so that its numbers stand beside it."""
@@ -34,6 +39,7 @@ Line = tuple[str, bool]
 def lines(results: Results, folder: Path) -> Iterator[Line]:
     """The lines of the section; paths are shown relative to ``folder``."""
     yield from decision_lines(results.report.decision, results.report.baseline)
+    yield from budget_lines(results.report.run, results.report.decision)
     if results.update:
         yield from update_lines(results.update, folder)
     yield from ((problem, True) for problem in results.problems)
@@ -46,8 +52,11 @@ def lines(results: Results, folder: Path) -> Iterator[Line]:
 def update_lines(update: Update, folder: Path) -> Iterator[Line]:
     """What was written to the baseline file."""
     if update.left_out:
-        why = f"{formats.count(update.left_out)} {'was' if update.left_out == 1 else 'were'} left out (--eval-stop)"
-        yield f"baseline: {os.path.relpath(update.path, folder)}: not written, as {why}", True
+        left_out = (
+            f"{formats.count(number)} {formats.were(number)} left out ({_LEFT_OUT[why]})"
+            for why, number in update.left_out.items()
+        )
+        yield f"baseline: {os.path.relpath(update.path, folder)}: not written, as {' and '.join(left_out)}", True
         return
     counts = f"{formats.count(update.written)} written, {update.kept} kept, {update.removed} removed"
     yield f"baseline: {os.path.relpath(update.path, folder)}: {counts}", False
@@ -63,6 +72,15 @@ def _growth(growth: Growth) -> str:
     parts += [f"{growth.known} had this run's samples already"] if growth.known else []
     parts += [f"{sum(growth.replaced.values())} replaced: {', '.join(changes)}"] if changes else []
     return "; ".join(parts)
+
+
+def budget_lines(run: RunInfo, decision: Decision) -> Iterator[Line]:
+    """What was spent of what might be; nothing without a cap."""
+    if told := budget_line(run.id, run.budget, decision.summaries):
+        text, _, hint = told.text.partition("; ")
+        yield from ((line, told.is_bad) for line in wrap(text, "  "))
+        if hint:  # whole: it is there to be copied
+            yield f"  {hint}", told.is_bad
 
 
 def decision_lines(decision: Decision, baseline: str | None) -> Iterator[Line]:

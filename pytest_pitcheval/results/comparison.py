@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from pytest_pitcheval.names import COMPARED_ROLES, EXAMPLE, MEASURED, SCORE
+from pytest_pitcheval.names import BUDGET, COMPARED_ROLES, EXAMPLE, MEASURED, SCORE, LeftOut
 from pytest_pitcheval.results.baselines import GROUP_ROLES, Baseline, Measurement, Measurements, differing
 from pytest_pitcheval.results.growth import Age, age_of
 from pytest_pitcheval.results.records import FINITE, Key, Keyed
@@ -23,12 +23,12 @@ class Coverage:
     Attributes:
         collected: the example IDs that the run has a test for, scored or not; quick to look up in.
         not_run: those of the dataset that it has none for (``-k``, ``--test-size``).
-        left_out: the collected ones that did not run, as the gates were decided.
+        left_out: the collected ones that did not run, each with the reason.
     """
 
     collected: Collection[str]
     not_run: Collection[str] = ()
-    left_out: Collection[str] = ()
+    left_out: Mapping[str, LeftOut] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Comparison(Keyed):
         not_run: in the baseline and the dataset, but not in this run.
         changed: with another row than in the baseline; not compared unless that is allowed.
         unscored: with a score in the baseline and none now.
-        left_out: in the baseline, and left out of this run, as the gates were decided.
+        left_out: in the baseline, and left out of this run.
         differs: what else has changed, such as the program.
         fingerprints: of what has changed, by role: the one then and the one now.
         refused: why nothing is compared, or None.
@@ -232,6 +232,9 @@ def compare(
         differs=differs,
         fingerprints={role: (before.fingerprints[role], after.fingerprints[role]) for role in differs},
     )
+    if cut_off := sum(covered.left_out.get(name) == BUDGET for name in covered.collected):
+        why = f"not compared: {cut_off} of {len(covered.collected)} examples were left out, as the budget was reached"
+        return dataclasses.replace(comparison, refused=why)
     unlike = [role for role in differing(before, after, COMPARED_ROLES) if role not in allowed]
     if unlike:
         return dataclasses.replace(comparison, refused=_refusal(unlike, before, after))

@@ -97,6 +97,11 @@ def count(number: int, noun: str = "example") -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
+def were(number: int) -> str:
+    """The verb of so many."""
+    return "was" if number == 1 else "were"
+
+
 def score(record: Record) -> str | None:
     """``0.750 (rollouts 0.5, 1), threshold 0.6``; None where there is no score."""
     if record.score is None:

@@ -6,9 +6,9 @@ import dataclasses
 import json
 import statistics
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
-from pytest_pitcheval.names import GENERATOR, JUDGE, MEASURED, SCORE
+from pytest_pitcheval.names import DECIDED, GENERATOR, JUDGE, MEASURED, SCORE, LeftOut
 
 Status = Literal["passed", "failed", "error", "skipped"]
 """``failed`` is a low score, or the program raised; ``error`` is no verdict; what is xfailed is ``skipped``."""
@@ -125,6 +125,13 @@ class Keyed:
         return self.test, self.optimization
 
 
+class Omission(NamedTuple):
+    """Why an example does not run, as code and as people read it (``decided after 42 of 100``)."""
+
+    why: LeftOut
+    reason: str
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Record(Keyed):
     """The one record of one test; `to_dict` is its form in the run file.
@@ -149,7 +156,7 @@ class Record(Keyed):
         fingerprints: by `names.ROLES`, what the score was measured with.
         inputs: the example's input fields.
         labels: the other columns of its row: expected answers, tags.
-        left_out: the example did not run, as the gates of its test were decided; ``error`` says after how many.
+        left_out: why the example did not run, or not to its end; ``error`` says it to people. None where it did.
         prediction: the fields that the program returned in the first rollout; None where it returned nothing.
         program_file: the stored compiled program, below the ``--eval-dir``.
         later_rollouts: ``prediction`` and ``feedback`` of each rollout after the first one.
@@ -181,7 +188,7 @@ class Record(Keyed):
     program_file: str | None = None
     later_rollouts: tuple[Mapping[str, Any], ...] = ()
     xfail: str | None = None
-    left_out: bool = False
+    left_out: LeftOut | None = None
 
     def values(self, metric: str = SCORE) -> tuple[float, ...]:
         """What each rollout has of ``metric``; nothing where it lacks in one: a mean is never that of the survivors."""
@@ -236,10 +243,12 @@ class Record(Keyed):
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Record:
-        known = {"later_rollouts": (), "xfail": None, "labels": {}, "left_out": False, **data}  # older files lack them
+        known = {"later_rollouts": (), "xfail": None, "labels": {}, "left_out": None, **data}  # older files lack them
         fields = {field.name: known[field.name] for field in dataclasses.fields(cls)}
         fields["metrics"] = {name: _by_rollout(values) for name, values in known["metrics"].items()}
         fields |= {name: tuple(known[name]) for name in ("samples", "later_rollouts")}
+        if isinstance(known["left_out"], bool):  # schema version 2 knows one reason
+            fields["left_out"] = DECIDED if known["left_out"] else None
         fields |= {part: Usage.from_dict(data[part]) for part in PARTS}
         return cls(**fields)
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import statistics
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from pytest_pitcheval.names import PROGRAM, SCORE
+from pytest_pitcheval.names import BUDGET, DECIDED, PROGRAM, SCORE, UNCHANGED, LeftOut
 from pytest_pitcheval.results.collected import Collected, Requirements
+from pytest_pitcheval.results.formats import were
 from pytest_pitcheval.results.records import Key, Keyed, Record, Usage, total
 from pytest_pitcheval.results.significance import means
 from pytest_pitcheval.results.subjects import Slice, SliceSummary, Subject, slices_of
@@ -17,7 +19,11 @@ from pytest_pitcheval.results.subjects import Slice, SliceSummary, Subject, slic
 NO_LM_CALL = "no LM call: there is no LM, or it is asked in a child process or not through DSPy"
 """Of a test whose program made predictions: they may be as fresh as they should be, but nobody can tell."""
 
-DECIDED = "as the gates were decided"
+_WHY: Mapping[LeftOut, str] = {
+    DECIDED: "as the gates were decided",
+    BUDGET: "as the budget was reached",
+    UNCHANGED: "as nothing has changed since the baseline",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,8 +64,9 @@ class Summary(Keyed):
         metrics: each further number that examples have, by name.
         slices: those that the marker asks for, and those that are gone.
         failing: IDs of the examples whose test did not pass, was not skipped, and was not expected to fail.
-        left_out: how many of the skipped ones did not run because the gates were decided.
+        left_out_for: how many of the skipped ones did not run, by reason.
         is_unit: whether all scores are 0 to 1.
+        cut_off: why not all examples could be run that were needed: ``budget: $5.00 reached``; None where all could.
     """
 
     test: str
@@ -83,8 +90,14 @@ class Summary(Keyed):
     metrics: Mapping[str, MetricSummary] = dataclasses.field(default_factory=dict)
     slices: tuple[SliceSummary, ...] = ()
     failing: tuple[str, ...] = ()
-    left_out: int = 0
+    left_out_for: Mapping[LeftOut, int] = dataclasses.field(default_factory=dict)
     is_unit: bool = True
+    cut_off: str | None = None
+
+    @property
+    def left_out(self) -> int:
+        """How many of the skipped ones did not run, for whatever reason."""
+        return sum(self.left_out_for.values())
 
     @property
     def needed(self) -> int:
@@ -108,8 +121,8 @@ class Summary(Keyed):
         asked = self.usage.fresh + self.usage.cached + self.usage.failed
         notes = [NO_LM_CALL] if self.predicted and not asked else []
         if self.left_out:
-            were = "was" if self.left_out == 1 else "were"
-            notes.append(f"mean of {self.scored} of {self.examples}: {self.left_out} {were} left out, {DECIDED}")
+            counts = (f"{count} {were(count)} left out, {_WHY[why]}" for why, count in self.left_out_for.items())
+            notes.append(f"mean of {self.scored} of {self.examples}: {'; '.join(counts)}")
         return "; ".join(notes)
 
     @property
@@ -126,6 +139,7 @@ class Summary(Keyed):
             "passed": self.passed,
             "skipped": self.skipped,
             "left_out": self.left_out,
+            "left_out_for": dict(self.left_out_for),
             "xfailed": self.xfailed,
             "mean": self.mean,
             "ci95": list(self.ci95) if self.ci95 else None,
@@ -224,9 +238,15 @@ def _summary(
         predicted=sum(record.status in ("passed", "failed") and PROGRAM in record.fingerprints for record in found),
         metrics=_metrics(found),
         failing=tuple(test.example_id or "" for test in group if _has_failed(records.get(test.nodeid))),
-        left_out=sum(record.left_out for record in found),
+        left_out_for=left_out_for(found),
         is_unit=all(0 <= score <= 1 for score in scores),
+        cut_off=next((record.error for record in found if record.left_out == BUDGET), None),
     )
+
+
+def left_out_for(records: Iterable[Record]) -> dict[LeftOut, int]:
+    """How many of ``records`` are of examples that did not run, by reason; nothing for reasons that none has."""
+    return dict(Counter(record.left_out for record in records if record.left_out is not None))
 
 
 def _has_failed(record: Record | None) -> bool:

@@ -72,11 +72,13 @@ class RolloutCache:
         ignored = kwargs.pop(_IGNORED, ignored)
         scope = self._scope(request)
         if os.getpid() != self._pid and self._is_lm_call(request) and not (scope and scope.answers_from_cache):
-            return None  # a process that was forked may be of another rollout, and tells nobody what it counts
+            # A process that was forked may be of another rollout, and tells nobody what it counts but the budget.
+            self._calls.admit(self._calls.asks_cache(), request, None)
+            return None
         if scope is None:
             answer = self._ask(self.inner.get, request, ignored, *args, **kwargs)
             if answer is None and self._is_lm_call(request):
-                self._calls.keep_to_limits(self._calls.asks_cache(), request)
+                self._calls.keep_to_limits(self._calls.asks_cache(), request, None)
             return answer
         request = dict(scope.keyed(request))
         key, answer = self._key(request, ignored), None
@@ -88,7 +90,7 @@ class RolloutCache:
             scope.asks_provider(part)
             if library := recorder():
                 self._note(f"LM calls went through {library}: what it answers from a recording counts as fresh, too")
-            self._calls.keep_to_limits(call, request)
+            self._calls.keep_to_limits(call, request, scope)
         else:
             scope.answered_from_cache(key, part)
         return answer
@@ -97,12 +99,13 @@ class RolloutCache:
         """Store an answer; its tokens and cost are counted for the scope. Arguments as of ``dspy.Cache.put``."""
         ignored = kwargs.pop(_IGNORED, ignored)
         scope = self._scope(request)
-        if scope is not None:
-            request = dict(scope.keyed(request))
-            key = self._key(request, ignored)
-            call, usage = self._calls.asks_cache(), answer_usage(value)
-            scope.stored(key, call.part, usage)
-            self._calls.settle(call, usage)
+        if self._is_lm_call(request):
+            call = self._calls.asks_cache()
+            usage = self._calls.settle(call, answer_usage(value), request, scope)
+            if scope is not None:
+                request = dict(scope.keyed(request))
+                key = self._key(request, ignored)
+                scope.stored(key, call.part, usage)
         self._ask(self.inner.put, request, value, ignored, *args, **kwargs)
         if scope is not None and self._is_dspys:
             self._check_kept(key)

@@ -13,24 +13,28 @@ import dspy
 from dspy.utils.callback import BaseCallback
 
 from pytest_pitcheval.credentials import secret_values
-from pytest_pitcheval.errors import Ambiguous
+from pytest_pitcheval.errors import Ambiguous, BudgetReached, NoPrice
 from pytest_pitcheval.lm import attempts
-from pytest_pitcheval.lm.failures import backoff, is_race, is_rate_limited, retry_after
+from pytest_pitcheval.lm.failures import backoff, is_race, is_rate_limited, origins, retry_after
 from pytest_pitcheval.lm.patient_lm import PatientLM, goes_on
 from pytest_pitcheval.names import GENERATOR
 from pytest_pitcheval.results.records import Usage
 from pytest_pitcheval.rollouts.threads.strands import Moment
 
 if TYPE_CHECKING:
-    from pytest_pitcheval.concurrency.limiter import Limiter
+    from pytest_pitcheval.concurrency.limits.limiter import Limiter
     from pytest_pitcheval.rollouts.call_scopes import CallScopes
     from pytest_pitcheval.rollouts.scopes import Scope
+    from pytest_pitcheval.rollouts.spending import Spending
 
 PART = "pitcheval_part"
 """DSPy's setting, and attribute of LMs, that says who calls: the program or the metric."""
 
 _ASKED = ("request", "messages", "prompt")
 """The arguments of an LM call that say what is asked."""
+
+_TOLD = (Ambiguous, BudgetReached, NoPrice)
+"""What has been told to whom it may concern, and was never sent."""
 
 _active: ContextVar[str] = ContextVar("pitcheval_call", default="")
 """The ID of the LM call that is being made here."""
@@ -64,12 +68,13 @@ class Call:
 class LMCalls(BaseCallback):
     """DSPy's callback: sees each LM call begin and end, who made it, whether it failed or went past the cache.
 
-    ``scopes`` say whose a call is; ``limiter`` says when it may be sent.
+    ``scopes`` say whose a call is; ``limiter`` says when it may be sent, ``spending`` whether, and what it cost.
     """
 
-    def __init__(self, scopes: CallScopes, limiter: Limiter) -> None:
+    def __init__(self, scopes: CallScopes, limiter: Limiter, spending: Spending) -> None:
         self._scopes = scopes
         self._limiter = limiter
+        self._spending = spending
         self._calls: dict[str, Call] = {}
         self.keys: set[str] = set()
         """The credentials of all LMs that were called, to be kept out of reports."""
@@ -84,7 +89,7 @@ class LMCalls(BaseCallback):
             attempt.on_given_up = lambda error: self.on_lm_end(call_id, None, error)
         self.keys |= secret_values(getattr(instance, "kwargs", None) or {})
         if getattr(instance, "cache", True) is False:
-            self.keep_to_limits(call, inputs)
+            self._wait(call, _model(call, inputs), inputs)  # `uncached.admitted` has let it through
 
     def on_lm_end(self, call_id: str, outputs: Any, exception: BaseException | None = None) -> None:
         call = self._calls.pop(call_id, None)
@@ -93,9 +98,11 @@ class LMCalls(BaseCallback):
         if is_rate_limited(exception):
             asked_for, attempt = retry_after(exception), attempts.current()
             self._limiter.pause(backoff(attempt.number if attempt else 0) if asked_for is None else asked_for)
-        if call is None or isinstance(exception, Ambiguous):  # the latter has been told to whom it may concern
+        if call is None or any(isinstance(cause, _TOLD) for cause in origins(exception)):
             return
-        scope = self._scopes.current()
+        scope, took = self._scopes.current(), Usage()
+        if not call.asked and exception is None:
+            took = self.settle(call, history_usage(call.lm, outputs), {}, scope)
         if scope is None:
             return
         if is_race(exception):
@@ -103,7 +110,7 @@ class LMCalls(BaseCallback):
                 scope.not_sent(call.part)
             return
         if not call.asked:
-            scope.bypassed_cache(call.part, Usage(fresh=1) + history_usage(call.lm, outputs))
+            scope.bypassed_cache(call.part, Usage(fresh=1) + took)
         if not goes_on(exception):
             scope.ended(call.part, exception, call.begun, asked=call.about)
 
@@ -120,15 +127,41 @@ class LMCalls(BaseCallback):
         call.asked = True
         return call
 
-    def keep_to_limits(self, call: Call, request: Mapping[str, Any]) -> None:
-        """Wait until the request of ``call`` may be sent; the time is none of its rollout's."""
-        model = str(getattr(call.lm, "model", None) or request.get("model") or "")
-        if self._limiter.holds_for(model):
+    def keep_to_limits(self, call: Call, request: Mapping[str, Any], scope: Scope | None) -> None:
+        """Wait until the request of ``call`` may be sent; the time is none of its rollout's. Raises as `admit`."""
+        self.admit(call, request, scope)
+        if self._wait(call, _model(call, request), request):
+            self.admit(call, request, scope)  # others may have spent the rest meanwhile
+
+    def admit_uncached(self, lm: Any, arguments: Mapping[str, Any]) -> None:
+        """Before ``lm`` is called with ``arguments``: the budget is asked where no cache will be. Raises as `admit`.
+
+        An LM class of the user's own may have a cache of its own, which only a fresh rollout has nothing from.
+        """
+        scope = self._scopes.current()
+        asks_none = arguments.get("cache", getattr(lm, "cache", True)) is False
+        is_fresh = scope is not None and not scope.answers_from_cache and not isinstance(lm, dspy.LM)
+        if (asks_none or is_fresh) and not (scope is not None and scope.is_replayed):
+            self._spending.admit(lm, str(getattr(lm, "model", "")), scope)
+
+    def admit(self, call: Call, request: Mapping[str, Any], scope: Scope | None) -> None:
+        """Let the request of ``call`` be sent, which ``scope`` has counted already. Raises as `Spending.admit`."""
+        try:
+            self._spending.admit(call.lm, _model(call, request), scope)
+        except (BudgetReached, NoPrice):
+            if scope is not None:
+                scope.not_sent(call.part)
+            raise
+
+    def _wait(self, call: Call, model: str, request: Mapping[str, Any]) -> bool:
+        """Wait until the request of ``call`` may be sent; whether that took time."""
+        if is_held := self._limiter.holds_for(model):
             prompt = str(request.get("messages") or request.get("prompt") or "")
             attempt, call.since = attempts.current(), None
             with self._scopes.waiting(), attempt.waiting() if attempt else contextlib.nullcontext():
                 call.tokens = self._limiter.wait(model, prompt)
             call.since = time.monotonic()
+        return is_held
 
     def check_ends(self, scope: Scope, seconds: float) -> None:
         """Raise TimeoutError if an LM call of ``scope`` takes longer than ``seconds``, or than its own timeout.
@@ -143,11 +176,15 @@ class LMCalls(BaseCallback):
             if time.monotonic() - call.since > most:
                 raise TimeoutError(f"{getattr(call.lm, 'model', 'an LM')}: no end of its answer after {most:g} s")
 
-    def settle(self, call: Call, usage: Usage) -> None:
-        """The request of ``call`` was answered."""
-        tokens = usage.prompt_tokens + usage.completion_tokens
-        model = str(getattr(call.lm, "model", ""))
+    def settle(self, call: Call, usage: Usage, request: Mapping[str, Any], scope: Scope | None) -> Usage:
+        """The request of ``call`` was answered; returns what it took, with the cost as options have it."""
+        tokens, model = usage.prompt_tokens + usage.completion_tokens, _model(call, request)
         self._limiter.settle(model, call.tokens, tokens, usage.completion_tokens)
+        return self._spending.settle(call.lm, model, usage, scope)
+
+
+def _model(call: Call, request: Mapping[str, Any]) -> str:
+    return str(getattr(call.lm, "model", None) or request.get("model") or "")
 
 
 def answer_usage(answer: Any) -> Usage:

@@ -50,6 +50,10 @@ class Rollout(Scope):
     def answers_from_cache(self) -> bool:
         return self._answers is not Answers.FRESH
 
+    @property
+    def is_replayed(self) -> bool:
+        return self._answers is Answers.REPLAYED
+
     def asks_first(self, key: str | None) -> bool:
         return self._answers is Answers.FRESH and key is not None and key not in self._own_keys
 
@@ -80,6 +84,10 @@ class Rollout(Scope):
         super().bypassed_cache(part, usage)
         if self._answers is Answers.REPLAYED:
             self.report(ReplayMiss(f"rollout {self.rollout_id}: an LM with cache=False cannot be replayed"))
+
+    def refused(self, refusal: PitchevalError) -> None:
+        super().refused(refusal)
+        self.report(refusal)
 
     def report(self, problem: PitchevalError) -> None:
         """Remember the first problem: a program may swallow the exception, the test must not."""

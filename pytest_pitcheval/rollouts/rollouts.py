@@ -16,7 +16,7 @@ from pytest_pitcheval.errors import StaleAnswer
 from pytest_pitcheval.lm.patient_lm import BOUNDED
 from pytest_pitcheval.names import GENERATOR
 from pytest_pitcheval.results.records import Usage
-from pytest_pitcheval.rollouts import embedders
+from pytest_pitcheval.rollouts import embedders, uncached
 from pytest_pitcheval.rollouts.cache import CacheThread, RolloutCache
 from pytest_pitcheval.rollouts.call_scopes import SCOPE, CallScopes
 from pytest_pitcheval.rollouts.lm_calls import PART, LMCalls
@@ -25,21 +25,24 @@ from pytest_pitcheval.rollouts.threads import child_processes, left_out, process
 from pytest_pitcheval.rollouts.threads.event_loops import EventLoop
 
 if TYPE_CHECKING:
-    from pytest_pitcheval.concurrency.limiter import Limiter
+    from pytest_pitcheval.concurrency.limits.limiter import Limiter
     from pytest_pitcheval.rollouts.scopes import Scope
+    from pytest_pitcheval.rollouts.spending import Spending
 
 
 class Rollouts:
     """What rollouts need in this process: ``scopes``, ``calls`` as DSPy's callback, the ``loop`` of async programs.
 
-    ``limiter`` is asked before each LM request; ``clock`` gives what stops the running test's timeout meanwhile;
-    ``bounded`` says that tests have no timeouts that end their LM calls; ``note`` is told what the run cannot do.
+    ``limiter`` and ``spending`` are asked before each LM request; ``clock`` gives what stops the running test's timeout
+    meanwhile; ``bounded`` says that tests have no timeouts that end their LM calls; ``note`` is told what the run
+    cannot do.
     """
 
     def __init__(
         self,
         limiter: Limiter,
         clock: Callable[[], AbstractContextManager[object]],
+        spending: Spending,
         bounded: bool = False,
         note: Callable[[str], object] = lambda text: None,
     ) -> None:
@@ -48,8 +51,9 @@ class Rollouts:
         self.started: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
         """The threads that programs and metrics have started."""
         self.scopes = CallScopes(clock)
-        self.calls = LMCalls(self.scopes, limiter)
+        self.calls = LMCalls(self.scopes, limiter, spending)
         self._limiter = limiter
+        self._spending = spending
         self._cache_thread = CacheThread()
         self.loop = EventLoop()
         self._around: contextlib.ExitStack | None = None
@@ -93,6 +97,8 @@ class Rollouts:
             dspy.cache = RolloutCache(dspy.cache, self.scopes, self.calls, self._cache_thread, self._note)
             if self._around is None:
                 self._around = _around(self.scopes, self.started, self._note)
+                if self._spending.is_capped:
+                    self._around.enter_context(uncached.admitted(self.calls.admit_uncached))
                 return
         for rollout in self.scopes.in_flight:
             if rollout is not entering:

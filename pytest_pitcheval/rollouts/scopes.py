@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.lm.failures import origins
 from pytest_pitcheval.results.records import PARTS, Usage, total
 from pytest_pitcheval.rollouts.threads.strands import Moment
@@ -57,6 +58,8 @@ class Scope:
         self._waited = 0.0
         self._failures: deque[Failure] = deque(maxlen=_KEPT)
         self._answered: dict[str, Moment] = {}
+        self.refusal: PitchevalError | None = None
+        """Why a call was not sent, or no further one will be: the session may spend no more."""
 
     @contextlib.contextmanager
     def waiting(self) -> Iterator[None]:
@@ -88,6 +91,11 @@ class Scope:
         """Whether it may have answers that an earlier session has left."""
         return True
 
+    @property
+    def is_replayed(self) -> bool:
+        """Whether it may have no answer that is fresh."""
+        return False
+
     def asks_first(self, key: str | None) -> bool:
         """Whether no cache can have the answer of ``key``, as it is this rollout's own and never asked for yet."""
         return False
@@ -108,8 +116,12 @@ class Scope:
         """A call was made by an LM that does not use the cache; ``usage`` counts it."""
         self.count(part, usage)
 
+    def refused(self, refusal: PitchevalError) -> None:
+        """The session may not spend what a call would cost: whoever goes on without an answer has come to nothing."""
+        self.refusal = self.refusal or refusal
+
     def not_sent(self, part: str) -> None:
-        """The call that was just counted as one to the provider has not got there, and is made again."""
+        """The call that was just counted as one to the provider has not got there; perhaps it is made again."""
         self.count(part, Usage(fresh=-1))
 
     def ended(

@@ -187,6 +187,7 @@ def _describe_run(controller: Controller, secrets: Sequence[str]) -> RunInfo:
         replay_of=process.timestamp if settings.replay else None,
         resume_of=process.timestamp if settings.resume else None,
         stopped=settings.stop,
+        budget=controller.expenses,
         repeat=dataclasses.replace(repeat, options=_redacted(repeat.options, secrets)),
         baseline=redact(controller.baseline.name, secrets) if controller.baseline else None,
         selection=selection(config),

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_pitcheval import garbage
 from pytest_pitcheval.concurrency.flight_log import read_flying
 from pytest_pitcheval.concurrency.process import Process
 from pytest_pitcheval.credentials import redact_content
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from pytest_pitcheval.session.display import Display
     from pytest_pitcheval.session.outbox import Outbox
     from pytest_pitcheval.session.stopping import Stopper
+    from pytest_pitcheval.storage.expenses import Expenses
     from pytest_pitcheval.storage.references import LoadedBaseline, RepeatedRun
 
 
@@ -94,14 +94,6 @@ class Controller:
 
         return Outbox(self.process, self.config.rootpath)
 
-    def keep_back(self, specs: list[Any]) -> None:
-        """Take from the execnet ``specs`` that xdist is going to start the workers that would gain nothing."""
-        most = len(specs)
-        if kept := self.workforce.keep_back(self.config.pluginmanager.get_plugin("dsession"), specs):
-            from pytest_pitcheval.reports.progress import Progress
-
-            Progress(self.config).say(f"{most - kept} of {most} workers: a further one would take longer than it saves")
-
     # Progress
 
     @functools.cached_property
@@ -109,13 +101,38 @@ class Controller:
         from pytest_pitcheval.reports.progress import Progress
         from pytest_pitcheval.session.display import Display
 
-        return Display(Progress(self.config), self._count(), self._flying)
+        return Display(Progress(self.config), self._count(), self._flying, self._spent)
 
     def _count(self) -> int:
         return len(self.collected) or len(self.process.read_collected()["tests"])
 
     def _flying(self) -> tuple[int, int]:
         return self.runner.flying if self.runner else read_flying(self.process.runtime_dir)
+
+    def _spent(self) -> str:
+        return expenses.amounts if (expenses := self.expenses) else ""
+
+    @property
+    def expenses(self) -> Expenses | None:
+        """What has been spent of what may be; None without a cap."""
+        budget = self.process.budget
+        if not budget.is_set:
+            return None
+        from pytest_pitcheval.storage.expenses import Expenses
+
+        spent, before = budget.spent, budget.earlier
+        return Expenses(
+            max_cost=budget.cap.cost,
+            max_tokens=budget.cap.tokens,
+            cost=spent.cost,
+            tokens=round(spent.tokens),
+            cost_beside=spent.cost_beside,
+            tokens_beside=round(spent.tokens_beside),
+            cost_before=before.cost,
+            tokens_before=round(before.tokens),
+            reached=budget.reached,
+            refused=round(spent.refused),
+        )
 
     def update(self) -> None:
         """Say how far the session is."""
@@ -139,7 +156,6 @@ class Controller:
         if self.has_evaluations and self.measures:
             from pytest_pitcheval.reports.progress import Progress
 
-            garbage.freeze()
             Progress(self.config).open()
             try:
                 self.outbox.begin()
@@ -226,6 +242,7 @@ class Controller:
 
     def stop(self) -> None:
         """Tell workers to begin no rollout that has not begun; what is in flight is not waited for."""
+        self.workforce.end()
         if self.runner is None and self.process.runtime_dir.exists():
             with self.process.noting("workers finish what they have begun"):
                 self.process.stop_path.touch()

@@ -30,13 +30,20 @@ class Display:
     """Of the process that reports: the controller, or pytest on its own.
 
     ``total`` is the number of evaluation tests; ``flying`` says how many rollouts are in flight, and how many LM
-    calls wait for the rate limit.
+    calls wait for the rate limit; ``spent`` what has been spent of what may be, nothing without a cap.
     """
 
-    def __init__(self, progress: Progress, total: int, flying: Callable[[], tuple[int, int]]) -> None:
+    def __init__(
+        self,
+        progress: Progress,
+        total: int,
+        flying: Callable[[], tuple[int, int]],
+        spent: Callable[[], str] = lambda: "",
+    ) -> None:
         self._progress = progress
         self._total = total
         self._flying = flying
+        self._spent = spent
         self._done: set[str] = set()
         self._usage = Usage()
         self._started = self._drawn = time.monotonic()
@@ -69,4 +76,4 @@ class Display:
 
     def _status(self, seconds: float) -> SessionStatus:
         in_flight, waiting = self._flying()
-        return SessionStatus(len(self._done), self._total, in_flight, waiting, self._usage, seconds)
+        return SessionStatus(len(self._done), self._total, in_flight, waiting, self._usage, seconds, self._spent())

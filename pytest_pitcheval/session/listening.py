@@ -11,6 +11,7 @@ from pytest_pitcheval.evaluation import sending
 from pytest_pitcheval.evaluation.last_word import LastWords
 from pytest_pitcheval.names import RERUN
 from pytest_pitcheval.reports import junit
+from pytest_pitcheval.results.printable import printable_line
 from pytest_pitcheval.session.controller import Controller
 
 
@@ -33,7 +34,7 @@ class ListeningHooks:
         self._controller.make_room()
         if report.when in ("call", "teardown"):  # what precedes them waits for rollouts
             self._controller.workforce.hear(report.duration)
-        sent = sending.take_from(report)
+        sent, end = sending.take_from(report), sending.end_of_session(report)
         try:
             outcome = yield
         finally:
@@ -41,6 +42,8 @@ class ListeningHooks:
         self._make_smaller(report)
         if report.when == "teardown":
             self._controller.update()
+        if end is not None:
+            pytest.exit(printable_line(end), returncode=pytest.ExitCode.USAGE_ERROR)
         return outcome
 
     def _make_smaller(self, report: pytest.TestReport) -> None:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_pitcheval import garbage
+from pytest_pitcheval.concurrency.limits.ledger import NOTHING, Spent
 from pytest_pitcheval.concurrency.process import KEY, Process
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.ownership import is_ours
 from pytest_pitcheval.results.printable import printable_line
 from pytest_pitcheval.session import ending, stopping
 from pytest_pitcheval.session.controller import Controller
-from pytest_pitcheval.session.workforce import METER
+from pytest_pitcheval.session.workforce import METER, SPENT
 from pytest_pitcheval.settings.settings import Settings, read_settings
 from pytest_pitcheval.storage import references
 from pytest_pitcheval.timestamps import session_timestamp
@@ -94,6 +95,10 @@ class Session:
         self.runner = Runner(self.process, self.config, items, update)
         self.config.pluginmanager.register(RunningHooks(self.runner, self.secrets), "pitcheval-running")
         self.config.pluginmanager.register(MarkerHooks(), "pitcheval-markers")
+        if self.process.budget.is_set:
+            from pytest_pitcheval.evaluation.hooks import RefusalHooks
+
+            self.config.pluginmanager.register(RefusalHooks(), "pitcheval-refusals")
         if controller:
             controller.runner = self.runner
             self.listen()
@@ -111,12 +116,12 @@ class Session:
         tests = [collected(item, self.process.settings) for item in by_nodeid.values()]
         ahead = [item.nodeid for item in items if may_run_ahead(item)]
         others = all_items - len(ahead)
+        garbage.freeze()
         if self.controller:
             self.controller.workforce.work = (len(ahead), others)
             self.controller.collected, self.controller.datasets = tests, self.datasets
             self.controller.begin()
         else:
-            garbage.freeze()
             self._tell(
                 {
                     "tests": [test.to_dict() for test in tests],
@@ -181,6 +186,7 @@ class Session:
         else:
             output: dict[str, Any] = self.config.workeroutput  # type: ignore[attr-defined]
             output[f"{KEY}_notes"] = self.process.notes.lines
+            output[SPENT] = self.process.budget.untold
             if self.runner is not None and (read := self.runner.meter.read()):
                 output[METER] = list(read)
 
@@ -241,7 +247,8 @@ def _begin(settings: Settings, rootpath: Path) -> tuple[Process, LoadedBaseline 
     except PitchevalError as error:
         raise pytest.UsageError(str(error)) from None
     settings = settings._replace(stop=stopping.stops(settings, repeated))
-    process = Process.first(settings, run_id, repeated.timestamp if repeated else run_id)
+    spent = Spent(*repeated.spent) if repeated and settings.resume else NOTHING
+    process = Process.first(settings, run_id, repeated.timestamp if repeated else run_id, spent)
     if repeated and settings.replay:
         process.standings.leave_out(repeated.left_out)
     return process, baseline, repeated

@@ -17,6 +17,7 @@ class SessionStatus:
         in_flight: rollouts, in all processes.
         waiting: LM calls that wait for the rate limit.
         usage: what the records' LM calls took, within ``seconds``.
+        spent: what all LM calls have taken of what they may (``$3.20 of $5.00``); empty without a cap.
     """
 
     done: int
@@ -25,6 +26,7 @@ class SessionStatus:
     waiting: int
     usage: Usage
     seconds: float
+    spent: str = ""
 
     def text(self, width: int) -> str:
         """The line, with at most ``width`` characters: what comes last is left out first."""
@@ -41,7 +43,7 @@ class SessionStatus:
             f"{max(0, self.total - self.done - self.in_flight)} queued",
             f"{self.waiting} waiting for the rate limit" if self.waiting else "",
             f"{calls / self.seconds:.1f} calls/s" if calls and self.seconds > 0 else "",
-            "" if cost == "-" else cost,
+            self.spent or ("" if cost == "-" else cost),
             self._left(),
         ]
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pytest_pitcheval.names import ALLOWED, SCORE, BaselineUpdate
 from pytest_pitcheval.options.option import Kind
+from pytest_pitcheval.settings.budgets import parse_prices, parse_tokens
 from pytest_pitcheval.settings.methods import check_method
 from pytest_pitcheval.settings.rate_limits import parse_rate_limits
 
@@ -141,6 +142,9 @@ PARSERS: Mapping[Kind, Callable[[Any], Any]] = MappingProxyType(
         "limits of drops": _limits("a score, 0 or more"),
         "temperature": _temperature,
         "rate limits": parse_rate_limits,
+        "dollars": _number(float, 0, "US dollars, 0 or more, such as 5 or 0.50"),
+        "tokens": parse_tokens,
+        "prices": parse_prices,
         "gate mode": _one_of("normal", "established", "strict"),
         "family": _one_of("holm", "none"),
         "slice": _slice,

@@ -13,6 +13,7 @@ import pytest
 from pytest_pitcheval.names import GATES, BaselineUpdate, Family, GateMode
 from pytest_pitcheval.options.option import Option
 from pytest_pitcheval.options.table import INI_ONLY, OPTIONS
+from pytest_pitcheval.settings.budgets import Cap, Price
 from pytest_pitcheval.settings.choices import Choice
 from pytest_pitcheval.settings.parsers import OWN_TEMPERATURE, PARSERS
 from pytest_pitcheval.settings.rate_limits import RateLimit
@@ -80,6 +81,8 @@ class Settings(NamedTuple):
     threshold: Choice[float]
     concurrency: int
     rate_limits: tuple[RateLimit, ...]
+    cap: Cap
+    prices: tuple[Price, ...]
     generator: ModelSettings
     evaluator: ModelSettings
     train_size: int | None
@@ -108,7 +111,9 @@ class Settings(NamedTuple):
     def part(self, count: int) -> Settings:
         """These settings for one of ``count`` processes that cannot share the limits."""
         limits = tuple(limit.part(count) for limit in self.rate_limits)
-        return self._replace(concurrency=max(1, self.concurrency // count), rate_limits=limits)
+        return self._replace(
+            concurrency=max(1, self.concurrency // count), rate_limits=limits, cap=self.cap.part(count)
+        )
 
 
 class _Reader:
@@ -149,6 +154,11 @@ class _Reader:
         text = self.value(name)
         return Path(self.config.rootpath, text) if text else None
 
+    def directory(self) -> Path:
+        path = self.path("eval_dir")
+        assert path is not None  # it has a default
+        return path
+
     def file(self, name: str) -> Path | None:
         """`path`, which must not be a folder: better to say so now than after hours of tests."""
         path = self.path(name)
@@ -169,6 +179,10 @@ class _Reader:
         update = self.value("eval_update_baseline") or None
         samples, max_age = self.value("eval_baseline_samples"), self.value("eval_baseline_max_age")
         return BaselineSettings(self.value(name), path, self.named_by(name), update, samples, max_age)
+
+    def cap(self) -> Cap:
+        name = "eval_max_cost"
+        return Cap(self.value(name), self.value("eval_max_tokens"), named_by=self.named_by(name) or "--eval-max-cost")
 
     def junit_path(self) -> Path | None:
         """The file that pytest's own --junit-xml names; absolute, and expanded as pytest does it."""
@@ -246,14 +260,14 @@ def read_settings(config: pytest.Config) -> Settings:
         pytest.UsageError: one line that names the option or ini key, the value, and what was expected.
     """
     read = _Reader(config)
-    directory = read.path("eval_dir")
-    assert directory is not None  # it has a default
     return Settings(
         methods=read.choices["optimization"],
         rollouts=read.choices["eval_rollouts"],
         threshold=read.choices["eval_threshold"],
         concurrency=read.value("eval_concurrency"),
         rate_limits=read.value("eval_rate_limit"),
+        cap=read.cap(),
+        prices=read.value("eval_price"),
         generator=read.generator(),
         evaluator=read.evaluator(),
         train_size=read.value("train_size"),
@@ -261,7 +275,7 @@ def read_settings(config: pytest.Config) -> Settings:
         seed=read.value("eval_seed"),
         slice=read.value("eval_slice"),
         timeout=read.value("eval_timeout"),
-        directory=directory,
+        directory=read.directory(),
         json_path=read.path("eval_json"),
         html_path=read.file("eval_html"),
         markdown_path=read.file("eval_markdown"),

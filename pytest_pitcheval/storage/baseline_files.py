@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 from pytest_pitcheval import files
+from pytest_pitcheval.names import LeftOut
 from pytest_pitcheval.results import baselines
 from pytest_pitcheval.results.baselines import Baseline, Measurements
 from pytest_pitcheval.results.growth import Growth, add
@@ -23,8 +24,8 @@ _PATIENCE = 60
 class Update:
     """What an update of a baseline file did: how many examples it wrote, kept as they were, and took out.
 
-    It did nothing where so many examples were ``left_out`` of the run, as the gates were decided. ``growth`` is what
-    adding did; None where what was measured took the place of what was there.
+    It did nothing where examples were ``left_out`` of the run: how many, by reason. ``growth`` is what adding did; None
+    where what was measured took the place of what was there.
     """
 
     path: Path
@@ -32,7 +33,7 @@ class Update:
     kept: int
     removed: int
     growth: Growth | None = None
-    left_out: int = 0
+    left_out: Mapping[LeftOut, int] = dataclasses.field(default_factory=dict)
 
 
 def read(path: Path) -> Baseline:

@@ -10,6 +10,7 @@ from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.deciding.decisions import Outcome
 from pytest_pitcheval.results.records import Key
+from pytest_pitcheval.storage.expenses import together
 from pytest_pitcheval.storage.run_files import RunFile
 from pytest_pitcheval.storage.run_info import RunInfo, Selection
 
@@ -84,6 +85,7 @@ def describe_merged(runs: Sequence[RunFile], run_id: str, baseline: str | None) 
         replay_of=None,
         resume_of=None,
         baseline=baseline,
+        budget=together([run.run.budget for run in runs]),
         merged_from=tuple(run.run.id for run in runs),
         selection=_selection([run.run.selection for run in runs]),
     )

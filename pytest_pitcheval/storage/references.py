@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from pytest_pitcheval.results.baselines import Baseline
     from pytest_pitcheval.results.comparison import Coverage
     from pytest_pitcheval.results.deciding.decisions import Outcome, Terms
-    from pytest_pitcheval.results.records import Key, Record
+    from pytest_pitcheval.results.records import Key, Omission, Record
     from pytest_pitcheval.settings.settings import Settings
     from pytest_pitcheval.storage.baseline_files import Update
+    from pytest_pitcheval.storage.run_files import RunFile
 
 
 MLFLOW = "mlflow:"
@@ -55,13 +56,15 @@ class RepeatedRun(NamedTuple):
         finished: whether it was not killed.
         stopped: whether it left examples out as soon as gates were decided.
         left_out: these tests by node ID, each with the reason.
+        spent: what its LM calls had cost, in US dollars as far as prices are known, and how many tokens they had taken.
     """
 
     timestamp: str
     took: Mapping[str, Mapping[str, Sequence[float | None]]] = MappingProxyType({})
     finished: bool = True
     stopped: bool = False
-    left_out: Mapping[str, str] = MappingProxyType({})
+    left_out: Mapping[str, Omission] = MappingProxyType({})
+    spent: tuple[float, int] = (0.0, 0)
 
     def completed(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
         """A record of this session (plain values), with what was not measured again, as that is known of the run."""
@@ -87,6 +90,7 @@ def repeated_run(settings: Settings) -> RepeatedRun | None:
     option, reference = ("--eval-replay", settings.replay) if settings.replay else ("--eval-resume", settings.resume)
     if reference is None:
         return None
+    from pytest_pitcheval.results.records import Omission
     from pytest_pitcheval.storage import run_files
 
     try:
@@ -98,8 +102,20 @@ def repeated_run(settings: Settings) -> RepeatedRun | None:
         raise PitchevalError(f"{option}: {reference!r}: {error}") from None
     records = file.outcome.records.values()
     took = {one.rollout_id: {name: one.metrics[name] for name in MEASURED if name in one.metrics} for one in records}
-    left_out = {nodeid: one.error or "" for nodeid, one in file.outcome.records.items() if one.left_out}
-    return RepeatedRun(run.timestamp, took, file.finished, run.stopped, left_out)
+    left_out = {
+        nodeid: Omission(one.left_out, one.error or "")
+        for nodeid, one in file.outcome.records.items()
+        if one.left_out is not None
+    }
+    return RepeatedRun(run.timestamp, took, file.finished, run.stopped, left_out, _spent(file))
+
+
+def _spent(file: RunFile) -> tuple[float, int]:
+    """By its own books, which a run without a cap has not kept, nor one that was killed."""
+    if (budget := file.run.budget) is not None:
+        return budget.all_cost, budget.all_tokens
+    usages = [record.usage for record in file.outcome.records.values()]
+    return sum(one.cost or 0.0 for one in usages), sum(one.prompt_tokens + one.completion_tokens for one in usages)
 
 
 def load_baseline(settings: Settings, fetch: Fetch) -> LoadedBaseline | None:
@@ -209,9 +225,10 @@ def update_baseline(settings: Settings, outcome: Outcome) -> Update:
         PitchevalError: one line: the file is none of ours, or cannot be written.
     """
     from pytest_pitcheval import files
+    from pytest_pitcheval.results.summaries import left_out_for
     from pytest_pitcheval.storage import baseline_files
 
-    if left_out := sum(record.left_out for record in outcome.records.values()):
+    if left_out := left_out_for(outcome.records.values()):
         return baseline_files.Update(settings.baseline.path, 0, 0, 0, left_out=left_out)
     coverage = outcome.coverage()
 

@@ -18,11 +18,13 @@ from pytest_pitcheval.results.plain import WHOLE, plain
 from pytest_pitcheval.results.records import FINITE, PARTS, Key, Keyed, Record, Usage
 from pytest_pitcheval.results.subjects import Slice
 from pytest_pitcheval.results.summaries import Missing
+from pytest_pitcheval.storage.expenses import budget_line
 from pytest_pitcheval.storage.run_info import RunInfo
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 OLDEST_SCHEMA = 1
-"""Of the run files that are read: version 1 has no labels, one number for each metric, and limits of scores alone."""
+"""Of the run files that are read: version 1 has no labels, one number for each metric, and limits of scores alone;
+version 2 knows one reason why an example did not run."""
 
 JOURNAL = ".jsonl"
 """The suffix of a journal: its first line is the run, each further one a record; a finished run has none."""
@@ -171,7 +173,9 @@ def to_rows(run: RunInfo, outcome: Outcome, decision: Decision, whole: Callable[
         return (plain(whole(record).to_dict(), WHOLE) for record in tests)
 
     about = plain({"schema_version": SCHEMA_VERSION, "run": run.to_dict()}, WHOLE)
-    return {**about, "tests": files.Rows(rows), **_decided(outcome, decision)}
+    budget = budget_line(run.id, run.budget, decision.summaries)
+    told = {"budget": budget.text if budget else None}
+    return {**about, **told, "tests": files.Rows(rows), **_decided(outcome, decision)}
 
 
 def _decided(outcome: Outcome, decision: Decision) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from pytest_pitcheval import files
 from pytest_pitcheval.errors import PitchevalError
+from pytest_pitcheval.storage.expenses import Expenses
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +67,7 @@ class RunInfo:
         merged_from: the IDs of the runs that it was put together of.
         selection: which tests it was asked for.
         stopped: whether examples were left out once their test's gates were decided (``--eval-stop``).
+        budget: what was spent, where there was a cap.
     """
 
     id: str
@@ -89,6 +91,7 @@ class RunInfo:
     merged_from: tuple[str, ...] = ()
     selection: Selection | None = None
     stopped: bool = False
+    budget: Expenses | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -121,7 +124,7 @@ class RunInfo:
 
 def _known(kind: type, data: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of the dataclass ``kind`` that ``data`` has."""
-    parts = {"git": GitState, "repeat": Repeat, "selection": Selection}
+    parts = {"git": GitState, "repeat": Repeat, "selection": Selection, "budget": Expenses}
     known = {field.name: data[field.name] for field in dataclasses.fields(kind) if field.name in data}
     return {
         name: _known(parts[name], value) if name in parts and isinstance(value, dict) else value

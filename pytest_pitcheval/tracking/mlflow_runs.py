@@ -16,6 +16,7 @@ SESSION = "session"
 """The part of the run that stands for the whole session."""
 
 RUN_ID, PART, GATES_TAG = "pitcheval.run_id", "pitcheval.part", "pitcheval.gates"
+BUDGET_TAG = "pitcheval.budget"
 """Tags by which a run is found again."""
 
 TABLE = "evaluations.json"
@@ -119,6 +120,7 @@ def _tags(document: Mapping[str, Any], gates: Iterable[Mapping[str, Any]]) -> di
     run, decided = document["run"], list(gates)
     tags = {RUN_ID: run["id"], GATES_TAG: _worst(gate["status"] for gate in decided)}
     tags |= {"mlflow.source.type": "LOCAL", "mlflow.source.name": _text(shlex.join(["pytest", *run["argv"]]))}
+    tags |= {BUDGET_TAG: _text(document["budget"])} if document.get("budget") else {}  # older run files lack it
     git = run["git"]
     tags |= {"mlflow.source.git.commit": git["commit"]} if git["commit"] else {}
     tags |= {"mlflow.source.git.branch": git["branch"], "pitcheval.branch": git["branch"]} if git["branch"] else {}
@@ -136,19 +138,25 @@ def _worst(statuses: Iterable[str]) -> str:
 
 
 def _totals(document: Mapping[str, Any]) -> dict[str, float]:
-    tests = document["tests"]
+    tests, run = document["tests"], document["run"]
     scores = [test["score"] for test in tests if test["score"] is not None]
     counts = {f"{status}_tests": sum(test["status"] == status for test in tests) for status in _STATUSES}
     return {
         "tests": len(tests) + len(document["missing"]),
         **counts,
         "missing_tests": len(document["missing"]),
-        "left_out_tests": sum(test.get("left_out", False) for test in tests),
+        "left_out_tests": sum(bool(test.get("left_out")) for test in tests),
         "scored": len(scores),
+        **_spent(run.get("budget")),
         **({"mean": sum(scores) / len(scores)} if scores else {}),
         "failed_gates": sum(gate["status"] == "failed" for gate in document["gates"]),
         **_used(tests),
     }
+
+
+def _spent(budget: Mapping[str, Any] | None) -> dict[str, float]:
+    """What all LM calls took where there was a cap, those too that belong to no test."""
+    return {} if budget is None else {"spent_cost": budget["cost"], "spent_tokens": budget["tokens"]}
 
 
 _STATUSES = ("passed", "failed", "error", "skipped")

@@ -31,6 +31,12 @@ ALLOWED = "expected one or more of metric, judge, example"
 SLICE = "expected a label and its value, such as topic=refunds"
 SEED = "expected a whole number, 0 or more"
 SECONDS = "expected a number of seconds above 0"
+DOLLARS = "expected US dollars, 0 or more, such as 5 or 0.50"
+TOKENS = "expected a number of tokens, 0 or more, such as 500k or 2M"
+PRICES = (
+    "expected prices such as openai/gpt-4o-mini=0.15/0.60: US dollars for a million tokens of its prompts, and of its "
+    "answers; several with commas between"
+)
 TEMPERATURE = "expected a temperature, 0 or more, or null for a model that takes none"
 FILE = "expected a file, not a folder"
 VALUE = "expected a value"
@@ -55,6 +61,24 @@ WRONG = [
     ("eval_concurrency", "all", ROLLOUTS),
     ("eval_rate_limit", "30", RATE),
     ("eval_rate_limit", "fast/min", RATE),
+    ("eval_max_cost", "5 USD", DOLLARS),
+    ("eval_max_cost", "-1", DOLLARS),
+    ("eval_max_cost", "nan", DOLLARS),
+    ("eval_max_cost", "inf", DOLLARS),
+    ("eval_max_cost", "", DOLLARS),
+    ("eval_max_tokens", "2X", TOKENS),
+    ("eval_max_tokens", "-1", TOKENS),
+    ("eval_max_tokens", "0.5", TOKENS),
+    ("eval_max_tokens", "nan", TOKENS),
+    ("eval_max_tokens", "9" * 400, TOKENS),
+    ("eval_price", "", PRICES),
+    ("eval_price", "openai/gpt-4o-mini", PRICES),
+    ("eval_price", "openai/gpt-4o-mini=1", PRICES),
+    ("eval_price", "=1/2", PRICES),
+    ("eval_price", "a/b=1/-2", PRICES),
+    ("eval_price", "a/b=nan/2", PRICES),
+    ("eval_price", "a/b=1/2,", PRICES),
+    ("eval_price", "a/b=1/2,a/b=1/3", PRICES),
     ("eval_rollouts", "0", ROLLOUTS),
     ("eval_rollouts", "-1", ROLLOUTS),
     ("eval_threshold", "high", SCORE),

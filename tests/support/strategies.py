@@ -9,7 +9,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from pytest_pitcheval.names import ROLES
+from pytest_pitcheval.names import BUDGET, DECIDED, ROLES, UNCHANGED
 from pytest_pitcheval.results.baselines import GROUP_ROLES, Measurement, Measurements
 from pytest_pitcheval.results.collected import Requirements
 from pytest_pitcheval.results.records import Record, Usage
@@ -49,6 +49,7 @@ records = st.builds(
     labels=numbers,
     prediction=st.none() | numbers,
     later_rollouts=st.lists(later_rollouts, max_size=2).map(tuple),
+    left_out=st.sampled_from([None, DECIDED, BUDGET, UNCHANGED]),
 )
 
 limits = st.dictionaries(st.sampled_from(["min_mean", "max_regression"]), numbers)

@@ -12,7 +12,14 @@ import pytest_pitcheval
 PACKAGE = "pytest_pitcheval"
 NEEDED_AT_START = {
     *("fixtures", "garbage", "names", "ownership", "plugin", "state"),
-    *("options", "options.gate_options", "options.option", "options.registration", "options.table"),
+    *(
+        "options",
+        "options.budget_options",
+        "options.gate_options",
+        "options.option",
+        "options.registration",
+        "options.table",
+    ),
 }
 HEAVY = {"dspy", "filelock", "jinja2", "litellm", "mlflow", "numpy", "openai"}
 HEAVY |= {"pyarrow", "pydantic", "scipy", "xllamacpp"}
@@ -34,7 +41,7 @@ def test_a_pytest_start_imports_few_of_our_modules_and_nothing_heavy() -> None:
 
 def test_tests_of_one_process_without_limits_need_nothing_heavy_but_dspy() -> None:
     """Before DSPy is imported, which brings some of these itself."""
-    imported = imported_with("evaluation.runner", "evaluation.hooks", "concurrency.limiter", "session.display")
+    imported = imported_with("evaluation.runner", "evaluation.hooks", "concurrency.limits.limiter", "session.display")
     assert f"{PACKAGE}.evaluation.ahead.lookahead" in imported
     assert not imported & (HEAVY | {"pyrate_limiter"})
 

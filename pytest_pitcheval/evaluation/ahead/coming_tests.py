@@ -61,7 +61,7 @@ class ComingTests:
 
     def is_left_out(self, item: pytest.Item) -> bool:
         """Whether the test will not run, unless it has begun."""
-        return self._leaving_out is not None and self._leaving_out.reason(item) is not None
+        return self._leaving_out is not None and self._leaving_out.omission(item) is not None
 
     def is_held(self, item: pytest.Item) -> bool:
         """Whether the test must not be begun before its turn, and with it those that follow."""

@@ -16,7 +16,6 @@ from pytest_pitcheval.reports.html.groups import Group
 from pytest_pitcheval.reports.run_reports import RunReport
 from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.printable import INVISIBLE, visible
-from pytest_pitcheval.storage.run_info import RunInfo
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -38,7 +37,7 @@ def render(report: RunReport) -> str:
             groups=groups,
             metrics=list(dict.fromkeys(name for group in groups for name in group.metrics)),
             tests=list(dict.fromkeys(group.summary.test for group in groups)),
-            facts=list(_facts(report.run)),
+            facts=list(_facts(report)),
             links=_links(report),
             style=style,
             script=script,
@@ -104,12 +103,15 @@ def _link_key(test: str, method: str, example: str) -> str:
     return "\n".join((test, method, example))
 
 
-def _facts(run: RunInfo) -> Iterator[tuple[str, str]]:
+def _facts(report: RunReport) -> Iterator[tuple[str, str]]:
     """What was run, with what: names and texts; what an older file does not tell is left out."""
+    run = report.run
     yield "Run", run.id
     if times := run.times:
         yield "Started", f"{times[0]:%Y-%m-%d %H:%M:%S} UTC"
         yield "Took", formats.duration(times[1].total_seconds())
+    if report.budget:
+        yield "Budget", report.budget.text.removeprefix("budget: ")
     if run.git.commit:
         dirty = ", with uncommitted changes" if run.git.dirty else ""
         yield "Commit", f"{run.git.commit[:12]}{f' on {run.git.branch}' if run.git.branch else ''}{dirty}"

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from pytest_pitcheval.names import MEASURED, NEED_BASELINE, Family, GateMode
+from pytest_pitcheval.names import DECIDED, MEASURED, NEED_BASELINE, Family, GateMode, LeftOut
 from pytest_pitcheval.results import comparison, side_by_side, summaries
 from pytest_pitcheval.results.baselines import Baseline, Measurements, measure
 from pytest_pitcheval.results.collected import Collected
@@ -63,12 +63,12 @@ class Outcome:
         groups: dict[Key, dict[str, None]] = {}  # a set that keeps the order
         for test in self.collected:
             groups.setdefault(test.key, {})[test.example_id or ""] = None
-        left_out: dict[Key, set[str]] = {}
+        left_out: dict[Key, dict[str, LeftOut]] = {}
         for record in self.records.values():
             if record.left_out:
-                left_out.setdefault(record.key, set()).add(record.example_id or "")
+                left_out.setdefault(record.key, {})[record.example_id or ""] = record.left_out
         return {
-            key: Coverage(ids, frozenset(self.not_run.get(key, ())), left_out.get(key, ()))
+            key: Coverage(ids, frozenset(self.not_run.get(key, ())), left_out.get(key, {}))
             for key, ids in groups.items()
         }
 
@@ -165,7 +165,7 @@ def stopping(collected: Sequence[Collected], baseline: Baseline | None, terms: T
 
     def compare(key: Key, records: Collection[Record]) -> dict[Subject, Comparison]:
         ended = {record.example_id or "" for record in records}
-        left_out = set(coverage[key].collected) - ended
+        left_out: dict[str, LeftOut] = dict.fromkeys(set(coverage[key].collected) - ended, DECIDED)
         covered = {**coverage, key: dataclasses.replace(coverage[key], left_out=left_out)}
         compared = _compare(parts, measure(records), covered, members, baseline or {}, terms, limits)
         return {subject: comparison for subject, comparison in compared.items() if subject.key == key}

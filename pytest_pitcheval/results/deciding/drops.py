@@ -67,7 +67,7 @@ def _found_early(early: Early) -> Reason:
 
 def _left_out(comparison: Comparison) -> str:
     count = len(comparison.left_out)
-    return f"{formats.count(count)} {'was' if count == 1 else 'were'} left out"
+    return f"{formats.count(count)} {formats.were(count)} left out"
 
 
 def describe_change(comparison: Comparison, adjusted: Adjusted | None = None) -> str:

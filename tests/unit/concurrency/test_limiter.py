@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_pitcheval.concurrency.limiter import Limiter
+from pytest_pitcheval.concurrency.limits.limiter import Limiter
 
 
 def limiter(folder: Path | None) -> Limiter:

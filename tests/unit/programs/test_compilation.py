@@ -13,12 +13,13 @@ import dspy
 import filelock
 import pytest
 
-from pytest_pitcheval.concurrency.limiter import Limiter
+from pytest_pitcheval.concurrency.limits.limiter import Limiter
 from pytest_pitcheval.concurrency.process import Process
 from pytest_pitcheval.errors import CompileFailed
 from pytest_pitcheval.programs.compilation import Compiler
 from pytest_pitcheval.programs.optimization import Ingredients
 from pytest_pitcheval.rollouts.rollouts import Rollouts
+from pytest_pitcheval.rollouts.spending import Spending
 from pytest_pitcheval.settings.methods import Optimization
 from pytest_pitcheval.settings.settings import read_settings
 
@@ -49,7 +50,7 @@ def ingredients(**changed: Any) -> Ingredients:
 @pytest.fixture
 def rollouts(monkeypatch: pytest.MonkeyPatch) -> Iterator[Rollouts]:
     monkeypatch.setattr(dspy, "cache", dspy.cache)
-    made = Rollouts(Limiter((), None, lambda: False), contextlib.nullcontext)
+    made = Rollouts(Limiter((), None, lambda: False), contextlib.nullcontext, Spending.uncapped())
     yield made
     made.uninstall()
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_pitcheval.names import BUDGET, DECIDED, UNCHANGED
 from pytest_pitcheval.results.baselines import Measurement, Measurements
 from pytest_pitcheval.results.comparison import Comparison, Coverage, Pair, absent_tests, compare, compare_all, whole
 from pytest_pitcheval.results.subjects import Subject
@@ -46,6 +47,23 @@ def test_what_was_not_run_is_not_gone() -> None:
 def test_what_has_no_score_now_is_named() -> None:
     found = compared(measured({"a": 0.5, "b": 0.5}), measured({"a": 0.5}), Coverage({"a", "b", "c"}))
     assert (found.unscored, found.added) == (("b",), ("c",))
+
+
+def test_a_part_of_the_examples_that_the_budget_has_chosen_is_not_compared() -> None:
+    before, after = measured({"a": 0.9, "b": 0.9, "c": 0.9}), measured({"a": 0.1, "b": 0.1})
+    found = compared(before, after, Coverage("abc", left_out={"c": BUDGET}))
+    assert (found.refused, found.pairs, found.result) == (
+        "not compared: 1 of 3 examples were left out, as the budget was reached",
+        (),
+        None,
+    )
+    assert (found.left_out, found.unscored) == (("c",), ())
+    for covered in (
+        Coverage("abc", left_out={"c": DECIDED}),
+        Coverage("abc", left_out={"c": UNCHANGED}),
+        Coverage("ab", left_out={"c": BUDGET}),  # of another slice
+    ):
+        assert compared(before, after, covered).refused is None
 
 
 def test_another_row_is_another_example_unless_that_is_allowed() -> None:

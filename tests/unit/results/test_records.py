@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.strategies import numbers, records, requirements, usages
@@ -48,6 +49,13 @@ def test_usage_round_trip(usage: Usage) -> None:
 def test_record_round_trip(record: Record, sort_keys: bool) -> None:
     text = json.dumps(record.to_dict(), sort_keys=sort_keys, allow_nan=False)
     assert Record.from_dict(json.loads(text)) == record
+
+
+@pytest.mark.parametrize(("told", "why"), [({"left_out": True}, "decided"), ({"left_out": False}, None), ({}, None)])
+def test_older_files_know_one_reason_why_an_example_did_not_run(told: dict[str, bool], why: str | None) -> None:
+    older = Record("t.py::test[a]", "t.py::test", "a", "none", "skipped").to_dict()
+    del older["left_out"]
+    assert Record.from_dict({**older, **told}).left_out == why
 
 
 @few

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
 
+from pytest_pitcheval.names import BUDGET, DECIDED, LeftOut
 from pytest_pitcheval.results.collected import Collected, Requirements, of_scores
 from pytest_pitcheval.results.records import Record, Status, Usage
 from pytest_pitcheval.results.summaries import Missing, Summary, find_missing, summarize
@@ -100,6 +102,27 @@ def test_what_was_not_run_of_the_dataset_is_named_and_counts_for_nothing() -> No
     not_run = {("test_qa.py::test_qa", "none"): ["e1", "e2"], ("test_qa.py::test_qa", "bootstrap"): ["e3"]}
     [summary] = summarize(tests, records, {}, not_run)
     assert (summary.not_run, summary.examples, summary.unscored) == (("e1", "e2"), 1, ())
+
+
+def test_what_was_left_out_is_counted_by_reason() -> None:
+    tests = [collected(f"e{n}") for n in range(5)]
+    whys: list[tuple[LeftOut, str]] = [
+        (DECIDED, "decided after 2 of 5"),
+        (BUDGET, "budget: $5.00 reached"),
+        (BUDGET, "budget: $5.00 reached"),
+    ]
+    left_out = [
+        dataclasses.replace(record(one, None, "skipped", reason), left_out=why)
+        for one, (why, reason) in zip(tests[2:], whys, strict=True)
+    ]
+    [summary] = summarized(tests, [record(tests[0], 1.0), record(tests[1], 0.5), *left_out])
+    assert (summary.left_out, summary.left_out_for) == (3, {DECIDED: 1, BUDGET: 2})
+    assert (summary.needed, summary.part, summary.unscored) == (2, "2 of 5", ())
+    assert summary.cut_off == "budget: $5.00 reached"
+    assert summary.note == (
+        "mean of 2 of 5: 1 was left out, as the gates were decided; 2 were left out, as the budget was reached"
+    )
+    assert summary.to_dict()["left_out_for"] == {"decided": 1, "budget": 2}
 
 
 def test_becomes_json() -> None:

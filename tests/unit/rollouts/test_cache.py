@@ -13,13 +13,14 @@ from typing import Any
 import pytest
 from dspy.clients.cache import Cache
 
-from pytest_pitcheval.concurrency.limiter import Limiter
+from pytest_pitcheval.concurrency.limits.limiter import Limiter
 from pytest_pitcheval.errors import ReplayMiss
 from pytest_pitcheval.rollouts.cache import CacheThread, RolloutCache
 from pytest_pitcheval.rollouts.call_scopes import CallScopes
 from pytest_pitcheval.rollouts.lm_calls import LMCalls
 from pytest_pitcheval.rollouts.rollout import Answers, Rollout
 from pytest_pitcheval.rollouts.rollout_id import RolloutId
+from pytest_pitcheval.rollouts.spending import Spending
 
 
 class NewerCache(Cache):
@@ -68,7 +69,9 @@ def front(scopes: CallScopes, tmp_path: Path) -> Iterator[Front]:
             disk_size_limit_bytes=10**7,
             memory_max_entries=100,
         )
-        return RolloutCache(inner, scopes, LMCalls(scopes, Limiter((), None, lambda: False)), thread)
+        return RolloutCache(
+            inner, scopes, LMCalls(scopes, Limiter((), None, lambda: False), Spending.uncapped()), thread
+        )
 
     yield make
     thread.close()

@@ -103,11 +103,11 @@ def test_reads_a_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("document", "reason"),
     [
-        ([], "schema_version None; expected 1 or 2"),
-        ({}, "schema_version None; expected 1 or 2"),
-        ({**RUN, "schema_version": 3}, "schema_version 3; expected 1 or 2; a newer pytest-pitcheval wrote it"),
-        ({**RUN, "schema_version": "1"}, "schema_version '1'; expected 1 or 2"),
-        ({**RUN, "schema_version": True}, "schema_version True; expected 1 or 2"),
+        ([], "schema_version None; expected 1, 2 or 3"),
+        ({}, "schema_version None; expected 1, 2 or 3"),
+        ({**RUN, "schema_version": 4}, "schema_version 4; expected 1, 2 or 3; a newer pytest-pitcheval wrote it"),
+        ({**RUN, "schema_version": "1"}, "schema_version '1'; expected 1, 2 or 3"),
+        ({**RUN, "schema_version": True}, "schema_version True; expected 1, 2 or 3"),
         ({**RUN, "run": None}, "not a run file: expected run.id and run.timestamp in it"),
         ({**RUN, "run": {"id": FIRST, "timestamp": 3}}, "not a run file: expected run.id and run.timestamp in it"),
         ({"schema_version": 1, "run": RUN["run"]}, "tests: Input should be a valid array"),

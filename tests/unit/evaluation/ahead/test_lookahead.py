@@ -13,7 +13,7 @@ import dspy
 import pytest
 
 from pytest_pitcheval.collection.rows import Row
-from pytest_pitcheval.concurrency.limiter import Limiter
+from pytest_pitcheval.concurrency.limits.limiter import Limiter
 from pytest_pitcheval.concurrency.pool import Pool
 from pytest_pitcheval.concurrency.slots import LocalSlots
 from pytest_pitcheval.concurrency.upcoming import Upcoming
@@ -23,6 +23,7 @@ from pytest_pitcheval.evaluation.ahead.lookahead import LookAhead
 from pytest_pitcheval.evaluation.running_test import RunningTest
 from pytest_pitcheval.rollouts.program_and_metric import Generator, Judge
 from pytest_pitcheval.rollouts.rollouts import Rollouts
+from pytest_pitcheval.rollouts.spending import Spending
 from pytest_pitcheval.settings.settings import read_settings
 
 PATIENCE = 30.0
@@ -64,7 +65,7 @@ class House:
         self.noted: list[tuple[str, str]] = []
         self.alone: RunningTest | None = None
         self.items = [self._item(request, number) for number in range(5)]
-        self.rollouts = Rollouts(Limiter((), None, lambda: False), contextlib.nullcontext)
+        self.rollouts = Rollouts(Limiter((), None, lambda: False), contextlib.nullcontext, Spending.uncapped())
         self.pool = Pool(LocalSlots(options.get("concurrency", 8)))
         self.upcoming = Upcoming(self.items)
         settings = read_settings(request.config)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
+from typing import get_args
 
 import pytest
 
-from pytest_pitcheval.names import Family, GateMode
+from pytest_pitcheval.names import BUDGET, Family, GateMode
 from pytest_pitcheval.results.collected import Collected, Requirements, of_scores
 from pytest_pitcheval.results.comparison import Comparison, Pair
 from pytest_pitcheval.results.deciding import gates
@@ -17,7 +18,7 @@ from pytest_pitcheval.results.deciding.gates import GateResult
 from pytest_pitcheval.results.deciding.limits import Limit, limits_of
 from pytest_pitcheval.results.records import Record
 from pytest_pitcheval.results.significance.paired import PairedDifference, paired_difference
-from pytest_pitcheval.results.subjects import Subject
+from pytest_pitcheval.results.subjects import Slice, Subject
 from pytest_pitcheval.results.summaries import Summary, find_missing, summarize
 
 KEY = Subject(("test", "none"))
@@ -466,3 +467,42 @@ def test_what_a_mean_may_be_at_most(limit: float, normal: str, established: str,
     assert {mode: decide([scores], mode=mode)[0].status for mode in modes} == modes
     assert decide([scores])[0].reason == text
     assert decide([summary([0.5, None], max_mean=1.0)])[0].reason == "1 of 2 examples have no score"
+
+
+@pytest.mark.parametrize("mode", get_args(GateMode))
+def test_what_lacks_examples_because_of_the_budget_is_not_decided_and_fails(mode: GateMode) -> None:
+    limits = {"min_mean": 0.1, "min_pass_rate": 0.1, "max_error_rate": 1.0, "max_regression": 1.0}
+    tests = [Collected(f"test[{n}]", "test", str(n), "none", Requirements(of_scores(limits))) for n in range(20)]
+    records = {one.nodeid: Record(one.nodeid, "test", one.example_id, "none", "passed", 1.0) for one in tests[:12]} | {
+        one.nodeid: Record(
+            one.nodeid, "test", one.example_id, "none", "skipped", error="budget: $5.00 reached", left_out=BUDGET
+        )
+        for one in tests[12:]
+    }
+    [found] = summarize(tests, records, {})
+    reason = "not decided: budget: $5.00 reached after 12 of 20 examples"
+    assert {(gate.status, gate.value, gate.reason) for gate in decide([found], {}, mode)} == {("failed", None, reason)}
+
+
+@pytest.mark.parametrize(
+    ("failed", "status", "reason"),
+    [
+        (0, "failed", "not decided: budget: $5.00 reached after 2 of 3 examples"),
+        (1, "failed", "1 of 3 examples failed: 0"),
+    ],
+)
+def test_what_must_pass_and_failed_has_failed_whatever_the_budget_left_out(
+    failed: int, status: str, reason: str
+) -> None:
+    tests = [Collected(f"test[{n}]", "test", str(n), "none") for n in range(3)]
+    records = {
+        one.nodeid: Record(one.nodeid, "test", one.example_id, "none", "failed" if n < failed else "passed", 1.0)
+        for n, one in enumerate(tests[:2])
+    }
+    records["test[2]"] = Record(
+        "test[2]", "test", "2", "none", "skipped", error="budget: $5.00 reached", left_out=BUDGET
+    )
+    [found] = summarize(tests, records, {})
+    subject = KEY._replace(slice=Slice("critical", ""))
+    [gate] = gates.decide([Limit(subject, "must_pass", 0)], {subject.part: found})
+    assert (gate.status, gate.reason) == (status, reason)

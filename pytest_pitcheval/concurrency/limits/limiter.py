@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pytest_pitcheval import files
 
 if TYPE_CHECKING:
-    from pytest_pitcheval.concurrency.buckets import Bucket
+    from pytest_pitcheval.concurrency.limits.buckets import Bucket
     from pytest_pitcheval.settings.rate_limits import RateLimit
 
 _CHARACTERS = 4
@@ -39,7 +39,7 @@ class Limiter:
     ) -> None:
         self._buckets: list[Bucket] = []
         if limits:
-            from pytest_pitcheval.concurrency.buckets import Bucket
+            from pytest_pitcheval.concurrency.limits.buckets import Bucket
 
             self._buckets = [Bucket(limit, number, folder, processes, note) for number, limit in enumerate(limits)]
         self._pause_file = folder / "pause.json" if folder else None
