@@ -55,7 +55,7 @@ class NotForThreads(PitchevalError):
 
 
 class ReplayMiss(PitchevalError):
-    """A replayed rollout asked for an LM call that its first run did not leave in DSPy's cache."""
+    """A replay asked for something that its first run has not left: in DSPy's cache, or in a file of answers."""
 
 
 class BudgetReached(PitchevalError):

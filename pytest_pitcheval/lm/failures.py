@@ -13,6 +13,10 @@ _CLIENT_LIBRARIES = {"litellm", "openai", "anthropic", "httpx", "httpcore", "req
 _LONGEST_DELAY = 60.0
 
 
+class Recorded(Exception):
+    """What an LM or a tool raised when its answers were recorded, and raises again when they are replayed."""
+
+
 def is_lm_error(error: BaseException | None) -> bool:
     """Whether ``error``, or what it was raised from, is a failure of the LM's transport or provider."""
     return any(
@@ -26,16 +30,23 @@ def is_lm_error(error: BaseException | None) -> bool:
 
 
 def is_rate_limited(error: BaseException | None) -> bool:
-    """Whether a provider refused a request because there were too many of them."""
-    return any(_status(cause) == 429 or type(cause).__name__.endswith("RateLimitError") for cause in origins(error))
+    """Whether a provider refused a request, just now, because there were too many of them."""
+    return not _is_recorded(error) and any(
+        _status(cause) == 429 or type(cause).__name__.endswith("RateLimitError") for cause in origins(error)
+    )
 
 
 def is_transient(error: BaseException | None) -> bool:
     """Whether the same request may well be answered a little later; a timeout is not among these."""
-    return any(
+    return not _is_recorded(error) and any(
         _status(cause) in _TRANSIENT or isinstance(cause, ConnectionError) or type(cause).__name__ in _CONNECTION
         for cause in origins(error)
     )
+
+
+def _is_recorded(error: BaseException | None) -> bool:
+    """Whether nobody was asked: an answer of an earlier session was that it failed."""
+    return any(isinstance(cause, Recorded) for cause in origins(error))
 
 
 def is_race(error: BaseException | None) -> bool:

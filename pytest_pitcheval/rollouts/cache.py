@@ -18,9 +18,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from dspy.clients.cache import Cache
 
 from pytest_pitcheval.lm.recorders import recorder
+from pytest_pitcheval.rollouts.answers import asking
 from pytest_pitcheval.rollouts.lm_calls import answer_usage
 
 if TYPE_CHECKING:
+    from pytest_pitcheval.rollouts.answers.door import Door
     from pytest_pitcheval.rollouts.call_scopes import CallScopes
     from pytest_pitcheval.rollouts.lm_calls import LMCalls
     from pytest_pitcheval.rollouts.scopes import Scope
@@ -37,7 +39,8 @@ class RolloutCache:
     """A ``dspy.Cache`` in front of ``inner``; what is not an LM call of a scope passes through.
 
     ``scopes`` say whose a call is, ``calls`` count it and hold it up, ``thread`` asks a cache on disk; ``note`` is told
-    where that keeps nothing, and where something else than the network answers.
+    where that keeps nothing, and where something else than the network answers. Before all, and after it, stands
+    ``door``, where answers are kept in a file.
     """
 
     inner: Any
@@ -45,6 +48,7 @@ class RolloutCache:
     _calls: LMCalls
     _thread: CacheThread
     _note: Callable[[str], object]
+    _door: Door | None
     _pid: int
 
     def __init__(
@@ -54,9 +58,10 @@ class RolloutCache:
         calls: LMCalls,
         thread: CacheThread,
         note: Callable[[str], object] = lambda text: None,
+        door: Door | None = None,
     ) -> None:
-        ours = {"_scopes": scopes, "_calls": calls, "_thread": thread, "_note": note, "_pid": os.getpid()}
-        self.__dict__.update(inner=inner, **ours)
+        ours = {"_scopes": scopes, "_calls": calls, "_thread": thread, "_note": note, "_door": door}
+        self.__dict__.update(inner=inner, _pid=os.getpid(), **ours)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.inner, name)
@@ -71,18 +76,31 @@ class RolloutCache:
         """The cached answer, or None; counted for the scope. Arguments as of ``dspy.Cache.get``."""
         ignored = kwargs.pop(_IGNORED, ignored)
         scope = self._scope(request)
-        if os.getpid() != self._pid and self._is_lm_call(request) and not (scope and scope.answers_from_cache):
+        is_lm = self._is_lm_call(request)
+        if self._door and (recorded := self._door.take(request, scope, is_lm)) is not None:
+            return recorded
+        if os.getpid() != self._pid and is_lm and not (scope and scope.answers_from_cache):
             # A process that was forked may be of another rollout, and tells nobody what it counts but the budget.
             self._calls.admit(self._calls.asks_cache(), request, None)
             return None
+        answer = self._get(scope, request, is_lm, ignored, *args, **kwargs)
+        if self._door and answer is not None:
+            self._door.keep(request, answer, scope, is_lm, fresh=False)
+        elif self._door and is_lm:
+            self._door.asks(request, scope)
+        return answer
+
+    def _get(
+        self, scope: Scope | None, request: dict[str, Any], is_lm: bool, ignored: Ignored, *args: Any, **kwargs: Any
+    ) -> Any:
         if scope is None:
-            answer = self._ask(self.inner.get, request, ignored, *args, **kwargs)
-            if answer is None and self._is_lm_call(request):
+            answer = None if self._is_apart else self._ask(self.inner.get, request, ignored, *args, **kwargs)
+            if answer is None and is_lm:
                 self._calls.keep_to_limits(self._calls.asks_cache(), request, None)
             return answer
         request = dict(scope.keyed(request))
         key, answer = self._key(request, ignored), None
-        if not (self._is_dspys and scope.asks_first(key)):
+        if not (self._is_dspys and scope.asks_first(key)) and not self._is_apart:
             answer = self._ask(self.inner.get, request, ignored, *args, **kwargs)
         call = self._calls.asks_cache()
         part = call.part
@@ -99,16 +117,27 @@ class RolloutCache:
         """Store an answer; its tokens and cost are counted for the scope. Arguments as of ``dspy.Cache.put``."""
         ignored = kwargs.pop(_IGNORED, ignored)
         scope = self._scope(request)
-        if self._is_lm_call(request):
+        is_lm = self._is_lm_call(request)
+        if self._door:
+            self._door.keep(request, value, scope, is_lm, fresh=True)
+        if is_lm:
             call = self._calls.asks_cache()
             usage = self._calls.settle(call, answer_usage(value), request, scope)
             if scope is not None:
                 request = dict(scope.keyed(request))
                 key = self._key(request, ignored)
                 scope.stored(key, call.part, usage)
+        if self._is_apart:
+            return
         self._ask(self.inner.put, request, value, ignored, *args, **kwargs)
         if scope is not None and self._is_dspys:
             self._check_kept(key)
+
+    @property
+    def _is_apart(self) -> bool:
+        """Whether the LM that asks has ``cache=False``, and is here only to have its answers kept in a file."""
+        call = asking.current()
+        return call is not None and call.keeps_apart
 
     def _check_kept(self, key: str | None) -> None:
         """DSPy says nothing where its cache cannot be written."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -76,6 +76,8 @@ class LMCalls(BaseCallback):
         self._limiter = limiter
         self._spending = spending
         self._calls: dict[str, Call] = {}
+        self.at_the_door: Callable[[Any], bool] = lambda lm: False
+        """Whether all that an LM asks passes DSPy's cache, though it has no use for that."""
         self.keys: set[str] = set()
         """The credentials of all LMs that were called, to be kept out of reports."""
 
@@ -88,7 +90,7 @@ class LMCalls(BaseCallback):
         if attempt := attempts.current():
             attempt.on_given_up = lambda error: self.on_lm_end(call_id, None, error)
         self.keys |= secret_values(getattr(instance, "kwargs", None) or {})
-        if getattr(instance, "cache", True) is False:
+        if getattr(instance, "cache", True) is False and not self.at_the_door(instance):
             self._wait(call, _model(call, inputs), inputs)  # `uncached.admitted` has let it through
 
     def on_lm_end(self, call_id: str, outputs: Any, exception: BaseException | None = None) -> None:
@@ -119,11 +121,17 @@ class LMCalls(BaseCallback):
         """Whether the calling thread is within an LM call."""
         return _active.get() in self._calls
 
+    @property
+    def part(self) -> str:
+        """Who makes the call that the calling thread is within."""
+        call = self._calls.get(_active.get())
+        return call.part if call else dspy.settings.get(PART) or GENERATOR
+
     def asks_cache(self) -> Call:
         """Note that the calling thread's LM call asks the cache; returns it."""
         call = self._calls.get(_active.get())
         if call is None:  # a thread of the user's own: no callbacks there
-            call = Call(None, dspy.settings.get(PART) or GENERATOR)
+            call = Call(None, self.part)
         call.asked = True
         return call
 
@@ -141,7 +149,9 @@ class LMCalls(BaseCallback):
         scope = self._scopes.current()
         asks_none = arguments.get("cache", getattr(lm, "cache", True)) is False
         is_fresh = scope is not None and not scope.answers_from_cache and not isinstance(lm, dspy.LM)
-        if (asks_none or is_fresh) and not (scope is not None and scope.is_replayed):
+        if self.at_the_door(lm) or (scope is not None and scope.is_replayed):
+            return
+        if asks_none or is_fresh:
             self._spending.admit(lm, str(getattr(lm, "model", "")), scope)
 
     def admit(self, call: Call, request: Mapping[str, Any], scope: Scope | None) -> None:

@@ -13,6 +13,7 @@ from pytest_pitcheval.names import COST, MEASURED, SECONDS, TOKENS
 from pytest_pitcheval.results.records import Usage, total
 from pytest_pitcheval.rollouts.rollout_id import RolloutId
 from pytest_pitcheval.rollouts.scopes import Scope
+from pytest_pitcheval.storage.answers.answer import Place
 
 
 class Answers(enum.Enum):
@@ -29,17 +30,18 @@ class Rollout(Scope):
     Attributes:
         seconds: what program and metric took; waiting for the rate limit is not in it.
         repeats: whether an answer was paid for before it began.
+        has_replayed: whether an answer was taken from a file.
         program_raised: what the program raised that was its own fault.
     """
 
     def __init__(self, rollout_id: RolloutId, answers: Answers = Answers.FRESH) -> None:
-        super().__init__()
+        super().__init__(Place(rollout_id.nodeid, rollout_id.sample, rollout_id.attempt, time.time_ns()))
         self.rollout_id = rollout_id
         self._answers = answers
         self._own_keys: set[str] = set()
         self._problem: PitchevalError | None = None
         self.seconds = 0.0
-        self.repeats = False
+        self.repeats = self.has_replayed = False
         self.program_raised: BaseException | None = None
 
     def keyed(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -64,6 +66,13 @@ class Rollout(Scope):
             self.report(
                 StaleAnswer(f"rollout {self.rollout_id}: an LM call was answered from the cache of another rollout")
             )
+
+    def replayed(self, part: str) -> None:
+        super().replayed(part)
+        self.has_replayed = True
+
+    def missed(self, problem: PitchevalError) -> None:
+        self.report(problem)
 
     def asks_provider(self, part: str) -> None:
         if self._answers is Answers.REPLAYED:
@@ -112,9 +121,9 @@ def taken(attempts: Sequence[Rollout], again: bool) -> dict[str, float | None]:
     """What one rollout took, by `names.MEASURED`, over all ``attempts`` at it.
 
     None where that is not known: a price, the time of calls that are not ours, and all of it where an answer comes
-    from another session, whose run is made ``again``.
+    from another session, whose run is made ``again``, or from a file.
     """
-    if again and any(attempt.repeats for attempt in attempts):
+    if any(attempt.has_replayed or (again and attempt.repeats) for attempt in attempts):
         return dict.fromkeys(MEASURED)
     usage, seconds = total(attempt.total for attempt in attempts), sum(attempt.seconds for attempt in attempts)
     tokens = float(usage.prompt_tokens + usage.completion_tokens)

@@ -17,6 +17,8 @@ from pytest_pitcheval.lm.patient_lm import BOUNDED
 from pytest_pitcheval.names import GENERATOR
 from pytest_pitcheval.results.records import Usage
 from pytest_pitcheval.rollouts import embedders, uncached
+from pytest_pitcheval.rollouts.answers import asking
+from pytest_pitcheval.rollouts.answers.door import Door
 from pytest_pitcheval.rollouts.cache import CacheThread, RolloutCache
 from pytest_pitcheval.rollouts.call_scopes import SCOPE, CallScopes
 from pytest_pitcheval.rollouts.lm_calls import PART, LMCalls
@@ -26,6 +28,7 @@ from pytest_pitcheval.rollouts.threads.event_loops import EventLoop
 
 if TYPE_CHECKING:
     from pytest_pitcheval.concurrency.limits.limiter import Limiter
+    from pytest_pitcheval.rollouts.answers.book import AnswerBook
     from pytest_pitcheval.rollouts.scopes import Scope
     from pytest_pitcheval.rollouts.spending import Spending
 
@@ -35,7 +38,7 @@ class Rollouts:
 
     ``limiter`` and ``spending`` are asked before each LM request; ``clock`` gives what stops the running test's timeout
     meanwhile; ``bounded`` says that tests have no timeouts that end their LM calls; ``note`` is told what the run
-    cannot do.
+    cannot do; ``book`` has recorded answers, or keeps them, None where neither was asked for.
     """
 
     def __init__(
@@ -45,7 +48,9 @@ class Rollouts:
         spending: Spending,
         bounded: bool = False,
         note: Callable[[str], object] = lambda text: None,
+        book: AnswerBook | None = None,
     ) -> None:
+        self.book = book
         self._bounded = bounded
         self._note = note
         self.started: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
@@ -94,9 +99,13 @@ class Rollouts:
         with self._installing:
             if isinstance(dspy.cache, RolloutCache) or self._closed:
                 return
-            dspy.cache = RolloutCache(dspy.cache, self.scopes, self.calls, self._cache_thread, self._note)
+            door = Door(self.book, self.calls) if self.book else None
+            dspy.cache = RolloutCache(dspy.cache, self.scopes, self.calls, self._cache_thread, self._note, door)
             if self._around is None:
                 self._around = _around(self.scopes, self.started, self._note)
+                if self.book is not None:
+                    self.calls.at_the_door = asking.passes_cache
+                    self._around.enter_context(asking.kept(self.book, self.scopes, self.calls))
                 if self._spending.is_capped:
                     self._around.enter_context(uncached.admitted(self.calls.admit_uncached))
                 return
@@ -120,6 +129,8 @@ class Rollouts:
         self._cache_thread.close()
         if isinstance(dspy.cache, RolloutCache):
             dspy.cache = dspy.cache.inner
+        if self.book is not None:
+            self.book.close()
 
 
 def _around(

@@ -14,6 +14,7 @@ from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.lm.failures import origins
 from pytest_pitcheval.results.records import PARTS, Usage, total
 from pytest_pitcheval.rollouts.threads.strands import Moment
+from pytest_pitcheval.storage.answers.answer import Place
 
 _KEPT = 100
 """Failures of one scope that are kept: a compilation may have thousands, each with all that its frames hold."""
@@ -47,10 +48,11 @@ class Failure(NamedTuple):
 class Scope:
     """The LM calls of one phase of work, counted; the base is the compile phase, which uses the cache as usual.
 
-    Thread-safe: a program may call its LM from many threads.
+    Thread-safe: a program may call its LM from many threads. ``place`` says in a file of answers whose they are.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, place: Place | None = None) -> None:
+        self.place = place
         self._lock = threading.Lock()
         self._usage = dict.fromkeys(PARTS, Usage())
         self._waits = 0
@@ -103,6 +105,13 @@ class Scope:
     def answered_from_cache(self, key: str | None, part: str) -> None:
         """An answer with this key came from the cache."""
         self.count(part, Usage(cached=1))
+
+    def replayed(self, part: str) -> None:
+        """An answer was taken from a file."""
+        self.count(part, Usage(cached=1))
+
+    def missed(self, problem: PitchevalError) -> None:
+        """A call cannot be replayed, or not be answered in the way that was asked for; ``problem`` is raised next."""
 
     def asks_provider(self, part: str) -> None:
         """The cache has no answer: the call goes to the provider."""

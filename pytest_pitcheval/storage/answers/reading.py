@@ -1,0 +1,56 @@
+"""The answers of one test, read and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pytest_pitcheval import files
+from pytest_pitcheval.errors import PitchevalError
+from pytest_pitcheval.storage.answers import layout
+from pytest_pitcheval.storage.answers.answer import Answer
+from pytest_pitcheval.storage.answers.sources import Source
+
+
+def answers_of(source: Source, test: str) -> list[Answer]:
+    """What was answered in the place ``test``, in the order of their file; nothing where nothing was.
+
+    Raises:
+        PitchevalError: one line that names the file in the source.
+    """
+    name = layout.answers_name(test)
+    text = source.read(name)
+    return [] if text is None else _parsed(text, name)[1]
+
+
+def all_answers(source: Source) -> Mapping[str, Sequence[Answer]]:
+    """All of them, by test. Raises as `answers_of`."""
+    found = {}
+    for name in source.names():
+        if name.startswith(layout.ANSWERS):
+            test, answers = _parsed(source.read(name) or "", name)
+            found[test] = answers
+    return found
+
+
+def check(source: Source) -> dict[str, int]:
+    """Read everything once; returns how many answers each test has. Raises as `answers_of`."""
+    counts = {}
+    for name in source.names():
+        text = source.read(name) or ""
+        if name.startswith(layout.ANSWERS):
+            test, answers = _parsed(text, name)
+            counts[test] = len(answers)
+        elif name.endswith(".json"):
+            files.parse_json(text, name)
+    return counts
+
+
+def _parsed(text: str, name: str) -> tuple[str, list[Answer]]:
+    if not text.endswith("\n"):
+        raise PitchevalError(f"{name}: its end is missing: expected a line break there")
+    head, *lines = text[:-1].split("\n")
+    told = files.parse_json(head, f"{name}:1")
+    test = told.get("test") if isinstance(told, dict) else None
+    if not isinstance(test, str) or layout.answers_name(test) != name:
+        raise PitchevalError(f"{name}:1: expected the test that the file is named after")
+    return test, [Answer.from_line(line, test, f"{name}:{number}") for number, line in enumerate(lines, 2)]
