@@ -7,8 +7,7 @@ and a look at its fixtures' names.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -63,9 +62,6 @@ _DIST_CHOSEN = pytest.StashKey[bool]()
 _IDLE_MARKERS = pytest.StashKey[set[Any]]()
 """The classes and modules with an evaluation marker of which no test makes use."""
 
-_IS_OVER = pytest.StashKey[bool]()
-"""Whether this worker was held until the session was over."""
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options and ini keys are registered. pytest, API Reference: Initialization hooks."""
@@ -82,21 +78,11 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object
     return code
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    """A worker that is not needed yet waits before it imports. pytest, API Reference: Bootstrapping hooks."""
-    if "PITCHEVAL_HELD" in os.environ:
-        from pytest_pitcheval.concurrency.workers import held
-
-        early_config.stash[_IS_OVER] = held.wait(early_config)
-
-
 def pytest_configure(config: pytest.Config) -> None:
     """Markers are declared, and wrong options are told. pytest, API Reference: Initialization hooks."""
     config.addinivalue_line("markers", _EVALUATION)
     config.addinivalue_line("markers", _OPTIMIZATION)
-    if not config.stash.get(_IS_OVER, False):
-        state.begin(config)
+    state.begin(config)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -105,12 +91,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         session.close()
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_setupnodes(config: pytest.Config, specs: Sequence[Any]) -> None:
-    """Workers are about to start: those that would gain nothing are held. pytest-xdist, newhooks.py."""
+@pytest.hookimpl(optionalhook=True, tryfirst=True)  # before xdist counts them on the terminal
+def pytest_xdist_setupnodes(config: pytest.Config, specs: list[Any]) -> None:
+    """Workers are about to start: those that would gain nothing are not. pytest-xdist, newhooks.py."""
     session = existing_session(config)
     if session and session.controller and not config.stash.get(_DIST_CHOSEN, False):
-        session.controller.workforce.hold(specs)
+        session.controller.keep_back(specs)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -119,6 +105,8 @@ def pytest_configure_node(node: Any) -> None:
     session = get_session(node.config)
     planned = not node.config.stash.get(_DIST_CHOSEN, False)
     node.workerinput["pitcheval"] = session.process.told_to_workers(planned, node.config.getoption("tx", None) or ())
+    if session.controller and (reserve := session.controller.workforce.reserve):
+        node.workerinput["workercount"] = reserve.most
     session.listen()
 
 
@@ -130,8 +118,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     from pytest_pitcheval.concurrency import scheduling
 
     session = get_session(config)
-    held = session.controller.workforce.held if session.controller else None
-    return scheduling.AtOnceScheduling(config, log, session.process, held)
+    reserve = session.controller.workforce.reserve if session.controller else None
+    return scheduling.AtOnceScheduling(config, log, session.process, reserve)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -150,7 +138,7 @@ def pytest_testnodedown(node: Any, error: object) -> None:
     process = session.process
     told = getattr(node, "workeroutput", None) or {}
     if session.controller:
-        session.controller.workforce.worker_ended(bool(error), told)
+        session.controller.workforce.worker_ended(told)
     if collected := told.get("pitcheval"):
         process.put_collected(collected)
         if session.controller:
@@ -208,15 +196,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if session:
         session.put_in_order(items)
     return outcome
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection(session: pytest.Session) -> bool | None:
-    """A worker that was held to the end has nothing to do. pytest, API Reference: Collection hooks."""
-    if not session.config.stash.get(_IS_OVER, False):
-        return None
-    session.items = []
-    return True
 
 
 @pytest.hookimpl(tryfirst=True)  # what is written there is read as soon as xdist has told of it

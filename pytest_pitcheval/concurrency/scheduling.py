@@ -15,7 +15,7 @@ from pytest_pitcheval import files
 from pytest_pitcheval.concurrency.flight_log import log_path, read_log
 from pytest_pitcheval.concurrency.process import Process
 from pytest_pitcheval.concurrency.upcoming import plan_path
-from pytest_pitcheval.concurrency.workers.held import HeldWorkers
+from pytest_pitcheval.concurrency.workers.reserve import Reserve
 from pytest_pitcheval.names import RERUN
 
 _FIRST = 2
@@ -31,37 +31,52 @@ class AtOnceScheduling(LoadScheduling):
 
     maxschedchunk: int | None
 
-    def __init__(self, config: pytest.Config, log: Any, process: Process, held: HeldWorkers | None = None) -> None:
+    def __init__(self, config: pytest.Config, log: Any, process: Process, reserve: Reserve | None = None) -> None:
         super().__init__(config, log)
-        self._held = held
-        self.numnodes -= len(held or ())
+        self._reserve = reserve
+        self.numnodes -= len(reserve or ())
+        self._started_late = 0
         self._process = process
         self._plans: dict[Any, dict[int, None]] = {}
 
-    @property
-    def tests_finished(self) -> bool:
-        """Whether nothing is left to be given to a worker: then those that are held end too."""
-        finished = bool(super().tests_finished)
-        if finished and self._held is not None:
-            self._held.end()
-        return finished
-
     def schedule(self) -> None:
-        if self._held and self.collection is None:
+        if self.collection is None:
+            self._start_further()
+            self._begin()
+            self._share_out()
+        else:
+            self._share_out()
+            super().schedule()
+
+    def _start_further(self) -> None:
+        """Start workers of the reserve if the tests that have been collected are more than were known of."""
+        if self._reserve:
+            kept = len(self._reserve)
             told = self._process.read_collected()
             ahead = len(told.get("ahead", ()))
-            self._held.release_for(ahead, len(next(iter(self.node2collection.values()))) - ahead)
-        self._begin()
+            self._reserve.start_for(ahead, len(next(iter(self.node2collection.values()))) - ahead)
+            self._started_late = kept - len(self._reserve)
+
+    @property
+    def _awaited(self) -> int:
+        """How many workers that were started late have not collected yet."""
+        return max(0, int(self.numnodes) + self._started_late - len(self.node2collection))
+
+    def _share_out(self) -> None:
+        """Give each worker its part of the evaluation tests; those that are awaited get theirs when they are there."""
         if self.collection is None or not self._process.has_collected:
             return
         known = {test["nodeid"] for test in self._process.read_collected()["tests"]}
         ours = [index for index in self.pending if self.collection[index] in known]
         nodes = [node for node in self.nodes if not ours or not node.shutting_down]
+        if self._started_late:
+            nodes = [node for node in nodes if node not in self._plans] or nodes
         if not nodes:
             return
-        self.pending[:] = [index for index in self.pending if self.collection[index] not in known]
         shared_out = turns if self._takes_turns else parts
-        for node, part in zip(nodes, shared_out(ours, len(nodes)), strict=True):
+        for node, part in zip(nodes, shared_out(ours, len(nodes) + self._awaited), strict=False):
+            given = set(part)
+            self.pending[:] = [index for index in self.pending if index not in given]
             self.node2pending[node].extend(part)
             self._plan(node)
             if part:
@@ -81,6 +96,8 @@ class AtOnceScheduling(LoadScheduling):
             self.maxschedchunk = len(self.collection or ()) if most is None else most
 
     def check_schedule(self, node: Any, duration: float = 0) -> None:
+        if self._awaited:
+            return  # what is pending is theirs, too
         before = len(self.node2pending[node])
         super().check_schedule(node, duration)
         if len(self.node2pending[node]) > before and self._process.has_collected:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_pitcheval import garbage
 from pytest_pitcheval.concurrency.flight_log import read_flying
 from pytest_pitcheval.concurrency.process import Process
 from pytest_pitcheval.credentials import redact_content
@@ -94,6 +95,14 @@ class Controller:
 
         return Outbox(self.process, self.config.rootpath)
 
+    def keep_back(self, specs: list[Any]) -> None:
+        """Take from the execnet ``specs`` that xdist is going to start the workers that would gain nothing."""
+        most = len(specs)
+        if kept := self.workforce.keep_back(self.config.pluginmanager.get_plugin("dsession"), specs):
+            from pytest_pitcheval.reports.progress import Progress
+
+            Progress(self.config).say(f"{most - kept} of {most} workers: a further one would take longer than it saves")
+
     # Progress
 
     @functools.cached_property
@@ -156,6 +165,7 @@ class Controller:
         if self.has_evaluations and self.measures:
             from pytest_pitcheval.reports.progress import Progress
 
+            garbage.freeze()
             Progress(self.config).open()
             try:
                 self.outbox.begin()
@@ -242,7 +252,6 @@ class Controller:
 
     def stop(self) -> None:
         """Tell workers to begin no rollout that has not begun; what is in flight is not waited for."""
-        self.workforce.end()
         if self.runner is None and self.process.runtime_dir.exists():
             with self.process.noting("workers finish what they have begun"):
                 self.process.stop_path.touch()

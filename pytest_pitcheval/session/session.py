@@ -116,12 +116,12 @@ class Session:
         tests = [collected(item, self.process.settings) for item in by_nodeid.values()]
         ahead = [item.nodeid for item in items if may_run_ahead(item)]
         others = all_items - len(ahead)
-        garbage.freeze()
         if self.controller:
             self.controller.workforce.work = (len(ahead), others)
             self.controller.collected, self.controller.datasets = tests, self.datasets
             self.controller.begin()
         else:
+            garbage.freeze()
             self._tell(
                 {
                     "tests": [test.to_dict() for test in tests],

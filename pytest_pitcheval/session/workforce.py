@@ -1,14 +1,14 @@
-"""The workers of a session as its controller sees them: which are held back, and what their tests take."""
+"""The workers of a session as its controller sees them: which are started, and what their tests take."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from pytest_pitcheval.concurrency.process import KEY, Process
 from pytest_pitcheval.concurrency.workers import workload
-from pytest_pitcheval.concurrency.workers.held import HeldWorkers
+from pytest_pitcheval.concurrency.workers.reserve import Reserve
 from pytest_pitcheval.concurrency.workers.workload import Meter, Workload
 
 METER = f"{KEY}_meter"
@@ -19,13 +19,13 @@ SPENT = f"{KEY}_spent"
 
 
 class Workforce:
-    """Holds workers back by what is known of the last session, and writes down what is known of this one."""
+    """Keeps workers back by what is known of the last session, and writes down what is known of this one."""
 
     def __init__(self, process: Process) -> None:
         self._process = process
         self._meters: list[tuple[float, float, int]] = []
         self._body = 0.0
-        self.held: HeldWorkers | None = None
+        self.reserve: Reserve | None = None
         self.work: tuple[int, int] | None = None
         """How many tests of this process have rollouts that are made ahead, and how many have not."""
 
@@ -33,28 +33,23 @@ class Workforce:
     def _before(self) -> Workload | None:
         return workload.read(self._process.settings.directory)
 
-    def hold(self, specs: Sequence[Any]) -> None:
-        """Hold those of the workers with these execnet ``specs`` that would gain nothing, if that is known."""
-        if self._before is None or any(not spec.popen or spec.env for spec in specs):
-            return
-        with self._process.noting("all workers start at once"):
-            held = HeldWorkers(self._process.make_runtime_dir(), self._before, self._process.settings.concurrency)
-            held.hold(specs)
-            self.held = held
+    def keep_back(self, xdist: Any, specs: list[Any]) -> int:
+        """Take from the execnet ``specs`` the workers that would gain nothing, if that is known; says how many.
 
-    def worker_ended(self, crashed: bool, told: Mapping[str, Any]) -> None:
-        """A worker has crashed, or has nothing more to do: then there is nothing for those that are held either."""
+        ``xdist`` is its ``DSession``, which starts them if they are needed after all.
+        """
+        if self._before is None or not all(spec.popen for spec in specs):
+            return 0
+        self.reserve = Reserve(xdist, self._before, self._process.settings.concurrency)
+        self.reserve.keep_back(specs)
+        return len(self.reserve)
+
+    def worker_ended(self, told: Mapping[str, Any]) -> None:
+        """A worker has crashed, or has nothing more to do."""
         if METER in told:
             self._meters.append(tuple(told[METER]))
         if any(told.get(SPENT, ())):
             self._process.budget.hear(told[SPENT])
-        if self.held is not None:
-            self.held.release_all() if crashed else self.held.end()
-
-    def end(self) -> None:
-        """The session is over."""
-        if self.held is not None:
-            self.held.end()
 
     def hear(self, seconds: float) -> None:
         """A test has taken so long, besides its rollouts."""

@@ -1,4 +1,4 @@
-"""Workers that would gain nothing are held back: they import nothing, and whatever happens they do not stay."""
+"""Workers that would gain nothing are not started until they would, and whatever happens none stays."""
 
 from __future__ import annotations
 
@@ -19,6 +19,34 @@ def pytest_sessionstart(session):
     from pathlib import Path
     if hasattr(session.config, "workerinput"):
         Path(f"{session.config.workerinput['workerid']}.worker").touch()
+"""
+
+NOTES_TESTS = """
+
+def pytest_runtest_teardown(item):
+    from pathlib import Path
+    if hasattr(item.config, "workerinput"):
+        with Path(f"{item.config.workerinput['workerid']}.tests").open("a") as file:
+            file.write("x")
+"""
+
+BURNS = """
+
+@pytest.fixture(scope="session")
+def metric(metric):
+    def burn(example, pred, trace=None):
+        sum(range(1_000_000))
+        return metric(example, pred)
+
+    return burn
+"""
+
+COUNTED = """
+import os
+
+
+def test_count():
+    assert os.environ["PYTEST_XDIST_WORKER_COUNT"] == "3"
 """
 
 PLAIN = """
@@ -64,7 +92,7 @@ def test_a_distribution_that_is_named_uses_all_workers(known: Suite) -> None:
     assert workers(known) == {"gw0", "gw1"}
 
 
-def test_other_tests_release_them(known: Suite) -> None:
+def test_other_tests_start_them(known: Suite) -> None:
     known.write("test_plain.py", PLAIN)
     run = known.run("-n3", subprocess=True)
     run.result.assert_outcomes(passed=48)
@@ -72,12 +100,32 @@ def test_other_tests_release_them(known: Suite) -> None:
     assert workers(known) == {"gw0", "gw1", "gw2"}
 
 
-def test_a_crash_releases_them(known: Suite) -> None:
+def test_many_more_examples_are_shared_with_those_that_are_started_late(suite: Suite) -> None:
+    suite.add("conftest.py", NOTES_TESTS)
+    suite.add("test_qa.py", BURNS)
+    suite.rows(60)
+    suite.run("-p", "no:xdist", subprocess=True).result.assert_outcomes(passed=60)
+    suite.rows(300)
+    run = suite.run("-n3", subprocess=True)
+    run.result.assert_outcomes(passed=300)
+    assert (len(run.tests), len(run.requests)) == (300, 600)
+    ran = [len(path.read_text()) for path in suite.path.glob("*.tests")]
+    assert len(ran) > 1
+    assert sum(ran) == 300
+    assert min(ran) > 30
+
+
+def test_one_that_crashes_is_replaced(known: Suite) -> None:
     known.add("conftest.py", DYING)
     run = known.run("-n3", subprocess=True)
     run.result.assert_outcomes(passed=7, failed=1)
     assert len(run.tests) == 7
-    assert workers(known) > {"gw0"}
+    assert not workers(known) & {"gw1", "gw2"}
+
+
+def test_a_suite_is_told_how_many_workers_were_asked_for(known: Suite) -> None:
+    known.write("test_plain.py", COUNTED)
+    known.run("-n3", subprocess=True).result.assert_outcomes(passed=9)
 
 
 def test_a_session_that_stops_at_the_first_failure_ends(known: Suite) -> None:
@@ -87,16 +135,6 @@ def test_a_session_that_stops_at_the_first_failure_ends(known: Suite) -> None:
     assert workers(known) == {"gw0"}
 
 
-def test_strict_options_of_the_suite_are_known_to_those_that_wait(known: Suite) -> None:
-    """A worker that was held to the end loads no conftest.py, which may declare what the ini file has."""
-    known.add("conftest.py", "\n\ndef pytest_addoption(parser):\n    parser.addini('own_key', 'of the suite')\n")
-    known.add("pytest.ini", "own_key = 1\naddopts = --strict-config\n")
-    run = known.run("-n3", subprocess=True)
-    run.result.assert_outcomes(passed=8)
-    assert run.result.ret == pytest.ExitCode.OK
-    assert "crashed" not in run.text
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="kills with signals")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_they_end_with_their_session(known: Suite, background: Callable[..., Background], number: int) -> None:
@@ -104,7 +142,7 @@ def test_they_end_with_their_session(known: Suite, background: Callable[..., Bac
     known.server.fail = lambda request: Failure(hang=True) if "question 2?" in request.prompt else None
     run = background("-n3", "--eval-timeout=3600")
     wait_until(lambda: any("question 2?" in request.prompt for request in known.server.requests))
-    assert len(members(run.process.pid)) == 4
+    assert len(members(run.process.pid)) == 2
     assert workers(known) == {"gw0"}
     group = run.process.pid
     os.killpg(group, number) if number == signal.SIGINT else run.process.kill()

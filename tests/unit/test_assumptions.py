@@ -170,8 +170,14 @@ class TestXdist:
         assert isinstance(inspect.getattr_static(controller, "shutting_down"), property)
         assert list(inspect.signature(controller.send_runtest_some).parameters) == ["self", "indices"]
 
-    def test_a_spec_can_set_the_environment_of_its_worker(self) -> None:
-        assert pytest.importorskip("execnet").XSpec("popen").env == {}
+    def test_a_worker_can_be_started_later_as_one_that_replaces_another(self) -> None:
+        session = pytest.importorskip("xdist.dsession").DSession
+        source = inspect.getsource(session._clone_node)
+        assert "self.nodemanager.setup_node(spec, self.queue.put)" in source
+        assert "self._active_nodes.add(" in source
+        manager = pytest.importorskip("xdist.workermanage").NodeManager
+        assert "specs=self.specs" in inspect.getsource(manager.setup_nodes)
+        assert "for spec in self.specs" in inspect.getsource(manager.setup_nodes)
 
     @pytest.mark.parametrize("name", ["dist", "tx"])
     def test_an_option_of_its_own_has_this_name(self, pytestconfig: pytest.Config, name: str) -> None:

@@ -1,1 +1,1 @@
-"""How many of xdist's workers evaluate: further ones are held back before they import anything."""
+"""How many of xdist's workers evaluate: further ones are not started."""
