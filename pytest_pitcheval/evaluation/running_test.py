@@ -97,9 +97,9 @@ class RunningTest:
         return self.rollouts[0]
 
     @property
-    def may_be_answered_already(self) -> bool:
-        """Whether its LM calls may have been paid for by an earlier session or a worker that has crashed."""
-        return self._answers is not Answers.FRESH
+    def is_resumed(self) -> bool:
+        """Whether its LM calls may have been paid for, by an earlier session or a worker that has crashed."""
+        return self._answers is Answers.RESUMED
 
     @property
     def asks_for_score(self) -> bool:

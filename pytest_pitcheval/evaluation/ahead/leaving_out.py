@@ -47,7 +47,7 @@ class LeavingOut:
         """Skip ``test`` if it is left out and has not begun: what is in flight lands, what is tried again is run."""
         self.look(test, maker)
         omission = self.omission(test.item)
-        if omission is None or test.rollout_id.attempt > 1 or (omission.why == BUDGET and test.may_be_answered_already):
+        if omission is None or test.rollout_id.attempt > 1 or (omission.why == BUDGET and test.is_resumed):
             return
         if maker is None or maker.cancel(test.item.nodeid):
             test.left_out(omission)
