@@ -227,14 +227,19 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, object, obj
 
 
 def _fail_if_bad(session: pytest.Session, ours: Session) -> None:
-    if ours.results is not None and ours.results.bad and session.exitstatus == pytest.ExitCode.OK:
+    is_bad = ours.cut_off if ours.results is None else ours.results.bad
+    if is_bad and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """What the run came to is printed. pytest, API Reference: Reporting hooks."""
     session = existing_session(config)
-    if session is None or session.results is None:
+    if session is None:
+        return
+    if session.results is None:
+        if session.cut_off:  # in tests that are no evaluations
+            terminalreporter.write_line(f"pitcheval: {session.cut_off}", red=True)
         return
     results = session.results
     from pytest_pitcheval.reports import github, terminal
@@ -245,5 +250,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         for line, bad in terminal.lines(results, config.invocation_params.dir):
             terminalreporter.write_line(printable_line(line), red=bad)
     if github.is_running():
-        for line in github.error_lines(results.report.decision.gates):
+        for line in github.error_lines(results.report.decision.gates, results.report.budget):
             terminalreporter.write_line(line)

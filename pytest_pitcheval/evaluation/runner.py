@@ -255,13 +255,13 @@ class Runner:
             running = self.adopt()
         if running is not None and fixturedef.scope == "function" and not is_harmless(fixturedef, running.item):
             running.set_up(fixturedef.argname)
-        if running is None or "dspy" not in sys.modules:
+        if running is None or ("dspy" not in sys.modules and not self.process.budget.is_set):
             yield
         elif fixturedef.scope == "function":
             self.rollouts.begin(running.first)
             yield
         else:
-            with self.rollouts.scopes.outside():
+            with self.rollouts.outside():
                 yield
 
     @contextlib.contextmanager

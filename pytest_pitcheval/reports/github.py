@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pytest_pitcheval.results.deciding.gates import GateResult
+from pytest_pitcheval.storage.expenses import BudgetLine
 
 SUMMARY_LIMIT = 1024 * 1024
 """Bytes of a step's summary; GitHub shows nothing of a longer one."""
@@ -26,12 +27,12 @@ def summary_path(environment: Mapping[str, str] = os.environ) -> Path | None:
     return Path(path) if path else None
 
 
-def error_lines(gates: Iterable[GateResult]) -> list[str]:
-    """The line for each failed gate that GitHub shows as an error."""
+def error_lines(gates: Iterable[GateResult], budget: BudgetLine | None = None) -> list[str]:
+    """The lines that GitHub shows as errors: for each failed gate, and where the budget was reached."""
+    told = [(f"{gate.gate} failed", gate.text) for gate in gates if gate.status == "failed"]
+    told += [("the budget was reached", budget.text)] if budget and budget.is_bad else []
     return [
-        f"::error title={_escape(f'pitcheval: {gate.gate} failed', _TITLE)}::{_escape(gate.text, _MESSAGE)}"
-        for gate in gates
-        if gate.status == "failed"
+        f"::error title={_escape(f'pitcheval: {title}', _TITLE)}::{_escape(text, _MESSAGE)}" for title, text in told
     ]
 
 

@@ -35,7 +35,8 @@ class Usage:
         failed: those of the fresh calls that ended in an error, after DSPy's retries.
         prompt_tokens, completion_tokens: of the fresh calls.
         cost: US dollars of the fresh calls; None where the price of one is not known.
-        embeddings: requests to hosted embedders, which are no LM calls: neither their tokens nor their cost are known.
+        embeddings: requests to hosted embedders, which are no LM calls: their tokens are not known, and their cost only
+            where options name a price.
     """
 
     __pydantic_config__ = FINITE

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from dspy.clients import embedding
@@ -13,9 +13,16 @@ _ASKING = ("_compute_embeddings", "_acompute_embeddings")
 """DSPy's functions that ask a provider, for a ``dspy.Embedder`` with and without a cache; each call is one request."""
 
 
+Count = Callable[[str, Sequence[str]], object]
+"""Is given the model and the texts of a request."""
+
+
 @contextlib.contextmanager
-def counted(count: Callable[[], object]) -> Iterator[None]:
-    """Within it, ``count`` is called for each request to a hosted embedder, by the thread that makes it."""
+def counted(count: Count) -> Iterator[None]:
+    """Within it, ``count`` is called before each request to a hosted embedder, by the thread that makes it.
+
+    If it raises, the request is not sent.
+    """
     before = {name: getattr(embedding, name) for name in _ASKING if hasattr(embedding, name)}
     ours = {name: functools.partial(_counted, count, ask) for name, ask in before.items()}
     for name, ask in ours.items():
@@ -28,8 +35,8 @@ def counted(count: Callable[[], object]) -> Iterator[None]:
                 setattr(embedding, name, before[name])
 
 
-def _counted(count: Callable[[], object], ask: Callable[..., Any], model: Any, *args: Any, **kwargs: Any) -> Any:
+def _counted(count: Count, ask: Callable[..., Any], model: Any, texts: Any, *args: Any, **kwargs: Any) -> Any:
     """What ``ask`` returns; a ``model`` that is a function of the user's own is no provider."""
     if isinstance(model, str):
-        count()
-    return ask(model, *args, **kwargs)
+        count(model, texts)
+    return ask(model, texts, *args, **kwargs)

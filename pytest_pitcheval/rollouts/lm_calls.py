@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -172,6 +172,16 @@ class LMCalls(BaseCallback):
                 call.tokens = self._limiter.wait(model, prompt)
             call.since = time.monotonic()
         return is_held
+
+    def embeds(self, model: str, texts: Sequence[str]) -> None:
+        """A hosted embedder is about to be asked for the vectors of ``texts``. Raises as `Spending.embed`.
+
+        For the running test where a thread serves all: ``dspy.Embeddings`` asks once for what several rollouts seek.
+        """
+        scope = self._scopes.own_or_of_test()
+        cost = self._spending.embed(model, texts, scope)
+        if scope is not None:
+            scope.count(dspy.settings.get(PART) or GENERATOR, Usage(embeddings=1, cost=cost))
 
     def check_ends(self, scope: Scope, seconds: float) -> None:
         """Raise TimeoutError if an LM call of ``scope`` takes longer than ``seconds``, or than its own timeout.

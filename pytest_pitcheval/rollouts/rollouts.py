@@ -14,8 +14,6 @@ import dspy
 
 from pytest_pitcheval.errors import StaleAnswer
 from pytest_pitcheval.lm.patient_lm import BOUNDED
-from pytest_pitcheval.names import GENERATOR
-from pytest_pitcheval.results.records import Usage
 from pytest_pitcheval.rollouts import embedders, uncached
 from pytest_pitcheval.rollouts.answers import asking
 from pytest_pitcheval.rollouts.answers.door import Door
@@ -79,8 +77,7 @@ class Rollouts:
         StaleAnswer if something took our cache away meanwhile.
         """
         self.install(scope)
-        others = [callback for callback in dspy.settings.get("callbacks") or [] if callback is not self.calls]
-        mine = {SCOPE: scope, PART: part, "callbacks": [*others, self.calls], "track_usage": True}
+        mine = {SCOPE: scope, PART: part, "callbacks": self._callbacks(), "track_usage": True}
         if self._bounded or not isinstance(scope, Rollout):  # compiling is charged to no test
             mine[BOUNDED] = True
         try:
@@ -90,6 +87,19 @@ class Rollouts:
             self.install(scope)  # what raised says enough
             raise
         self.check_installed(scope)
+
+    @contextlib.contextmanager
+    def outside(self) -> Iterator[None]:
+        """Within it, the calling thread's LM calls belong to no rollout; a cap holds for them all the same."""
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(self.scopes.outside())
+            if self._spending.is_capped:
+                self.install()
+                stack.enter_context(dspy.context(callbacks=self._callbacks()))
+            yield
+
+    def _callbacks(self) -> list[Any]:
+        return [*(one for one in dspy.settings.get("callbacks") or [] if one is not self.calls), self.calls]
 
     def install(self, entering: Scope | None = None) -> None:
         """Stand in front of DSPy's cache; again if the user has configured another one. Threads are looked after.
@@ -102,7 +112,7 @@ class Rollouts:
             door = Door(self.book, self.calls) if self.book else None
             dspy.cache = RolloutCache(dspy.cache, self.scopes, self.calls, self._cache_thread, self._note, door)
             if self._around is None:
-                self._around = _around(self.scopes, self.started, self._note)
+                self._around = _around(self.scopes, self.calls, self.started, self._note)
                 if self.book is not None:
                     self.calls.at_the_door = asking.passes_cache
                     self._around.enter_context(asking.kept(self.book, self.scopes, self.calls))
@@ -134,7 +144,7 @@ class Rollouts:
 
 
 def _around(
-    scopes: CallScopes, started: MutableSet[threading.Thread], note: Callable[[str], object]
+    scopes: CallScopes, calls: LMCalls, started: MutableSet[threading.Thread], note: Callable[[str], object]
 ) -> contextlib.ExitStack:
     """What is different in this process while there are rollouts."""
     with contextlib.suppress(RuntimeError):  # another thread has configured DSPy
@@ -144,17 +154,10 @@ def _around(
     stack.enter_context(progress_bars.kept_apart())
     stack.enter_context(process_wide.noted(process_wide.Changes(scopes.own_beside_others, note)))
     stack.enter_context(left_out.told(functools.partial(_leave_out, scopes)))
-    stack.enter_context(embedders.counted(functools.partial(_count_embedding, scopes)))
+    stack.enter_context(embedders.counted(calls.embeds))
     stack.enter_context(child_processes.without_old_answers())
     stack.enter_context(child_processes.without_memory(scopes.own))
     return stack
-
-
-def _count_embedding(scopes: CallScopes) -> None:
-    """For the running test where a thread serves all: ``dspy.Embeddings`` asks once for what several rollouts seek."""
-    scope = scopes.own_or_of_test()
-    if scope is not None:
-        scope.count(dspy.settings.get(PART) or GENERATOR, Usage(embeddings=1))
 
 
 def _leave_out(scopes: CallScopes, errors: Collection[BaseException]) -> None:

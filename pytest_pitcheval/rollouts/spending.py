@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,9 @@ from pytest_pitcheval.settings.budgets import Cap
 if TYPE_CHECKING:
     from pytest_pitcheval.concurrency.process import Process
     from pytest_pitcheval.rollouts.scopes import Scope
+
+_CHARACTERS = 4
+"""Of a token, about."""
 
 
 class Spending:
@@ -71,6 +75,25 @@ class Spending:
             elif self._budget.cap.tokens is not None and not tokens:
                 self._refuse(_no_tokens(model), scope)
         return usage
+
+    def embed(self, model: str, texts: Sequence[str], scope: Scope | None) -> float:
+        """Let a request to an embedder be sent; returns what it costs where options name a price, else nothing.
+
+        DSPy does not tell how many tokens it took: a quarter of the characters, about.
+
+        Raises:
+            BudgetReached: nothing more may be spent.
+        """
+        price = self._prices.named(model)
+        cost = 0.0 if price is None else price.of(sum(map(len, texts)) // _CHARACTERS, 0)
+        if self.is_capped and not (scope is not None and scope.is_replayed):
+            try:
+                self._budget.admit()
+            except (BudgetReached, NoPrice) as refusal:
+                self._refuse(refusal, scope)
+                raise
+            self._budget.spend(cost, 0, beside=not isinstance(scope, Rollout))
+        return cost
 
     def _refuse(self, refusal: BudgetReached | NoPrice, scope: Scope | None) -> None:
         if isinstance(refusal, NoPrice):

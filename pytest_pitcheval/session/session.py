@@ -212,6 +212,12 @@ class Session:
 
                 Cleaner(late, has_colours(self.config)).report(report)
 
+    @property
+    def cut_off(self) -> str | None:
+        """Why LM calls were not sent: less was done than was asked for; None where all were."""
+        expenses = self.controller.expenses if self.controller else None
+        return expenses.reached if expenses and expenses.refused else None
+
     def publish(self) -> None:
         """Once pytest has written its own files: complete them, and log the run."""
         if self.controller is not None:

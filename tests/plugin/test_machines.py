@@ -64,6 +64,21 @@ def test_each_has_its_part_of_the_limits(suite: Suite, far: Path) -> None:
     assert max(sum(start <= time < start + 1 for time in times) for start in times) <= 10
 
 
+def test_each_has_its_part_of_the_cap(suite: Suite, far: Path) -> None:
+    suite.rows(20)
+    suite.server.latency = 0.02
+    cap = ("--eval-price=openai/*=1000/1000", "--eval-max-cost=2", "--eval-concurrency=4")
+    run = suite.run(*on_machines(suite, 2), *cap, subprocess=True)
+    assert run.result.ret == pytest.ExitCode.TESTS_FAILED
+    assert run.document is not None
+    assert {test["error"] for test in run.tests if test["left_out"]} == {
+        "budget: $1.00 (a worker's part of $2.00) reached"
+    }
+    told = run.document["run"]["budget"]
+    assert told["cost"] == pytest.approx(sum(test["cost"] for test in run.tests))
+    assert 2 <= told["cost"] <= 3
+
+
 def test_an_example_that_did_not_run_is_named(suite: Suite, far: Path) -> None:
     suite.rows(4)
     suite.add("conftest.py", "\n\ndef pytest_runtest_setup(item):\n    item.session.shouldstop = 'e1' in item.nodeid\n")
