@@ -24,6 +24,12 @@ RERUN = "rerun"
 EXAMPLE, PROGRAM, METRIC, GENERATOR, JUDGE = ROLES = ("example", "program", "metric", "generator", "judge")
 """What has a fingerprint on a record. The program is the compiled one, the judge all LMs that the metric may ask."""
 
+ORIGIN = "origin"
+"""A further fingerprint on a record: of all that its score may come from, besides its row and the judge.
+
+Where it is the same, nobody need be asked again; where it is another one, a score may mean the same all the same.
+"""
+
 COMPARED_ROLES = (METRIC, JUDGE)
 """What must be the same for two scores to mean the same."""
 

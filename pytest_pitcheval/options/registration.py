@@ -9,12 +9,12 @@ from typing import Literal
 import pytest
 
 from pytest_pitcheval.options.gate_options import DEFAULT_BASELINE
-from pytest_pitcheval.options.table import INI_ONLY, LM_ARGUMENTS, MLFLOW_TAGS, OPTIONS
+from pytest_pitcheval.options.table import INI_ONLY, LM_ARGUMENTS, MLFLOW_TAGS, OPTIONS, SOURCES
 
 
 def any_used(config: pytest.Config) -> bool:
     """Whether the command line or the ini file has anything of ours, or the default baseline is there."""
-    keys = (*(option.name for option in (*OPTIONS, *INI_ONLY)), *LM_ARGUMENTS, *MLFLOW_TAGS)
+    keys = (*(option.name for option in (*OPTIONS, *INI_ONLY)), *LM_ARGUMENTS, *MLFLOW_TAGS, *SOURCES)
     try:
         return (
             any(config.getoption(option.dest) is not None for option in OPTIONS)
@@ -41,5 +41,5 @@ def add_options(parser: pytest.Parser) -> None:
         parser.addini(option.name, f"as {option.flag}", type=kind, default=None)
     for option in INI_ONLY:
         parser.addini(option.name, option.help, type="string", default=None)
-    for name, text in {**LM_ARGUMENTS, **MLFLOW_TAGS}.items():
+    for name, text in {**LM_ARGUMENTS, **MLFLOW_TAGS, **SOURCES}.items():
         parser.addini(name, text, type="linelist", default=[])

@@ -80,6 +80,12 @@ OPTIONS = (
         "default: ask afresh",
     ),
     Option("eval_recompile", None, "flag", "compile programs again even if a compiled one is stored"),
+    Option(
+        "eval_affected",
+        None,
+        "flag",
+        "ask only the examples whose row, program, metric or models have changed since the baseline",
+    ),
     *GATE_OPTIONS,
     Option(
         "eval_mlflow",
@@ -131,6 +137,11 @@ INI_ONLY = (
     Option("generator_api_base", None, "text", "URL of the API that serves generator_lm; default: the provider's"),
     Option("evaluator_api_base", None, "text", "URL of the API that serves evaluator_lm; default: the generator's"),
 )
+
+SOURCES = {
+    "eval_sources": "files that programs and metrics read, for --eval-affected: a path or pattern such as "
+    "prompts/**/*.txt a line"
+}
 
 MLFLOW_TAGS = {"eval_mlflow_tags": "tags of the MLflow run, a 'name = value' a line"}
 

@@ -10,26 +10,18 @@ from __future__ import annotations
 import collections
 import enum
 import functools
-import itertools
 import json
 import types
-import zlib
 from typing import Any, get_args, get_origin
 
 from pytest_pitcheval.credentials import is_secret_name
 from pytest_pitcheval.errors import one_line
 from pytest_pitcheval.programs import attributes as stored
 from pytest_pitcheval.programs import sources
-from pytest_pitcheval.programs.values import ITEMS, NOT_PLAIN, array_value, ends, plain_value
+from pytest_pitcheval.programs.values import BOUNDS, NOT_PLAIN, Bounds, array_value, ends, large_set_value, plain_value
 
-_DEPTH = 4
-"""Levels of attributes and closures."""
 _NESTING = 50
 """Levels of lists and dicts."""
-_PARTS, _CODE = 3_000, 200
-"""How many values that code holds, and how many functions and classes, are described."""
-_LARGE = 100_000
-"""Members of a set that code holds, beyond which its size stands for it."""
 _OF_PYTEST = frozenset({"_pytest", "pluggy", "pytest", "xdist"})
 _OF_DSPY = frozenset({"dspy_uuid", "dspy_split"})
 """Random fields that ``dspy.datasets`` puts into examples."""
@@ -45,26 +37,29 @@ class Describer:
 
     Attributes:
         lms: descriptions of the LMs that were left out.
+        code: the user's own functions and classes that were met.
         unknown: what could not be described, and why.
+        is_cut: whether there is more than the ``bounds`` allow.
     """
 
-    def __init__(self, whole_files: bool = False, with_lms: bool = True) -> None:
-        self._whole_files = whole_files
-        self._with_lms = with_lms
-        self._parts, self._nesting, self._in_program = _PARTS, 0, False
+    def __init__(self, whole_files: bool = False, with_lms: bool = True, bounds: Bounds = BOUNDS) -> None:
+        self._whole_files, self._with_lms, self._bounds = whole_files, with_lms, bounds
+        self._parts, self._nesting, self._in_program = bounds.parts, 0, False
         self._path: set[int] = set()
         self._seen: dict[int, Any] = {}
         self._uses: dict[str, Any] = {}
         self._pending: collections.deque[tuple[str, Any]] = collections.deque()
         self.lms: list[Any] = []
+        self.code: list[Any] = []
         self.unknown: list[str] = []
+        self.is_cut = False
 
     def describe(self, value: Any, exact: bool = False) -> Any:
         """``value`` and what its code names, as JSON types; ``exact`` for data, where dates and paths count."""
-        described = self._describe(value, _DEPTH, live=False, exact=exact)
+        described = self._describe(value, self._bounds.depth, live=False, exact=exact)
         while self._pending:
             name, used = self._pending.popleft()
-            self._uses[name] = self._describe(used, _DEPTH, live=True)
+            self._uses[name] = self._describe(used, self._bounds.depth, live=True)
         return {"value": described, "uses": self._uses} if self._uses else described
 
     def _describe(self, value: Any, depth: int, live: bool, exact: bool = False) -> Any:
@@ -73,6 +68,7 @@ class Describer:
             return value
         self._parts -= live
         if self._parts < 0 and live:
+            self.is_cut = True
             return {"type": stored.kind_name(type(value))}
         if id(value) in self._path or self._nesting > _NESTING:
             return {"within": stored.kind_name(type(value))}
@@ -98,7 +94,7 @@ class Describer:
         if issubclass(kind, (dict, types.MappingProxyType)):
             return self._mapping(value, depth, live, exact)
         if issubclass(kind, (list, tuple)):
-            return [self._describe(item, depth, live, exact) for item in (ends(value) if live else value)]
+            return [self._describe(item, depth, live, exact) for item in (self._ends(value) if live else value)]
         if issubclass(kind, (set, frozenset)):
             return self._set(value, depth, live, exact)
         if issubclass(kind, (functools.partial, functools.partialmethod)):
@@ -115,7 +111,8 @@ class Describer:
         return self._object(value, depth, live, exact)
 
     def _mapping(self, value: Any, depth: int, live: bool, exact: bool) -> Any:
-        items = ends(list(dict.items(value) if isinstance(value, dict) else value.items())) if live else value.items()
+        items = dict.items(value) if isinstance(value, dict) else value.items()
+        items = self._ends(list(items)) if live else items
         described = {}
         for key, item in items:
             name = key if isinstance(key, str) else json.dumps(self._describe(key, depth, live, exact), sort_keys=True)
@@ -124,13 +121,15 @@ class Describer:
         return {**described, "": len(value)} if live and len(value) > len(described) else described
 
     def _set(self, value: Any, depth: int, live: bool, exact: bool) -> Any:
-        if live and len(value) > 2 * ITEMS:
-            texts = (item for item in itertools.islice(value, _LARGE) if type(item) is str)
-            whole = len(value) <= _LARGE  # else which of them come first is another matter in each process
-            checks = (zlib.crc32(text.encode("utf-8", "surrogatepass")) for text in texts)
-            return {"size": len(value), "texts": sum(checks) if whole else None}
+        if live and len(value) > 2 * self._bounds.items:
+            self.is_cut = True
+            return large_set_value(value)
         items = (self._describe(item, depth, live, exact) for item in value)
         return sorted(items, key=lambda item: json.dumps(item, sort_keys=True))
+
+    def _ends(self, values: Any) -> list[Any]:
+        self.is_cut = self.is_cut or len(values) > 2 * self._bounds.items
+        return ends(values, self._bounds.items)
 
     # Code
 
@@ -167,6 +166,7 @@ class Describer:
 
     def _source(self, code: Any) -> sources.Source | None:
         """The source of ``code`` itself; what it names in its module is to be described as well."""
+        self.code.append(code)
         source = sources.source_of(code)
         if source is not None and not self._whole_files:
             namespace = sources.namespace_of(code)
@@ -178,7 +178,7 @@ class Describer:
 
     def _use(self, name: str, value: Any, code: Any, source: sources.Source) -> None:
         key = f"{code.__module__}.{name}"
-        if key in self._uses or value is None or len(self._uses) >= _CODE:
+        if key in self._uses or value is None or len(self._uses) >= self._bounds.code:
             return
         if issubclass(type(value), (type, *stored.ROUTINES)):
             wanted = sources.unwrapped(value).__module__ == code.__module__ and value is not code
@@ -243,6 +243,7 @@ class Describer:
         if stored.is_lm(value):
             return self._lm(value, described)
         holds_values = sources.is_own(kind) or stored.is_record(kind)
+        self.is_cut = self.is_cut or bool(not depth and holds_values and attributes)
         if depth and (holds_values or (exact and attributes)):
             exact = exact and holds_values
             settings = attributes if exact else stored.settings_of(kind, attributes)
@@ -278,12 +279,12 @@ class Describer:
         described = {
             "type": stored.kind_name(kind),
             "source": self._sources(kind),
-            "settings": self._mapping(stored.settings_of_module(module), _DEPTH - 1, True, False),
+            "settings": self._mapping(stored.settings_of_module(module), self._bounds.depth - 1, True, False),
         }
         if "demos" in attributes:
-            described["demos"] = self._describe(attributes["demos"], _DEPTH, False, True)
+            described["demos"] = self._describe(attributes["demos"], self._bounds.depth, False, True)
         if "lm" in attributes:
-            described["lm"] = self._describe(attributes["lm"], _DEPTH, True)
+            described["lm"] = self._describe(attributes["lm"], self._bounds.depth, True)
         return described
 
     def _signature(self, signature: Any, depth: int) -> Any:

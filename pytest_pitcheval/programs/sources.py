@@ -51,7 +51,7 @@ class SourceFile:
     """One file's text, parsed once."""
 
     def __init__(self, text: str) -> None:
-        tree = ast.parse(text)
+        tree = parse(text)
         self._lines = text.splitlines(keepends=True) if "\f" not in text else text.split("\n")
         self._functions: dict[int, list[ast.AST]] = {}
         self._classes: dict[str, ast.ClassDef] = {}
@@ -60,7 +60,7 @@ class SourceFile:
                 self._classes[name] = node
             else:
                 self._functions.setdefault(_first_line(node), []).append(node)
-        self._changing = frozenset(name for name in _changes(tree) if not name.startswith("self."))
+        self._changing = frozenset(name for name in changes(tree) if not name.startswith("self."))
 
     def of_class(self, kind: type) -> Source | None:
         """The source of a class by its qualified name."""
@@ -76,7 +76,7 @@ class SourceFile:
 
     def _source(self, nodes: list[ast.AST]) -> Source:
         names = {inner.id for node in nodes for inner in ast.walk(node) if isinstance(inner, ast.Name)}
-        own = (name for node in nodes for name in _changes(node) if name.startswith("self."))
+        own = (name for node in nodes for name in changes(node) if name.startswith("self."))
         return Source("\n".join(map(self._text, nodes)), frozenset(names), self._changing.union(own))
 
     def _text(self, node: Any) -> str:
@@ -108,7 +108,7 @@ def _definitions(node: ast.AST, prefix: str) -> Iterator[tuple[str, ast.AST]]:
             yield from _definitions(child, prefix)
 
 
-def _changes(tree: ast.AST) -> Iterator[str]:
+def changes(tree: ast.AST) -> Iterator[str]:
     """What the functions in ``tree`` change: ``name``, ``self.attribute``, or ``.attribute`` of anything else."""
     for node in ast.walk(tree):
         if not isinstance(node, _FUNCTIONS):
@@ -157,14 +157,20 @@ def _changed(target: ast.expr) -> Iterator[tuple[str, str]]:
 
 @functools.lru_cache(maxsize=64)
 def _parsed(text: str) -> SourceFile | None:
+    try:
+        return SourceFile(text)
+    except (SyntaxError, ValueError, RecursionError):
+        return None
+
+
+def parse(text: str) -> ast.Module:
+    """The syntax tree of a file's text. Raises what Python's parser raises."""
     for _ in range(_RACES):
         try:
-            return SourceFile(text)
+            return ast.parse(text)
         except SystemError:  # CPython 3.11, where another thread parses at the same time (python/cpython#106905)
             continue
-        except (SyntaxError, ValueError, RecursionError):
-            break
-    return None
+    return ast.parse(text)
 
 
 def source_file(path: str, namespace: Mapping[str, Any] | None = None) -> SourceFile | None:
@@ -259,11 +265,21 @@ def is_own(code: Any) -> bool:
     module = code.__globals__.get("__name__") if isinstance(code, FunctionType) else getattr(code, "__module__", None)
     if not isinstance(module, str):
         return isinstance(code, FunctionType)
-    package = module.partition(".")[0]
-    if package in _LIBRARIES or (package in sys.stdlib_module_names and package != "__main__"):
-        return False
-    path = path_of(code)
-    return path is None or not _is_installed(path) or _is_installed_from_here(package)
+    return _may_be_own(module) and is_own_module(module, path_of(code))
+
+
+def is_own_module(name: str, path: str | None) -> bool:
+    """Whether a module is the user's; ``path`` is its file or folder, None where it has none."""
+    return _may_be_own(name) and (path is None or not _is_installed(path) or _is_installed_from_here(_package(name)))
+
+
+def _may_be_own(module: str) -> bool:
+    package = _package(module)
+    return package not in _LIBRARIES and (package == "__main__" or package not in sys.stdlib_module_names)
+
+
+def _package(module: str) -> str:
+    return module.partition(".")[0]
 
 
 def _is_installed(path: str) -> bool:

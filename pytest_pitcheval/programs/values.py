@@ -13,13 +13,16 @@ import string
 import tempfile
 import time
 import uuid
+import zlib
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 _LONG = 10_000
 """Characters of a text, or bits of a number, beyond which its hash stands for it."""
 _LONGEST = 1_000_000
 """Characters of each end of a text, or bytes, that are hashed where code holds it."""
+_LARGE = 100_000
+"""Members of a set that code holds, beyond which its size stands for it."""
 _RANDOM = re.compile(r"[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}", re.IGNORECASE)
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{6,}|(?<=127\.0\.0\.1:)\d+|(?<=localhost:)\d+|(?<=\[::1\]:)\d+", re.IGNORECASE)
 """Of objects in memory, and ports of servers that a session starts."""
@@ -29,8 +32,25 @@ _BY_TEXT = (
     *(datetime.date, datetime.time, datetime.timedelta, datetime.tzinfo),
 )
 """Types whose text says all."""
-ITEMS = 500
-"""How many items from each end of a list count where code holds it."""
+
+
+class Bounds(NamedTuple):
+    """How much a description has.
+
+    Attributes:
+        depth: levels of attributes and closures.
+        parts: values that code holds.
+        code: functions and classes that are described because code names them.
+        items: of a list that code holds, from each end.
+    """
+
+    depth: int = 4
+    parts: int = 3_000
+    code: int = 200
+    items: int = 500
+
+
+BOUNDS = Bounds()
 NOT_PLAIN = object()
 """What `plain_value` returns of a value that it does not know."""
 
@@ -126,8 +146,16 @@ def _array(value: Any, name: str) -> Any:
     return {"type": name, "shape": list(value.shape), "dtype": str(value.dtype), "content": content}
 
 
-def ends(values: Any) -> list[Any]:
-    """All items of a sequence, or some from each end."""
-    if len(values) <= 2 * ITEMS:
+def large_set_value(value: Any) -> Any:
+    """The texts in a set that code holds, whatever their order; of a very large one, its size alone."""
+    texts = (item for item in itertools.islice(value, _LARGE) if type(item) is str)
+    whole = len(value) <= _LARGE  # else which of them come first is another matter in each process
+    checks = (zlib.crc32(text.encode("utf-8", "surrogatepass")) for text in texts)
+    return {"size": len(value), "texts": sum(checks) if whole else None}
+
+
+def ends(values: Any, items: int) -> list[Any]:
+    """All items of a sequence, or so many from each end."""
+    if len(values) <= 2 * items:
         return list(values)
-    return [*itertools.islice(values, ITEMS), *itertools.islice(values, len(values) - ITEMS, None), len(values)]
+    return [*itertools.islice(values, items), *itertools.islice(values, len(values) - items, None), len(values)]

@@ -52,6 +52,13 @@ class BaselineSettings(NamedTuple):
     max_age: float
 
 
+class SourceFiles(NamedTuple):
+    """What ``eval_sources`` lists: patterns, as `pathlib.Path.glob` has them, of files below ``root``."""
+
+    root: Path
+    patterns: tuple[str, ...]
+
+
 class MlflowSettings(NamedTuple):
     """Where and how runs are logged to MLflow.
 
@@ -106,6 +113,8 @@ class Settings(NamedTuple):
     stop: bool
     allowed: frozenset[str]
     lower_is_better: frozenset[str]
+    affected: bool
+    sources: SourceFiles
     mlflow: MlflowSettings
 
     def part(self, count: int) -> Settings:
@@ -191,6 +200,17 @@ class _Reader:
             return None
         expanded = os.path.expanduser(os.path.expandvars(text))
         return Path(os.path.normpath(self.config.invocation_params.dir / expanded))
+
+    def sources(self) -> SourceFiles:
+        """Relative to the ini file, or the root directory where there is none."""
+        patterns = tuple(pattern for line in self.config.getini("eval_sources") if (pattern := line.strip()))
+        for pattern in patterns:
+            if os.path.isabs(pattern):
+                raise pytest.UsageError(
+                    f"ini key eval_sources: {pattern!r}: expected a path or pattern relative to the ini file"
+                )
+        folder = self.config.inipath.parent if self.config.inipath else self.config.rootpath
+        return SourceFiles(folder, patterns)
 
     def mlflow(self) -> MlflowSettings:
         uri = self.value("eval_mlflow") or os.environ.get("MLFLOW_TRACKING_URI") or None
@@ -291,5 +311,7 @@ def read_settings(config: pytest.Config) -> Settings:
         stop=read.value("eval_stop") == "decided",
         allowed=read.value("eval_baseline_allow"),
         lower_is_better=read.value("eval_lower_is_better"),
+        affected=bool(read.value("eval_affected")),
+        sources=read.sources(),
         mlflow=read.mlflow(),
     )
