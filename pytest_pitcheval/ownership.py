@@ -19,6 +19,18 @@ def fixture_names(node: pytest.Item) -> tuple[str, ...]:
     return tuple(getattr(node, "fixturenames", ()))
 
 
+def fixture_functions(node: pytest.Item) -> list[Any]:
+    """The functions that make the fixtures of a test, as far as those are known by name."""
+    known = getattr(getattr(node, "_fixtureinfo", None), "name2fixturedefs", {})
+    found = []
+    for name, definitions in known.items():
+        for definition in reversed(definitions):
+            found.append(definition.func)
+            if name not in definition.argnames:  # else it asks for the one that it stands in the place of
+                break
+    return found
+
+
 def params_of(node: pytest.Item) -> dict[str, Any]:
     """The parameters of a test, by the name of their argument or fixture."""
     return dict(getattr(getattr(node, "callspec", None), "params", {}))

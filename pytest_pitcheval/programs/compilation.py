@@ -71,6 +71,13 @@ class Compiler:
                 )
         return self._compiled[mark], self._path(mark)
 
+    def stored(self, optimization: Optimization, ingredients: Ingredients) -> Any:
+        """The compiled program if it need not be compiled, None where it would have to be."""
+        mark = self._fingerprint(optimization, ingredients)
+        if mark not in self._compiled and (program := self._load(mark, ingredients)) is not None:
+            self._compiled[mark] = program
+        return self._compiled.get(mark)
+
     def _fingerprint(self, optimization: Optimization, ingredients: Ingredients) -> str:
         """Looked up by identity first, because taking it costs milliseconds and every test asks."""
         parts = tuple(vars(ingredients).values())

@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TypeVar
 
-from pytest_pitcheval.names import COMPARED_ROLES, EXAMPLE, ROLES, SCORE
+from pytest_pitcheval.names import COMPARED_ROLES, EXAMPLE, JUDGE, ORIGIN, ROLES, SCORE
 from pytest_pitcheval.results.records import Key, Record
 from pytest_pitcheval.timestamps import is_run_id
 
@@ -27,12 +27,14 @@ class Measurement:
         metrics: further numbers by name, that of each rollout; None where it has none.
         runs: the time stamp of each rollout's run, oldest first, empty where it is not known; none at all where that
             is so of all.
+        failed: whether its test failed in the last of these runs.
     """
 
     samples: tuple[float, ...]
     fingerprint: str | None = None
     metrics: Mapping[str, tuple[float | None, ...]] = dataclasses.field(default_factory=dict)
     runs: tuple[str, ...] = ()
+    failed: bool = False
 
     @property
     def score(self) -> float:
@@ -77,6 +79,7 @@ class Measurement:
             newer.fingerprint or self.fingerprint,
             {name: (*self._by_rollout(name), *newer._by_rollout(name)) for name in names},
             runs,
+            newer.failed if newer.samples else self.failed,
         )
         return both.at(sorted(range(len(runs)), key=runs.__getitem__))
 
@@ -104,7 +107,7 @@ class Measurements:
     """The scored examples of one test function and method, by example ID; a test without examples has the ID ``""``.
 
     Attributes:
-        fingerprints: those of `GROUP_ROLES` that are known.
+        fingerprints: those of `GROUP_ROLES` that are known, and the origin of all examples where they have one.
         earlier: by run, those of them that were others when its rollouts were measured.
         slices: the values of each label that its marker made slices of.
     """
@@ -137,6 +140,12 @@ class Measurements:
         """What the samples of a run were measured with."""
         return {**self.fingerprints, **self.earlier.get(run, {})}
 
+    def samples_from(self, name: str, origin: str, judge: str) -> int:
+        """How many samples an example has that came from the same as now; the judge counts if it was asked then."""
+        example = self.examples.get(name)
+        known = [self.fingerprints_of(run) for run in example.run_of_each] if example else []
+        return sum(one.get(ORIGIN) == origin and one.get(JUDGE, judge) == judge for one in known)
+
 
 Baseline = Mapping[Key, Measurements]
 
@@ -153,12 +162,17 @@ def measure(records: Iterable[Record]) -> dict[Key, Measurements]:
 def _measurements(records: list[Record]) -> Measurements:
     examples = {record.example_id or "": _measurement(record) for record in records}
     found = {role: sorted({one for r in records if (one := r.fingerprints.get(role))}) for role in GROUP_ROLES}
-    return Measurements(examples, {role: " and ".join(values) for role, values in found.items() if values})
+    origins = {record.fingerprints.get(ORIGIN, "") for record in records}
+    fingerprints = {role: " and ".join(values) for role, values in found.items() if values}
+    if len(origins) == 1 and (origin := origins.pop()):
+        fingerprints[ORIGIN] = origin
+    return Measurements(examples, fingerprints)
 
 
 def _measurement(record: Record) -> Measurement:
     runs = (record.timestamp,) * len(record.samples) if is_run_id(record.timestamp) else ()
-    return Measurement(record.samples, record.fingerprints.get(EXAMPLE), _metrics(record), runs)
+    failed = record.status in ("failed", "error")
+    return Measurement(record.samples, record.fingerprints.get(EXAMPLE), _metrics(record), runs, failed)
 
 
 def _metrics(record: Record) -> dict[str, tuple[float, ...]]:
@@ -184,14 +198,29 @@ def update(old: Baseline, new: Baseline, gone: Callable[[Key, str], bool]) -> di
 def _beside(before: Measurements, measured: Measurements) -> Measurements:
     """The examples of both; what those of ``before`` alone were measured with stays known by run."""
     staying = {name: one for name, one in before.examples.items() if name not in measured.examples}
-    fingerprints = {**(before.fingerprints if staying else {}), **measured.fingerprints}
-    earlier = dict(measured.earlier)
-    for run in Measurements(staying).runs:
-        known = before.fingerprints_of(run)
-        if others := unlike(known, fingerprints, GROUP_ROLES):
-            earlier[run] = {role: known[role] for role in others}
+    known = {role: mark for role, mark in before.fingerprints.items() if role != ORIGIN}
+    fingerprints = {**(known if staying else {}), **measured.fingerprints}
+    earlier = {**measured.earlier, **other_fingerprints(before, Measurements(staying).runs, fingerprints)}
     slices = _both(before.slices if staying else {}, measured.slices)
     return Measurements({**before.examples, **measured.examples}, fingerprints, earlier, slices)
+
+
+def other_fingerprints(
+    before: Measurements, runs: Iterable[str], fingerprints: Mapping[str, str]
+) -> dict[str, dict[str, str]]:
+    """By run, those with which the samples of ``before`` were measured, where ``fingerprints`` are others now.
+
+    An origin that is not known is an empty one, which is like none.
+    """
+    found = {}
+    for run in runs:
+        known = before.fingerprints_of(run)
+        others = {role: known[role] for role in unlike(known, fingerprints, GROUP_ROLES)}
+        if known.get(ORIGIN, "") != fingerprints.get(ORIGIN, ""):
+            others[ORIGIN] = known.get(ORIGIN, "")
+        if others:
+            found[run] = others
+    return found
 
 
 def _both(old: Mapping[str, tuple[str, ...]], new: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:

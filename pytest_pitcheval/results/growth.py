@@ -7,9 +7,17 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from datetime import date
 
-from pytest_pitcheval.names import EXAMPLE
+from pytest_pitcheval.names import EXAMPLE, ORIGIN
 from pytest_pitcheval.results import formats
-from pytest_pitcheval.results.baselines import GROUP_ROLES, Baseline, Measurement, Measurements, unlike, update
+from pytest_pitcheval.results.baselines import (
+    GROUP_ROLES,
+    Baseline,
+    Measurement,
+    Measurements,
+    other_fingerprints,
+    unlike,
+    update,
+)
 from pytest_pitcheval.results.records import Key
 from pytest_pitcheval.timestamps import date_of
 
@@ -51,9 +59,11 @@ def add(
 
 def _with(updated: Measurements, before: Measurements, grown: Measurements, measured: Measurements) -> Measurements:
     """Where earlier samples stay, what they were measured with stays known, though the run may not tell it."""
-    known = before.fingerprints if set(grown.runs) - set(measured.runs) else {}
+    staying = set(grown.runs) - set(measured.runs)
+    known = {role: mark for role, mark in before.fingerprints.items() if staying and role != ORIGIN}
     examples, fingerprints = {**updated.examples, **grown.examples}, {**known, **updated.fingerprints}
-    return dataclasses.replace(updated, examples=examples, fingerprints=fingerprints)
+    earlier = {**updated.earlier, **other_fingerprints(before, sorted(staying), fingerprints)}
+    return dataclasses.replace(updated, examples=examples, fingerprints=fingerprints, earlier=earlier)
 
 
 def changed(before: Measurements, measured: Measurements, name: str) -> tuple[str, ...]:

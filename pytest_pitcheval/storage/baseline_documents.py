@@ -13,9 +13,9 @@ from pytest_pitcheval.results.baselines import Baseline, Measurement, Measuremen
 from pytest_pitcheval.results.records import FINITE, Key
 from pytest_pitcheval.timestamps import date_of, is_run_id
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 OLDEST_SCHEMA = 1
-"""Version 1 has no metrics beside the score, and no dates."""
+"""Version 1 has no metrics beside the score, and no dates; version 2 has no origins, and not whose tests failed."""
 
 _LARGEST = 2**53
 
@@ -33,6 +33,7 @@ class _Example:
     fingerprint: str | None = None
     metrics: dict[str, tuple[float | None, ...]] = dataclasses.field(default_factory=dict)
     dates: tuple[str, ...] = ()
+    failed: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +101,7 @@ def _as_json(one: Measurement, names: Mapping[str, str]) -> dict[str, Any]:
     row = {} if one.fingerprint is None else {"fingerprint": one.fingerprint}
     dates = [names[run] for run in one.run_of_each] if len(names) > 1 else []
     metrics = {name: [_short(value) for value in values] for name, values in one.metrics.items()}
-    optional = {"dates": dates, "metrics": metrics}
+    optional = {"dates": dates, "failed": one.failed, "metrics": metrics}
     return {**row, "samples": list(one.samples), **{name: value for name, value in optional.items() if value}}
 
 
@@ -132,7 +133,7 @@ def _measurement(one: _Example, times: Mapping[str, str], file: str, name: str) 
         if date not in times:
             raise files.complaint(file, f"{name}: dates: {date!r}: expected a key of runs")
     runs = tuple(times[date] for date in dates)
-    return Measurement(one.samples, one.fingerprint, one.metrics, runs if any(runs) else ())
+    return Measurement(one.samples, one.fingerprint, one.metrics, runs if any(runs) else (), one.failed)
 
 
 def _line(value: Any) -> str:

@@ -23,7 +23,7 @@ from pytest_pitcheval.programs.origins.closures import Closure
 from pytest_pitcheval.programs.origins.modules import Modules
 from pytest_pitcheval.programs.values import NOT_PLAIN, Bounds, plain_value
 
-_BOUNDS = Bounds(depth=12, parts=200_000, code=5_000, items=100_000)
+_BOUNDS = Bounds(depth=12, parts=30_000, code=5_000, items=15_000)
 _SHORT = 12
 _KEPT = 64
 _NEVER_COUNT = frozenset({"pytest", "_pytest", "pluggy", "xdist", "pytest_pitcheval"})
@@ -156,3 +156,10 @@ def _version(package: str) -> str | None:
 @functools.cache
 def _distributions() -> Mapping[str, list[str]]:
     return metadata.packages_distributions()
+
+
+def around() -> tuple[Any, ...]:
+    """What decides how DSPy asks, wherever it was set."""
+    import dspy
+
+    return tuple(dspy.settings.get(name) for name in ("adapter", "rm", "interpreter_factory"))

@@ -81,7 +81,7 @@ class TestFile:
         text = to_text({KEY: with_fingerprints(group(café=0.5, a=1.0), metric="m", judge="j")})
         assert text.splitlines() == [
             "{",
-            ' "schema_version": 2,',
+            ' "schema_version": 3,',
             ' "tests": {',
             '  "t.py::test": {',
             '   "none": {',
@@ -181,12 +181,12 @@ def test_what_python_would_not_write_is_read_or_told_of_wherever_it_is(raw: str)
 @pytest.mark.parametrize(
     ("document", "complaint"),
     [
-        (None, "b.json: schema_version None; expected 1 or 2"),
+        (None, "b.json: schema_version None; expected 1, 2 or 3"),
         (
-            {"schema_version": 3, "tests": {}},
-            "b.json: schema_version 3; expected 1 or 2; a newer pytest-pitcheval wrote it",
+            {"schema_version": 4, "tests": {}},
+            "b.json: schema_version 4; expected 1, 2 or 3; a newer pytest-pitcheval wrote it",
         ),
-        ({"schema_version": [1], "tests": {}}, "b.json: schema_version a list; expected 1 or 2"),
+        ({"schema_version": [1], "tests": {}}, "b.json: schema_version a list; expected 1, 2 or 3"),
         ({"schema_version": 1}, "b.json: tests: Input should be an object"),
         ({"schema_version": 1, "tests": {"t": {"none": {}}}}, "b.json: tests.t.none.examples: Field required"),
         (
@@ -226,7 +226,7 @@ def test_what_is_none(document: Any, complaint: str) -> None:
     ],
 )
 def test_dates_that_are_none(example: dict[str, Any], runs: dict[str, Any], complaint: str) -> None:
-    document = {"schema_version": 2, "tests": {"t": {"none": {"examples": {"e": example}, "runs": runs}}}}
+    document = {"schema_version": 3, "tests": {"t": {"none": {"examples": {"e": example}, "runs": runs}}}}
     with pytest.raises(PitchevalError) as raised:
         from_document(document, "b.json")
     assert str(raised.value) == f"b.json: t [none]: {complaint}"

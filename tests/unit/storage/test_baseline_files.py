@@ -62,7 +62,7 @@ def test_the_same_again_leaves_the_same_bytes(path: Path, locks: Path) -> None:
         "{",
         "{}",
         "[]",
-        '{"schema_version": 3, "tests": {}}',
+        '{"schema_version": 4, "tests": {}}',
         '{"schema_version": 1, "tests": []}',
         "<<<<<<< HEAD\n{}\n=======\n{}\n>>>>>>> main\n",
     ],

@@ -198,7 +198,9 @@ def test_a_variable_of_the_environment_counts_where_its_name_is_written(
 
 def test_a_changed_state_counts(project: Project) -> None:
     text = FILES["programs.py"]
-    other = text.replace('"question -> answer")\n        self.options', '"question -> answer", "Be brief.")\n        self.options')
+    other = text.replace(
+        '"question -> answer")\n        self.options', '"question -> answer", "Be brief.")\n        self.options'
+    )
     assert text != other
     assert project.origin(of="Second") != project.origin({**FILES, "programs.py": other}, "Second")
 
@@ -217,7 +219,7 @@ def test_what_cannot_be_followed_is_told(project: Project, call: str) -> None:
 
 
 def test_what_has_too_many_parts_is_told(project: Project) -> None:
-    text = "MANY = {n: [n] for n in range(150_000)}\n\n\ndef metric(example, pred):\n    return MANY[pred]\n"
+    text = "MANY = {n: [n] for n in range(16_000)}\n\n\ndef metric(example, pred):\n    return MANY[pred]\n"
     with pytest.raises(Unseen, match="more than can be described"):
         project.origin({"programs.py": text}, "metric")
 

@@ -1,0 +1,1 @@
+"""Examples that are not asked: nothing has changed that their scores in the baseline come from."""
