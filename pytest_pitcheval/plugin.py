@@ -104,7 +104,7 @@ def pytest_configure_node(node: Any) -> None:
     """A worker is about to start, and is told whose session it is. pytest-xdist, newhooks.py."""
     session = get_session(node.config)
     planned = not node.config.stash.get(_DIST_CHOSEN, False)
-    node.workerinput["pitcheval"] = session.process.told_to_workers(planned, node.config.getoption("tx", None) or ())
+    node.workerinput["pitcheval"] = session.told_to_workers(planned, node.config.getoption("tx", None) or ())
     if session.controller and (reserve := session.controller.workforce.reserve):
         node.workerinput["workercount"] = reserve.most
     session.listen()

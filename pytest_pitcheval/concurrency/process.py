@@ -26,6 +26,8 @@ from pytest_pitcheval.settings.settings import Settings
 if TYPE_CHECKING:
     import filelock
 
+    from pytest_pitcheval.results.baselines import Baseline
+
 KEY = "pitcheval"
 """Where xdist's ``workerinput`` and ``workeroutput`` have what is ours."""
 
@@ -60,6 +62,7 @@ class Process:
         notes: what has been given up, here and in workers that have ended.
         standings: which tests are left out.
         spent_before: what the run had spent that is continued.
+        before: what the baseline has, where only the examples are asked that have changed since.
     """
 
     settings: Settings
@@ -71,6 +74,7 @@ class Process:
     notes: Notes = dataclasses.field(default_factory=Notes)
     standings: Standings = dataclasses.field(default_factory=Standings)
     spent_before: Spent = NOTHING
+    before: Baseline | None = None
     _held: list[filelock.BaseFileLock] = dataclasses.field(default_factory=list)
     _told: dict[str, Any] = dataclasses.field(default_factory=dict)
 

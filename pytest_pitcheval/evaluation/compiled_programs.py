@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from pytest_pitcheval.collection.parametrization import optimizations_of
 from pytest_pitcheval.errors import FixtureNotDefined, PitchevalWarning
 from pytest_pitcheval.evaluation import judges, timeouts
+from pytest_pitcheval.evaluation.affected.unchanged import OMISSION, Now
 from pytest_pitcheval.evaluation.runner import Runner
 from pytest_pitcheval.evaluation.running_test import RUNNING
 from pytest_pitcheval.programs.optimization import Ingredients
@@ -25,8 +27,10 @@ def compiled_for(runner: Runner, request: pytest.FixtureRequest, optimization: O
     __tracebackhide__ = True
     settings = runner.process.settings
     compiled, stored = program, None
-    if optimization.method != UNOPTIMIZED:
-        ingredients = _ingredients(runner, request, optimization, program)
+    optimized = optimization.method != UNOPTIMIZED
+    ingredients = _ingredients(runner, request, optimization, program) if optimized else None
+    _skip_unchanged(runner, request, optimization, program, ingredients)
+    if ingredients is not None:
         if ingredients.metric is not None:  # known as it is before compiling calls it
             runner.identities.metric(ingredients.metric)
             runner.identities.judge(ingredients.metric, ingredients.evaluator_lm)
@@ -42,6 +46,43 @@ def compiled_for(runner: Runner, request: pytest.FixtureRequest, optimization: O
     return compiled
 
 
+def _skip_unchanged(
+    runner: Runner,
+    request: pytest.FixtureRequest,
+    optimization: Optimization,
+    program: Any,
+    made_of: Ingredients | None,
+) -> None:
+    """Skip the test if its example need not be asked; nothing has been compiled or asked for it yet.
+
+    ``made_of`` is None where nothing is compiled.
+    """
+    __tracebackhide__ = True
+    running, unchanged = request.node.stash[RUNNING], runner.unchanged
+    running.comes_from(unchanged.origins.of_program(program))
+    if made_of is not None:
+        running.comes_from(unchanged.origins.of_compiling(optimization, made_of))
+    if not unchanged.is_possible or not running.asks_for_score or running.rollout_id.attempt > 1:
+        return
+    if made_of is not None and runner.process.settings.recompile:
+        return
+    stored = None if made_of is None else runner.compiler.stored_before(optimization, made_of)
+    known = unchanged.learn(request.node, _now(runner, request, running.origin, stored))
+    if known is not None:
+        running.unchanged(OMISSION, known.measured, known.fingerprints)
+        pytest.skip(OMISSION.reason)
+
+
+def _now(runner: Runner, request: pytest.FixtureRequest, parts: Mapping[str, str], stored: Any) -> Now:
+    """What the scores of the test come from; ``stored`` is the program as it was compiled earlier, if it was."""
+    identities, origins = runner.identities, runner.unchanged.origins
+    metric, lm = request.getfixturevalue("metric"), request.getfixturevalue("generator_lm")
+    evaluator_lm = judges.for_test(request, request.getfixturevalue("evaluator_lm"), runner.process.settings.evaluator)
+    parts = {**parts, **origins.of_generator(lm), **origins.of_metric(metric)}
+    program = None if stored is None else identities.program(stored)
+    return Now(parts, identities.judge(metric, evaluator_lm), program)
+
+
 def _save_path(settings: Settings, path: Path, request: pytest.FixtureRequest, optimization: Optimization) -> Path:
     """With several methods, each has its name in the file's."""
     if len(optimizations_of(request.node, settings)) == 1:
@@ -52,7 +93,7 @@ def _save_path(settings: Settings, path: Path, request: pytest.FixtureRequest, o
 def _ingredients(
     runner: Runner, request: pytest.FixtureRequest, optimization: Optimization, program: Any
 ) -> Ingredients:
-    trainset = runner.trainsets.get(request.getfixturevalue("trainset"))
+    trainset = runner.compiler.trainsets.get(request.getfixturevalue("trainset"))
     if "example" in request.fixturenames:
         request.getfixturevalue("example")  # else it is made after the program
     example = request.node.stash[RUNNING].example

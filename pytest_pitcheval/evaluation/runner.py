@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_pitcheval.concurrency.flight_log import FlightLog, write_flying
+from pytest_pitcheval.concurrency.places import slots_of
 from pytest_pitcheval.concurrency.pool import Pool
 from pytest_pitcheval.concurrency.process import Process
-from pytest_pitcheval.concurrency.slots import LocalSlots, Slots
 from pytest_pitcheval.concurrency.upcoming import Upcoming, plan_path
 from pytest_pitcheval.concurrency.workers.workload import Meter
 from pytest_pitcheval.credentials import secret_values
@@ -32,9 +32,9 @@ from pytest_pitcheval.reports.progress import Progress
 from pytest_pitcheval.results.records import Usage
 
 if TYPE_CHECKING:
+    from pytest_pitcheval.evaluation.affected.unchanged import Unchanged
     from pytest_pitcheval.programs.compilation import Compiler
     from pytest_pitcheval.programs.identities import Identities
-    from pytest_pitcheval.programs.trainsets import Trainsets
     from pytest_pitcheval.rollouts.rollouts import Rollouts
 
 _AHEAD = 4
@@ -70,8 +70,15 @@ class Runner:
         plan = plan_path(process.runtime_dir, worker.name) if worker and worker.planned else None
         self.upcoming = Upcoming(items, plan, in_order=worker is None)
         self._leaving_out = LeavingOut(process, items)
-        self._coming = ComingTests(self.upcoming, self._settings, process.timestamp, self._log, self._leaving_out)
-        self.pool = Pool(self._slots(), process.stop_path.exists if worker else lambda: False)
+        self._coming = ComingTests(
+            self.upcoming,
+            self._settings,
+            process.timestamp,
+            self._log,
+            self._leaving_out,
+            lambda item: self.unchanged.is_expected(item),
+        )
+        self.pool = Pool(slots_of(process, self.concurrency), process.stop_path.exists if worker else lambda: False)
 
     @property
     def rollouts(self) -> Rollouts:
@@ -107,18 +114,18 @@ class Runner:
         return Compiler(self.process, self.rollouts, apart=self.concurrency > 1)
 
     @functools.cached_property
-    def trainsets(self) -> Trainsets:
-        """The trainsets that optimizers get in this process."""
-        from pytest_pitcheval.programs.trainsets import Trainsets
-
-        return Trainsets(self._settings.train_size, self._settings.seed)
-
-    @functools.cached_property
     def identities(self) -> Identities:
         """The fingerprints of this process's fixtures."""
         from pytest_pitcheval.programs.identities import Identities
 
         return Identities(self.process.notes.add)
+
+    @functools.cached_property
+    def unchanged(self) -> Unchanged:
+        """What the scores of this process's tests come from, and which are not asked for, as that is the same."""
+        from pytest_pitcheval.evaluation.affected.unchanged import Unchanged
+
+        return Unchanged(self._settings, self.process.before, self.process.notes.add)
 
     @property
     def lm_keys(self) -> set[str]:
@@ -171,15 +178,6 @@ class Runner:
         """How many rollouts may be in flight in the whole session; one while somebody is debugging."""
         option = self._config.getoption
         return 1 if option("usepdb", False) or option("trace", False) else self._settings.concurrency
-
-    def _slots(self) -> Slots:
-        if self._worker is None or self._worker.apart:
-            return LocalSlots(self.concurrency)
-        from pytest_pitcheval.concurrency.shared_slots import SharedSlots
-
-        folder = self.process.make_runtime_dir() / "slots"
-        number, total = self._worker.number, self._worker.total
-        return SharedSlots(self.concurrency, folder, number, total, self.process.notes.add)
 
     @property
     def rollout_maker(self) -> InTurn:

@@ -14,6 +14,7 @@ from pytest_pitcheval.errors import one_line
 from pytest_pitcheval.names import EXAMPLE, GENERATOR, JUDGE, MEASURED, LeftOut
 from pytest_pitcheval.ownership import fixture_names
 from pytest_pitcheval.programs.identities import example_identity
+from pytest_pitcheval.results.baselines import Measurement
 from pytest_pitcheval.results.plain import plain, text_of
 from pytest_pitcheval.results.records import Omission, Record, Status, Usage, total
 from pytest_pitcheval.results.score import Score
@@ -47,6 +48,7 @@ class RunningTest:
         rollout_count: how many rollouts a score is the mean of.
         function_fixtures: those set up for it alone that may make a difference to its program, in order.
         example, prediction, generator: what `predicted_with` and `predicted` were told last.
+        origin: what its score comes from, as far as `comes_from` was told.
         is_late: whether the test asked for the plugin's fixtures only while it ran, and not by name.
     """
 
@@ -74,6 +76,7 @@ class RunningTest:
         self.prediction: Any = None
         self.generator: Generator | None = None
         self.score: Score | None = None
+        self.origin: dict[str, str] = {}
         self.is_late = False
         self._answers = answers
         self._earlier = earlier
@@ -84,12 +87,11 @@ class RunningTest:
         self._named_scores: dict[str, float] = {}
         self._later_rollouts: list[dict[str, Any]] = []
         self._program_file: str | None = None
-        self._fingerprints: dict[str, str] = {}
-        if asked.row is not None:
-            self._fingerprints[EXAMPLE] = example_identity(asked.row.values)
+        self._fingerprints = {} if asked.row is None else {EXAMPLE: example_identity(asked.row.values)}
         self._status: Status = "passed"
         self._error: str | None = None
         self._omission: Omission | None = None
+        self._baseline: Measurement | None = None
 
     @property
     def first(self) -> Rollout:
@@ -151,6 +153,10 @@ class RunningTest:
         """Whether both are of the plugin's own fixtures: the user has overridden neither of these."""
         return program is self._own_program and example is self._own_example
 
+    def comes_from(self, parts: Mapping[str, str]) -> None:
+        """This is a part of what its score comes from: digits by name."""
+        self.origin |= parts
+
     def judged_with(self, fingerprints: Mapping[str, str]) -> None:
         """The metric is being asked."""
         self._fingerprints |= fingerprints
@@ -184,6 +190,10 @@ class RunningTest:
         """It will be skipped for this reason."""
         self._omission = omission
 
+    def unchanged(self, omission: Omission, baseline: Measurement, fingerprints: Mapping[str, str]) -> None:
+        """It is not asked: this is what the baseline has of it, measured with these."""
+        self._omission, self._baseline, self._fingerprints = omission, baseline, dict(fingerprints)
+
     def ended(self, report: pytest.TestReport, error: BaseException | None) -> None:
         """A phase has ended; the first that did not pass names the status."""
         if report.passed or self._status in ("failed", "error"):
@@ -205,12 +215,14 @@ class RunningTest:
 
     def _known_fingerprints(self) -> dict[str, str]:
         """A judge that the metric did not ask makes no difference."""
-        asked = self._own_usage(JUDGE).fresh + self._own_usage(JUDGE).cached
+        asked = self._baseline or self._own_usage(JUDGE).fresh + self._own_usage(JUDGE).cached
         return {role: mark for role, mark in self._fingerprints.items() if asked or role != JUDGE}
 
     def _metrics(self) -> dict[str, tuple[float | None, ...]]:
         """By rollout: what each took, where there is a score, and the user's own numbers before that."""
         named = {name: (value,) for name, value in self._named_scores.items()}
+        if self._baseline is not None:
+            return {**self._baseline.metrics}
         if self.score is None or self._why_left_out:
             return {**named}
         took = [self._taken(rollout) for rollout in self.rollouts[: len(self.score.samples)]]
@@ -228,6 +240,7 @@ class RunningTest:
     def record(self) -> Record:
         """The test's record; one that did not run to its end has no score."""
         score = None if self._why_left_out else self.score
+        measured = self._baseline or score
         return Record(
             nodeid=self.about.nodeid,
             test=self.about.test,
@@ -237,7 +250,7 @@ class RunningTest:
             score=None if score is None else float(score),
             threshold=score.threshold if score is not None and score.has_threshold else None,
             own_threshold=self.own_threshold,
-            samples=() if score is None else score.samples,
+            samples=() if measured is None else measured.samples,
             metrics=self._metrics(),
             feedback=None if score is None else score.feedback,
             error=self._error,

@@ -11,10 +11,11 @@ import pytest
 
 from pytest_pitcheval.errors import LMCallFailed, PitchevalError, PitchevalWarning, one_line
 from pytest_pitcheval.evaluation import judges
+from pytest_pitcheval.evaluation.affected.origins import origin_of
 from pytest_pitcheval.evaluation.runner import Runner
 from pytest_pitcheval.evaluation.running_test import RunningTest
 from pytest_pitcheval.lm.language_models import cannot_vary
-from pytest_pitcheval.names import GENERATOR, JUDGE, METRIC, PROGRAM
+from pytest_pitcheval.names import GENERATOR, JUDGE, METRIC, ORIGIN, PROGRAM
 from pytest_pitcheval.results.plain import text_of
 from pytest_pitcheval.results.score import Score
 from pytest_pitcheval.rollouts.program_and_metric import Generator, Judge
@@ -29,6 +30,9 @@ def predict_example(
     lm = request.getfixturevalue("generator_lm")
     generator, identities = Generator(program, lm), runner.identities
     marks = {PROGRAM: identities.program(program), GENERATOR: identities.generator(lm)}
+    if "program" not in running.origin:  # a fixture compiled_program of the user's own
+        running.comes_from(runner.unchanged.origins.of_program(program))
+    running.comes_from(runner.unchanged.origins.of_generator(lm))
     running.predicted_with(generator, example, marks)
     prediction = runner.rollout_maker.predict(running, generator)
     running.predicted(prediction)
@@ -48,7 +52,11 @@ def score_example(
     __tracebackhide__ = True
     evaluator_lm = judges.for_test(request, evaluator_lm, runner.process.settings.evaluator)
     identities = runner.identities
-    running.judged_with({METRIC: identities.metric(metric), JUDGE: identities.judge(metric, evaluator_lm)})
+    marks = {METRIC: identities.metric(metric), JUDGE: identities.judge(metric, evaluator_lm)}
+    running.comes_from({**runner.unchanged.origins.of_metric(metric), **runner.unchanged.origins.of_test(running.item)})
+    if origin := origin_of(running.origin):
+        marks[ORIGIN] = origin
+    running.judged_with(marks)
     if running.rollout_count > 1 and cannot_vary(request.getfixturevalue("generator_lm")):
         warnings.warn(
             PitchevalWarning("generator_lm samples at temperature 0: rollouts are asked afresh, but cannot differ"),

@@ -24,6 +24,7 @@ from pytest_pitcheval.programs.fingerprints import fingerprint
 from pytest_pitcheval.programs.optimization import Ingredients, compile_program, import_optimizer
 from pytest_pitcheval.programs.patience import Compiling, SignsOfLife, done_apart
 from pytest_pitcheval.programs.program_files import is_storable, load_program, program_state, read_stored
+from pytest_pitcheval.programs.trainsets import Trainsets
 from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.plain import plain
 from pytest_pitcheval.rollouts.scopes import Scope
@@ -39,7 +40,8 @@ _TICK = 10.0
 class Compiler:
     """This process's compiled programs, and the store that it shares with others.
 
-    ``apart``: compiling is done in a thread of its own, which can be given up.
+    ``apart``: compiling is done in a thread of its own, which can be given up. ``trainsets`` are those that optimizers
+    get.
     """
 
     def __init__(self, process: Process, rollouts: Rollouts, apart: bool = True) -> None:
@@ -47,6 +49,8 @@ class Compiler:
         self._rollouts = rollouts
         self._apart = apart
         self._compiled: dict[str, Any] = {}
+        self._before: dict[str, Any] = {}
+        self.trainsets = Trainsets(process.settings.train_size, process.settings.seed)
         self._refused: dict[str, PitchevalError] = {}
         self._fingerprints: dict[tuple[Any, ...], tuple[str, object]] = {}
 
@@ -71,12 +75,12 @@ class Compiler:
                 )
         return self._compiled[mark], self._path(mark)
 
-    def stored(self, optimization: Optimization, ingredients: Ingredients) -> Any:
-        """The compiled program if it need not be compiled, None where it would have to be."""
+    def stored_before(self, optimization: Optimization, ingredients: Ingredients) -> Any:
+        """The compiled program that an earlier session has stored; None where that must be compiled in this one."""
         mark = self._fingerprint(optimization, ingredients)
-        if mark not in self._compiled and (program := self._load(mark, ingredients)) is not None:
-            self._compiled[mark] = program
-        return self._compiled.get(mark)
+        if mark not in self._before:
+            self._before[mark] = self._load(mark, ingredients, of_this_session=False)
+        return self._before[mark]
 
     def _fingerprint(self, optimization: Optimization, ingredients: Ingredients) -> str:
         """Looked up by identity first, because taking it costs milliseconds and every test asks."""
@@ -134,13 +138,15 @@ class Compiler:
         if path.exists():
             pytest.skip(f"compiling with {optimization} failed: see {files.read_json(path)['nodeid']}")
 
-    def _load(self, mark: str, ingredients: Ingredients) -> Any:
+    def _load(self, mark: str, ingredients: Ingredients, of_this_session: bool = True) -> Any:
         """The stored program, or None: not there, or to be compiled again."""
         path = self._path(mark)
         if not path.exists():
             return None
         try:
             stored = read_stored(path, mark, ingredients.program)
+            if not of_this_session and stored.run_id == self._process.run_id:
+                return None
             incomplete = stored.failed_calls > 0  # good for the session that has paid for it
             if (self._process.settings.recompile or incomplete) and stored.run_id != self._process.run_id:
                 return None

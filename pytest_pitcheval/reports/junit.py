@@ -55,6 +55,8 @@ def totals(run_id: str, records: Iterable[Record]) -> list[tuple[str, str]]:
             "errors": count["error"],
             "skipped": count["skipped"],
             "left_out": sum(record.left_out is not None for record in found),
+            "unchanged": sum(record.is_unchanged for record in found),
+            "asked": sum(not record.is_unchanged for record in found),
             **_spent(total(record.usage for record in found)),
             "seconds": sum((record.seconds for record in found), 0.0),
         }

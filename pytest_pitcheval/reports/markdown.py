@@ -100,6 +100,8 @@ def _head(report: RunReport) -> Iterator[str]:
     verdict = report.verdict()
     yield f"## {_MARKS[verdict.status]} pitcheval: {verdict.status}"
     yield ", ".join(verdict.reasons) + "."
+    if report.affected:
+        yield f"{code(report.affected)}."
     if report.budget:
         yield f"{code(report.budget.text)}."
     for remark in total(summary.usage for summary in report.decision.summaries).remarks:

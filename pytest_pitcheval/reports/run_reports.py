@@ -66,6 +66,20 @@ class RunReport:
         """What was spent of what might be; None without a cap."""
         return budget_line(self.run.id, self.run.budget, self.decision.summaries)
 
+    @property
+    def affected(self) -> str:
+        """How many examples have changed since the baseline, in a line; empty where all were to be asked."""
+        collected, of = self.file.outcome.collected, self.run.unchanged_since
+        unchanged = sum(summary.unchanged for summary in self.decision.summaries)
+        if not unchanged and not self.run.affected:
+            return ""
+        if self.run.affected and of is None:
+            return "--eval-affected: there is no baseline, so all examples are asked"
+        since = "the baseline" if of is None else of
+        if unchanged == len(collected):
+            return f"nothing asked: all of {formats.count(unchanged)} unchanged since {since}"
+        return f"{formats.unchanged(unchanged, len(collected))}: what has changed since {since}"
+
     def statuses(self) -> Counter[str]:
         """How many tests ended how; ``missing`` are those without a record."""
         found = Counter[str](record.status for record in self.file.outcome.records.values())
@@ -76,6 +90,7 @@ class RunReport:
         """Whether all of it holds."""
         ended, decided = self.statuses(), Counter(gate.status for gate in self.decision.gates)
         tests, left_out = sum(ended.values()), sum(summary.left_out for summary in self.decision.summaries)
+        unchanged = sum(summary.unchanged for summary in self.decision.summaries)
         reasons = [
             _of(decided["failed"], len(self.decision.gates), "gate", "failed"),
             _of(decided["inconclusive"], len(self.decision.gates), "gate", "inconclusive"),
@@ -83,7 +98,8 @@ class RunReport:
             _of(ended["error"], tests, "example", "ended in an error"),
             _of(ended["missing"], tests, "example", "left no record"),
             _of(ended["skipped"] - left_out, tests, "example", "skipped"),
-            _of(left_out, tests, "example", "left out"),
+            _of(left_out - unchanged, tests, "example", "left out"),
+            formats.unchanged(unchanged, tests) if unchanged else "",
         ]
         found = [reason for reason in reasons if reason]
         if not self.file.finished:

@@ -39,6 +39,7 @@ Line = tuple[str, bool]
 def lines(results: Results, folder: Path) -> Iterator[Line]:
     """The lines of the section; paths are shown relative to ``folder``."""
     yield from decision_lines(results.report.decision, results.report.baseline)
+    yield from ((line, False) for line in wrap(results.report.affected, "  "))
     yield from budget_lines(results.report.run, results.report.decision)
     if results.update:
         yield from update_lines(results.update, folder)

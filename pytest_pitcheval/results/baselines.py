@@ -150,11 +150,11 @@ class Measurements:
 Baseline = Mapping[Key, Measurements]
 
 
-def measure(records: Iterable[Record]) -> dict[Key, Measurements]:
-    """What the scored ones of ``records`` measured."""
+def measure(records: Iterable[Record], with_unchanged: bool = False) -> dict[Key, Measurements]:
+    """What the scored ones of ``records`` measured, and what is known of unchanged ones."""
     groups: dict[Key, list[Record]] = {}
     for record in records:
-        if record.score is not None and record.samples:
+        if record.samples and (record.score is not None or (with_unchanged and record.is_unchanged)):
             groups.setdefault(record.key, []).append(record)
     return {key: _measurements(group) for key, group in groups.items()}
 
@@ -170,7 +170,8 @@ def _measurements(records: list[Record]) -> Measurements:
 
 
 def _measurement(record: Record) -> Measurement:
-    runs = (record.timestamp,) * len(record.samples) if is_run_id(record.timestamp) else ()
+    is_dated = is_run_id(record.timestamp) and not record.is_unchanged
+    runs = (record.timestamp,) * len(record.samples) if is_dated else ()
     failed = record.status in ("failed", "error")
     return Measurement(record.samples, record.fingerprints.get(EXAMPLE), _metrics(record), runs, failed)
 

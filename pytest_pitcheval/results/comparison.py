@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from pytest_pitcheval.names import BUDGET, COMPARED_ROLES, EXAMPLE, MEASURED, SCORE, LeftOut
+from pytest_pitcheval.names import BUDGET, COMPARED_ROLES, EXAMPLE, MEASURED, SCORE, UNCHANGED, LeftOut
 from pytest_pitcheval.results.baselines import GROUP_ROLES, Baseline, Measurement, Measurements, differing
 from pytest_pitcheval.results.growth import Age, age_of
 from pytest_pitcheval.results.records import FINITE, Key, Keyed
@@ -69,6 +69,7 @@ class Comparison(Keyed):
         changed: with another row than in the baseline; not compared unless that is allowed.
         unscored: with a score in the baseline and none now.
         left_out: in the baseline, and left out of this run.
+        unchanged: not asked, as nothing has changed since the baseline: no evidence of anything.
         differs: what else has changed, such as the program.
         fingerprints: of what has changed, by role: the one then and the one now.
         refused: why nothing is compared, or None.
@@ -91,6 +92,7 @@ class Comparison(Keyed):
     changed: tuple[str, ...] = ()
     unscored: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    unchanged: tuple[str, ...] = ()
     differs: tuple[str, ...] = ()
     fingerprints: Mapping[str, tuple[str, str]] = dataclasses.field(default_factory=dict)
     refused: str | None = None
@@ -143,7 +145,7 @@ class Comparison(Keyed):
     def to_dict(self) -> dict[str, Any]:
         about = ("test", "optimization", "metric", "slice", "lower_is_better")
         fields = (*about, "against", "mean_before", "mean_after", "rollouts")
-        lists = ("added", "removed", "not_run", "changed", "unscored", "left_out", "differs")
+        lists = ("added", "removed", "not_run", "changed", "unscored", "left_out", "unchanged", "differs")
         data: dict[str, Any] = {name: getattr(self, name) for name in fields}
         data |= {name: list(getattr(self, name)) for name in lists}
         data |= {"pairs": [dataclasses.asdict(pair) for pair in self.pairs], "fingerprints": dict(self.fingerprints)}
@@ -228,7 +230,8 @@ def compare(
         not_run=tuple(name for name in before.examples if name in covered.not_run),
         changed=changed,
         unscored=tuple(name for name in lost if name not in covered.left_out),
-        left_out=tuple(name for name in lost if name in covered.left_out),
+        left_out=tuple(name for name in lost if covered.left_out.get(name, UNCHANGED) != UNCHANGED),
+        unchanged=tuple(name for name in lost if covered.left_out.get(name) == UNCHANGED),
         differs=differs,
         fingerprints={role: (before.fingerprints[role], after.fingerprints[role]) for role in differs},
     )

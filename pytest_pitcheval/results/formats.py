@@ -97,6 +97,11 @@ def count(number: int, noun: str = "example") -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
+def unchanged(count: int, examples: int) -> str:
+    """``unchanged 180, asked 20``, of so many examples."""
+    return f"unchanged {count}, asked {examples - count}"
+
+
 def were(number: int) -> str:
     """The verb of so many."""
     return "was" if number == 1 else "were"

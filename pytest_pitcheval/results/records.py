@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
-from pytest_pitcheval.names import DECIDED, GENERATOR, JUDGE, MEASURED, SCORE, LeftOut
+from pytest_pitcheval.names import DECIDED, GENERATOR, JUDGE, MEASURED, SCORE, UNCHANGED, LeftOut
 
 Status = Literal["passed", "failed", "error", "skipped"]
 """``failed`` is a low score, or the program raised; ``error`` is no verdict; what is xfailed is ``skipped``."""
@@ -144,9 +144,10 @@ class Record(Keyed):
         score: the mean of ``samples``, as the metric returned them, 0 to 1 as a rule; None for an unscored example.
         threshold: the lowest score that passed; None where there was none.
         own_threshold: what the test itself, or its marker, asked for.
-        samples: the score of each rollout.
+        samples: the score of each rollout; of an unchanged example, the baseline's.
         metrics: further numbers by name, that of each rollout, None where a rollout has none: what the metric returned
             beside the score, `names.MEASURED`, and what ``record_score`` was given with a name, which has one alone.
+            Of an unchanged example, the baseline's.
         feedback: what the metric said of the first rollout.
         error: why the test has no verdict, or what it raised, in one line; None for a low score.
         xfail: why the test was expected to fail, if it was and did: it ran, other than those that were skipped.
@@ -154,7 +155,7 @@ class Record(Keyed):
         rollout_key: that ID as the number in DSPy's cache key, below 2**53.
         generator, judge: the LM calls of the program, and of the metric.
         seconds: what the rollouts took together, without compiling and without waiting for permission to ask.
-        fingerprints: by `names.ROLES`, what the score was measured with.
+        fingerprints: by `names.ROLES` and `names.ORIGIN`, what the score was measured with.
         inputs: the example's input fields.
         labels: the other columns of its row: expected answers, tags.
         left_out: why the example did not run, or not to its end; ``error`` says it to people. None where it did.
@@ -190,6 +191,21 @@ class Record(Keyed):
     later_rollouts: tuple[Mapping[str, Any], ...] = ()
     xfail: str | None = None
     left_out: LeftOut | None = None
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether it was not asked, as nothing has changed since the baseline, whose samples it has."""
+        return self.left_out == UNCHANGED
+
+    @property
+    def known_score(self) -> float | None:
+        """Its score, or that of the baseline where it is unchanged."""
+        return statistics.mean(map(float, self.samples)) if self.is_unchanged and self.samples else self.score
+
+    @property
+    def holds(self) -> bool:
+        """Whether its test passed, or passed when it was measured for the baseline, and is unchanged."""
+        return self.status == "passed" or self.is_unchanged
 
     def values(self, metric: str = SCORE) -> tuple[float, ...]:
         """What each rollout has of ``metric``; nothing where it lacks in one: a mean is never that of the survivors."""

@@ -64,6 +64,7 @@ class SliceSummary:
     passed: int = 0
     mean: float | None = None
     ci95: tuple[float, float] | None = None
+    left_out: int = 0
 
     @property
     def slice(self) -> Slice:
@@ -72,8 +73,9 @@ class SliceSummary:
 
     @property
     def pass_rate(self) -> float | None:
-        """Passed tests over collected ones; None of nothing."""
-        return self.passed / self.examples if self.examples else None
+        """Passed tests over collected ones that were not left out; None of nothing."""
+        needed = self.examples - self.left_out
+        return self.passed / needed if needed else None
 
     @property
     def scored_text(self) -> str:

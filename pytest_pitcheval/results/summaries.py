@@ -10,8 +10,8 @@ from types import MappingProxyType
 from typing import Any
 
 from pytest_pitcheval.names import BUDGET, DECIDED, PROGRAM, SCORE, UNCHANGED, LeftOut
+from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.collected import Collected, Requirements
-from pytest_pitcheval.results.formats import were
 from pytest_pitcheval.results.records import Key, Keyed, Record, Usage, total
 from pytest_pitcheval.results.significance import means
 from pytest_pitcheval.results.subjects import Slice, SliceSummary, Subject, slices_of
@@ -19,10 +19,9 @@ from pytest_pitcheval.results.subjects import Slice, SliceSummary, Subject, slic
 NO_LM_CALL = "no LM call: there is no LM, or it is asked in a child process or not through DSPy"
 """Of a test whose program made predictions: they may be as fresh as they should be, but nobody can tell."""
 
-_WHY: Mapping[LeftOut, str] = {
+_WHY = {
     DECIDED: "as the gates were decided",
     BUDGET: "as the budget was reached",
-    UNCHANGED: "as nothing has changed since the baseline",
 }
 
 
@@ -65,7 +64,9 @@ class Summary(Keyed):
         slices: those that the marker asks for, and those that are gone.
         failing: IDs of the examples whose test did not pass, was not skipped, and was not expected to fail.
         left_out_for: how many of the skipped ones did not run, by reason.
-        is_unit: whether all scores are 0 to 1.
+        is_unit: whether all scores are 0 to 1, those of unchanged examples too.
+        with_unchanged: the score and each metric of all examples that were asked or are unchanged, as the baseline has
+            these; nothing where none is.
         cut_off: why not all examples could be run that were needed: ``budget: $5.00 reached``; None where all could.
     """
 
@@ -93,6 +94,17 @@ class Summary(Keyed):
     left_out_for: Mapping[LeftOut, int] = dataclasses.field(default_factory=dict)
     is_unit: bool = True
     cut_off: str | None = None
+    with_unchanged: Mapping[str, MetricSummary] = dataclasses.field(default_factory=dict)
+
+    @property
+    def unchanged(self) -> int:
+        """How many did not run because nothing has changed since the baseline."""
+        return self.left_out_for.get(UNCHANGED, 0)
+
+    @property
+    def known(self) -> int:
+        """How many were needed, or are unchanged: of those that are neither, nobody knows what they would score."""
+        return self.needed + self.unchanged
 
     @property
     def left_out(self) -> int:
@@ -115,14 +127,22 @@ class Summary(Keyed):
             return MetricSummary(self.mean, self.ci95, self.scored)
         return self.metrics.get(metric, MetricSummary(None, None, 0))
 
+    def of_known(self, metric: str) -> MetricSummary:
+        """The same with the examples that are unchanged."""
+        if not self.unchanged:
+            return self.of(metric)
+        return self.with_unchanged.get(metric, MetricSummary(None, None, 0))
+
     @property
     def note(self) -> str:
         """What must be known beside the numbers, or may be wrong although nothing failed; empty as a rule."""
         asked = self.usage.fresh + self.usage.cached + self.usage.failed
         notes = [NO_LM_CALL] if self.predicted and not asked else []
-        if self.left_out:
-            counts = (f"{count} {were(count)} left out, {_WHY[why]}" for why, count in self.left_out_for.items())
-            notes.append(f"mean of {self.scored} of {self.examples}: {'; '.join(counts)}")
+        if self.unchanged:
+            notes.append(formats.unchanged(self.unchanged, self.examples))
+        counts = [f"{n} {formats.were(n)} left out, {_WHY[why]}" for why, n in self.left_out_for.items() if why in _WHY]
+        if counts or (self.unchanged and self.scored):
+            notes.append(": ".join([f"mean of {self.scored} of {self.examples}", *filter(None, ["; ".join(counts)])]))
         return "; ".join(notes)
 
     @property
@@ -140,6 +160,7 @@ class Summary(Keyed):
             "skipped": self.skipped,
             "left_out": self.left_out,
             "left_out_for": dict(self.left_out_for),
+            "unchanged": self.unchanged,
             "xfailed": self.xfailed,
             "mean": self.mean,
             "ci95": list(self.ci95) if self.ci95 else None,
@@ -204,7 +225,7 @@ def summarize_parts(
 
 
 def _of_slice(one: Slice, part: Summary) -> SliceSummary:
-    return SliceSummary(*one, part.examples, part.scored, part.passed, part.mean, part.ci95)
+    return SliceSummary(*one, part.examples, part.scored, part.passed, part.mean, part.ci95, part.left_out)
 
 
 def _summary(
@@ -239,9 +260,18 @@ def _summary(
         metrics=_metrics(found),
         failing=tuple(test.example_id or "" for test in group if _has_failed(records.get(test.nodeid))),
         left_out_for=left_out_for(found),
-        is_unit=all(0 <= score <= 1 for score in scores),
+        is_unit=all(0 <= score <= 1 for record in found if (score := record.known_score) is not None),
         cut_off=next((record.error for record in found if record.left_out == BUDGET), None),
+        with_unchanged=_with_unchanged(found),
     )
+
+
+def _with_unchanged(records: Sequence[Record]) -> dict[str, MetricSummary]:
+    if not any(record.is_unchanged for record in records):
+        return {}
+    known = [record for record in records if record.known_score is not None]
+    names = dict.fromkeys((SCORE, *(name for record in known for name in record.metrics)))
+    return {name: _metric([values for record in known if (values := record.values(name))]) for name in names}
 
 
 def left_out_for(records: Iterable[Record]) -> dict[LeftOut, int]:

@@ -182,16 +182,26 @@ def _describe_run(controller: Controller, secrets: Sequence[str]) -> RunInfo:
         train_size=settings.train_size,
         test_size=settings.test_size,
         seed=settings.seed,
-        rollouts=max((len(record.samples) for record in controller.records.values()), default=0),
+        rollouts=max((len(one.samples) for one in controller.records.values() if one.score is not None), default=0),
         finished=session_timestamp(),
         replay_of=process.timestamp if settings.replay else None,
         resume_of=process.timestamp if settings.resume else None,
         stopped=settings.stop,
+        affected=settings.baseline.affected and not settings.replay,
+        unchanged_since=_known_before(controller, secrets),
         budget=controller.expenses,
         repeat=dataclasses.replace(repeat, options=_redacted(repeat.options, secrets)),
         baseline=redact(controller.baseline.name, secrets) if controller.baseline else None,
         selection=selection(config),
     )
+
+
+def _known_before(controller: Controller, secrets: Sequence[str]) -> str | None:
+    """What the run was to tell unchanged examples by."""
+    if controller.process.before is None:
+        return None
+    name = controller.baseline.name if controller.baseline else controller.process.settings.baseline.reference
+    return str(redact(name, secrets))
 
 
 def _redacted(texts: Iterable[str], secrets: Sequence[str]) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from pytest_pitcheval import garbage
 from pytest_pitcheval.concurrency.limits.ledger import NOTHING, Spent
 from pytest_pitcheval.concurrency.process import KEY, Process
 from pytest_pitcheval.errors import PitchevalError
+from pytest_pitcheval.names import ORIGIN
 from pytest_pitcheval.ownership import is_ours
 from pytest_pitcheval.results.printable import printable_line
 from pytest_pitcheval.session import ending, stopping
@@ -45,12 +47,21 @@ class Session:
             self.process, baseline, repeated = _begin(settings, config.rootpath)
             self.controller = Controller(self.process, config, baseline, started, repeated)
         else:
-            self.process = worker
+            self.process = _informed(worker, config.workerinput[KEY])  # type: ignore[attr-defined]
         self.datasets: dict[str, list[str]] = {}
         self.runner: Runner | None = None
         self.exit_status: Callable[[], int] = lambda: pytest.ExitCode.OK
         """pytest's exit code, as soon as that is known; in the end what it returns, which other plugins may change."""
         self._watching = False
+
+    def told_to_workers(self, planned: bool, transports: Iterable[str]) -> dict[str, Any]:
+        """What an xdist worker must know: as `Process.told_to_workers`, and what the baseline has if that is needed."""
+        told = self.process.told_to_workers(planned, transports)
+        if self.process.before is not None:
+            from pytest_pitcheval.storage import baseline_documents
+
+            told["before"] = baseline_documents.to_text(self.process.before)
+        return told
 
     # Collection
 
@@ -250,14 +261,30 @@ def _begin(settings: Settings, rootpath: Path) -> tuple[Process, LoadedBaseline 
     try:
         repeated = references.repeated_run(settings)
         baseline = references.load_baseline(settings, fetch)
+        before = references.load_affected(settings, baseline)
     except PitchevalError as error:
         raise pytest.UsageError(str(error)) from None
     settings = settings._replace(stop=stopping.stops(settings, repeated))
     spent = Spent(*repeated.spent) if repeated and settings.resume else NOTHING
     process = Process.first(settings, run_id, repeated.timestamp if repeated else run_id, spent)
+    if before is not None:
+        process = dataclasses.replace(process, before=before.measured)
+        if not any(ORIGIN in group.fingerprints for group in before.measured.values()):
+            process.notes.add(f"--eval-affected: {before.name} does not tell what its scores come from: all are asked")
     if repeated and settings.replay:
         process.standings.leave_out(repeated.left_out)
     return process, baseline, repeated
+
+
+def _informed(worker: Process, told: Mapping[str, Any]) -> Process:
+    """A worker that knows what `Session.told_to_workers` has told it."""
+    if "before" not in told:
+        return worker
+    from pytest_pitcheval import files
+    from pytest_pitcheval.storage import baseline_documents
+
+    document = files.parse_json(told["before"], "baseline")
+    return dataclasses.replace(worker, before=baseline_documents.from_document(document, "baseline"))
 
 
 def _nothing() -> None:

@@ -17,6 +17,7 @@ from pytest_pitcheval.settings.budgets import Cap, Price
 from pytest_pitcheval.settings.choices import Choice
 from pytest_pitcheval.settings.parsers import OWN_TEMPERATURE, PARSERS
 from pytest_pitcheval.settings.rate_limits import RateLimit
+from pytest_pitcheval.settings.source_files import SourceFiles, read_source_files
 from pytest_pitcheval.settings.temperatures import takes_temperature
 
 
@@ -42,6 +43,7 @@ class BaselineSettings(NamedTuple):
         update: how it is to be written; None: not at all.
         samples: how many of an example are kept where a run is added, the newest ones.
         max_age: in days; older ones are warned of.
+        affected: whether only the examples are asked that have changed since.
     """
 
     reference: str
@@ -50,13 +52,7 @@ class BaselineSettings(NamedTuple):
     update: BaselineUpdate | None
     samples: int
     max_age: float
-
-
-class SourceFiles(NamedTuple):
-    """What ``eval_sources`` lists: patterns, as `pathlib.Path.glob` has them, of files below ``root``."""
-
-    root: Path
-    patterns: tuple[str, ...]
+    affected: bool
 
 
 class MlflowSettings(NamedTuple):
@@ -113,7 +109,6 @@ class Settings(NamedTuple):
     stop: bool
     allowed: frozenset[str]
     lower_is_better: frozenset[str]
-    affected: bool
     sources: SourceFiles
     mlflow: MlflowSettings
 
@@ -187,7 +182,8 @@ class _Reader:
         assert path is not None  # it has a default
         update = self.value("eval_update_baseline") or None
         samples, max_age = self.value("eval_baseline_samples"), self.value("eval_baseline_max_age")
-        return BaselineSettings(self.value(name), path, self.named_by(name), update, samples, max_age)
+        affected = bool(self.value("eval_affected"))
+        return BaselineSettings(self.value(name), path, self.named_by(name), update, samples, max_age, affected)
 
     def cap(self) -> Cap:
         name = "eval_max_cost"
@@ -200,17 +196,6 @@ class _Reader:
             return None
         expanded = os.path.expanduser(os.path.expandvars(text))
         return Path(os.path.normpath(self.config.invocation_params.dir / expanded))
-
-    def sources(self) -> SourceFiles:
-        """Relative to the ini file, or the root directory where there is none."""
-        patterns = tuple(pattern for line in self.config.getini("eval_sources") if (pattern := line.strip()))
-        for pattern in patterns:
-            if os.path.isabs(pattern):
-                raise pytest.UsageError(
-                    f"ini key eval_sources: {pattern!r}: expected a path or pattern relative to the ini file"
-                )
-        folder = self.config.inipath.parent if self.config.inipath else self.config.rootpath
-        return SourceFiles(folder, patterns)
 
     def mlflow(self) -> MlflowSettings:
         uri = self.value("eval_mlflow") or os.environ.get("MLFLOW_TRACKING_URI") or None
@@ -276,8 +261,7 @@ def _json_or_text(text: str) -> Any:
 def read_settings(config: pytest.Config) -> Settings:
     """The settings of this session.
 
-    Raises:
-        pytest.UsageError: one line that names the option or ini key, the value, and what was expected.
+    A wrong one is a pytest.UsageError: one line that names the option or ini key, the value, and what was expected.
     """
     read = _Reader(config)
     return Settings(
@@ -311,7 +295,6 @@ def read_settings(config: pytest.Config) -> Settings:
         stop=read.value("eval_stop") == "decided",
         allowed=read.value("eval_baseline_allow"),
         lower_is_better=read.value("eval_lower_is_better"),
-        affected=bool(read.value("eval_affected")),
-        sources=read.sources(),
+        sources=read_source_files(config),
         mlflow=read.mlflow(),
     )

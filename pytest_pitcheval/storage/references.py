@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pytest_pitcheval.errors import PitchevalError
-from pytest_pitcheval.names import MEASURED, NEED_BASELINE
+from pytest_pitcheval.names import MEASURED, NEED_BASELINE, UNCHANGED
 from pytest_pitcheval.timestamps import is_run_id
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ class RepeatedRun(NamedTuple):
         finished: whether it was not killed.
         stopped: whether it left examples out as soon as gates were decided.
         left_out: these tests by node ID, each with the reason.
+        unchanged: by node ID, what its records have of those that were not asked, as nothing had changed.
         spent: what its LM calls had cost, in US dollars as far as prices are known, and how many tokens they had taken.
     """
 
@@ -65,9 +66,12 @@ class RepeatedRun(NamedTuple):
     stopped: bool = False
     left_out: Mapping[str, Omission] = MappingProxyType({})
     spent: tuple[float, int] = (0.0, 0)
+    unchanged: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
     def completed(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
         """A record of this session (plain values), with what was not measured again, as that is known of the run."""
+        if record["left_out"] == UNCHANGED and record["nodeid"] in self.unchanged:
+            return {**record, **self.unchanged[record["nodeid"]]}
         took = self.took.get(record["rollout_id"])
         if took is None:
             return record
@@ -107,7 +111,12 @@ def repeated_run(settings: Settings) -> RepeatedRun | None:
         for nodeid, one in file.outcome.records.items()
         if one.left_out is not None
     }
-    return RepeatedRun(run.timestamp, took, file.finished, run.stopped, left_out, _spent(file))
+    unchanged = {
+        nodeid: {"samples": one.samples, "metrics": one.metrics, "fingerprints": one.fingerprints}
+        for nodeid, one in file.outcome.records.items()
+        if one.is_unchanged
+    }
+    return RepeatedRun(run.timestamp, took, file.finished, run.stopped, left_out, _spent(file), unchanged)
 
 
 def _spent(file: RunFile) -> tuple[float, int]:
@@ -142,6 +151,22 @@ def load_baseline(settings: Settings, fetch: Fetch) -> LoadedBaseline | None:
     return None
 
 
+def load_affected(settings: Settings, baseline: LoadedBaseline | None) -> LoadedBaseline | None:
+    """What ``--eval-affected`` goes by: the baseline that the run is compared with, or the file that it will update.
+
+    None where there is none, and in a replay, which leaves out what the run left out that it repeats.
+
+    Raises:
+        PitchevalError: as `load_baseline`.
+    """
+    if not settings.baseline.affected or settings.replay:
+        return None
+    asked = settings.baseline
+    if baseline is None and asked.update and os.path.exists(asked.path):
+        return LoadedBaseline(asked.reference, read_file(asked.reference, asked.path), {})
+    return baseline
+
+
 def _needs_baseline(settings: Settings) -> str | None:
     return next((gate for gate in NEED_BASELINE if settings.limits[gate].chosen() is not None), None)
 
@@ -163,7 +188,7 @@ def load(settings: Settings, fetch: Fetch, reference: str, path: Path) -> Loaded
         document = files.read_json(path)
     if isinstance(document, dict) and "run" in document:
         run = run_files.from_document(document, path)
-        measured = run.outcome.measured()
+        measured = run.outcome.measured(with_unchanged=True)
         return LoadedBaseline(f"{RUN}{run.run.id}", measured, run.outcome.coverage(), run.outcome.records)
     measured = baseline_documents.from_document(document, str(path))
     return LoadedBaseline(reference, measured, {key: Coverage(group.examples) for key, group in measured.items()})
@@ -228,7 +253,7 @@ def update_baseline(settings: Settings, outcome: Outcome) -> Update:
     from pytest_pitcheval.results.summaries import left_out_for
     from pytest_pitcheval.storage import baseline_files
 
-    if left_out := left_out_for(outcome.records.values()):
+    if left_out := left_out_for(record for record in outcome.records.values() if not record.is_unchanged):
         return baseline_files.Update(settings.baseline.path, 0, 0, 0, left_out=left_out)
     coverage = outcome.coverage()
 

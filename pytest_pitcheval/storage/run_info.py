@@ -66,6 +66,8 @@ class RunInfo:
         baseline: the name of what the run was compared with.
         merged_from: the IDs of the runs that it was put together of.
         selection: which tests it was asked for.
+        affected: whether only the examples were to be asked that have changed since the baseline (``--eval-affected``).
+        unchanged_since: the name of that baseline; None where there was none.
         stopped: whether examples were left out once their test's gates were decided (``--eval-stop``).
         budget: what was spent, where there was a cap.
     """
@@ -91,6 +93,8 @@ class RunInfo:
     merged_from: tuple[str, ...] = ()
     selection: Selection | None = None
     stopped: bool = False
+    affected: bool = False
+    unchanged_since: str | None = None
     budget: Expenses | None = None
 
     def to_dict(self) -> dict[str, Any]:

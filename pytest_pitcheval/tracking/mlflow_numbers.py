@@ -38,7 +38,7 @@ def numbers_of(
     numbers = {key: summary[key] for key in ("examples", "scored", "passed", "skipped", "mean", "pass_rate", "seconds")}
     numbers |= dict(zip(("ci95_low", "ci95_high"), summary["ci95"] or (None, None), strict=True))
     numbers |= {"unscored": len(summary["unscored"]), "cost": summary["cost"]}
-    numbers |= {"left_out": summary.get("left_out", 0)}  # older run files lack it
+    numbers |= {name: summary.get(name, 0) for name in ("left_out", "unchanged")}  # older run files lack them
     numbers |= {f"{kind}_calls": summary["lm_calls"][kind] for kind in ("fresh", "cached", "failed")}
     numbers |= {f"{kind}_tokens": summary["tokens"][kind] for kind in ("prompt", "completion")}
     numbers |= _of_metrics(summary) | _of_slices(summary) | _of_gates(gates)

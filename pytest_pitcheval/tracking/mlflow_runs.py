@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
+from pytest_pitcheval.names import UNCHANGED
 from pytest_pitcheval.tracking.mlflow_numbers import about_of, is_whole, means, name_of, numbers_of
 
 SESSION = "session"
@@ -146,6 +147,7 @@ def _totals(document: Mapping[str, Any]) -> dict[str, float]:
         **counts,
         "missing_tests": len(document["missing"]),
         "left_out_tests": sum(bool(test.get("left_out")) for test in tests),
+        "unchanged_tests": sum(test.get("left_out") == UNCHANGED for test in tests),
         "scored": len(scores),
         **_spent(run.get("budget")),
         **({"mean": sum(scores) / len(scores)} if scores else {}),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from support.suite import Suite
 
-from pytest_pitcheval.options.table import INI_ONLY, LM_ARGUMENTS, OPTIONS
+from pytest_pitcheval.options.table import INI_ONLY, LM_ARGUMENTS, OPTIONS, SOURCES
 from pytest_pitcheval.state import get_session
 
 METHODS = (
@@ -42,7 +42,7 @@ FILE = "expected a file, not a folder"
 VALUE = "expected a value"
 NAME_AND_VALUE = "expected 'name = JSON value'"
 
-SWITCHES = {"eval_recompile", "eval_update_baseline", "eval_mlflow_traces"}
+SWITCHES = {"eval_affected", "eval_recompile", "eval_update_baseline", "eval_mlflow_traces"}
 
 WRONG = [
     ("optimization", "", METHODS),
@@ -133,6 +133,7 @@ WRONG_INI = [
     ("generator_settings", "no separator", NAME_AND_VALUE),
     ("generator_settings", "= 3", NAME_AND_VALUE),
     ("evaluator_settings", "max-tokens = 3", NAME_AND_VALUE),
+    ("eval_sources", "/prompts/*.txt", "expected a path relative to the ini file"),
 ]
 
 
@@ -166,7 +167,7 @@ def test_a_wrong_option_is_one_line(
 
 def test_every_option_that_can_be_wrong_is_tried() -> None:
     assert {name for name, _, _ in WRONG} == {option.name for option in OPTIONS} - SWITCHES
-    names = {option.name for option in (*OPTIONS, *INI_ONLY)} | set(LM_ARGUMENTS)
+    names = {option.name for option in (*OPTIONS, *INI_ONLY)} | {*LM_ARGUMENTS, *SOURCES}
     files = {"save_program", "eval_json", "eval_dir", "eval_replay", "eval_resume", "eval_baseline"}
     names_of_things = {"eval_mlflow", "eval_mlflow_experiment", "eval_mlflow_run_name"}
     anything_goes = files | names_of_things | {"generator_api_base", "evaluator_api_base"}
@@ -305,7 +306,7 @@ def test_every_option_is_in_the_help(pytester: pytest.Pytester, folder: Path) ->
     for option in OPTIONS:
         assert option.flag in text
         assert " ".join(option.help.split()) in text
-    for name in (*(option.name for option in (*OPTIONS, *INI_ONLY)), *LM_ARGUMENTS):
+    for name in (*(option.name for option in (*OPTIONS, *INI_ONLY)), *LM_ARGUMENTS, *SOURCES):
         assert f" {name} (" in text
 
 

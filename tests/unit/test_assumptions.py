@@ -119,6 +119,10 @@ class TestPytest:
     ) -> None:
         assert {"lm", "server", "request"} <= set(request.node.fixturenames)
 
+    def test_an_item_knows_the_functions_that_make_its_fixtures(self, request: pytest.FixtureRequest, lm: Any) -> None:
+        definition = request.node._fixtureinfo.name2fixturedefs["lm"][-1]
+        assert (definition.func.__name__, definition.argnames) == ("lm", ("server",))
+
     def test_known_arguments_say_whether_conftests_are_loaded(self, pytestconfig: pytest.Config) -> None:
         assert pytestconfig.known_args_namespace.noconftest is False
 

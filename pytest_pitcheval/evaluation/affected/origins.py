@@ -97,7 +97,7 @@ class TestOrigins:
         try:
             return make()
         except Unseen as unseen:
-            if self._settings.affected:
+            if self._settings.baseline.affected:
                 self._note(f"--eval-affected asks all, as not all of the {name} can be seen: {one_line(str(unseen))}")
             return ""
 

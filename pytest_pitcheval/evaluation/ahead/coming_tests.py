@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,7 +26,7 @@ class ComingTests:
     """Makes the `RunningTest` of each attempt at a test: when it starts, or before that.
 
     ``timestamp`` is that of the rollouts; ``log`` knows the flights of workers that have crashed, None without workers;
-    ``leaving_out`` which tests are not needed, None where all are.
+    ``leaving_out`` which tests are not needed, None where all are; ``is_unchanged`` which will not be asked.
     """
 
     def __init__(
@@ -36,12 +36,14 @@ class ComingTests:
         timestamp: str,
         log: FlightLog | None,
         leaving_out: LeavingOut | None = None,
+        is_unchanged: Callable[[pytest.Item], bool] = lambda item: False,
     ) -> None:
         self._upcoming = upcoming
         self._settings = settings
         self._timestamp = timestamp
         self._log = log
         self._leaving_out = leaving_out
+        self._is_unchanged = is_unchanged
         self._attempts: Counter[str] = Counter()
         self._spent: dict[str, dict[str, Usage]] = {}
         self._prepared: dict[str, RunningTest] = {}
@@ -87,7 +89,7 @@ class ComingTests:
         begun = self._attempts[item.nodeid] or item.nodeid in self._prepared
         if begun or not is_ours(item) or not may_run_ahead(item) or self.is_left_out(item):
             return None
-        if self._log is not None and self._log.is_suspect(item.nodeid):
+        if self._is_unchanged(item) or (self._log is not None and self._log.is_suspect(item.nodeid)):
             return None
         test = self._new(item, 1)
         try:

@@ -29,7 +29,7 @@ class Closure:
     def __init__(self, modules: Modules, of_makers: bool = False) -> None:
         self._modules = modules
         self._of_makers = of_makers
-        self._visited: set[int] = set()
+        self._visited: set[Statement] = set()
         self._entered: set[str] = set()
         self._waiting: list[tuple[Module, Statement]] = []
         self.texts: dict[str, None] = {}
@@ -70,11 +70,11 @@ class Closure:
             return None
 
     def _add(self, module: Module, statement: Statement | None) -> None:
-        if statement is None or id(statement) in self._visited:
+        if statement is None or statement in self._visited:
             return
         if statement.is_class and self._of_makers:
             return
-        self._visited.add(id(statement))
+        self._visited.add(statement)
         self._waiting.append((module, statement))
 
     def _work(self) -> None:

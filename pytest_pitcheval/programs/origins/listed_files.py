@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from pytest_pitcheval.settings.settings import SourceFiles
+from pytest_pitcheval.settings.source_files import SourceFiles
 
 
 def content_of(listed: SourceFiles, note: Callable[[str], object]) -> dict[str, str]:

@@ -105,7 +105,7 @@ class Statements:
             if _first_line(function) == line:
                 bare = copy.copy(function)
                 bare.decorator_list = []
-                return _statement(bare, set())
+                return dataclasses.replace(_statement(bare, set()), binds=frozenset())
         return None
 
     def unused_imports(self) -> Iterator[Import]:

@@ -110,6 +110,8 @@ def _facts(report: RunReport) -> Iterator[tuple[str, str]]:
     if times := run.times:
         yield "Started", f"{times[0]:%Y-%m-%d %H:%M:%S} UTC"
         yield "Took", formats.duration(times[1].total_seconds())
+    if report.affected:
+        yield "Changed since the baseline", report.affected
     if report.budget:
         yield "Budget", report.budget.text.removeprefix("budget: ")
     if run.git.commit:

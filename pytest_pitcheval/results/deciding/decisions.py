@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from pytest_pitcheval.names import DECIDED, MEASURED, NEED_BASELINE, Family, GateMode, LeftOut
+from pytest_pitcheval.names import DECIDED, MEASURED, NEED_BASELINE, UNCHANGED, Family, GateMode, LeftOut
 from pytest_pitcheval.results import comparison, side_by_side, summaries
 from pytest_pitcheval.results.baselines import Baseline, Measurements, measure
 from pytest_pitcheval.results.collected import Collected
@@ -48,14 +48,14 @@ class Outcome:
     not_run: Mapping[Key, Sequence[str]] = dataclasses.field(default_factory=dict)
     gone: Mapping[Key, Sequence[Slice]] = dataclasses.field(default_factory=dict)
 
-    def measured(self) -> dict[Key, Measurements]:
-        """What the scored examples measured, and what slices there are."""
+    def measured(self, with_unchanged: bool = False) -> dict[Key, Measurements]:
+        """What the scored examples measured, and what slices there are; or what is known of unchanged ones too."""
         slices: dict[Key, dict[str, tuple[str, ...]]] = {}
         for key, _, one in self.members():
             if one is not None and one.value:
                 group = slices.setdefault(key, {})
                 group[one.label] = (*group.get(one.label, ()), one.value)
-        found = measure(self.records.values())
+        found = measure(self.records.values(), with_unchanged)
         return {key: dataclasses.replace(group, slices=slices.get(key, {})) for key, group in found.items()}
 
     def coverage(self) -> dict[Key, Coverage]:
@@ -73,10 +73,10 @@ class Outcome:
         }
 
     def ended(self) -> dict[Key, set[str]]:
-        """The examples that have a record, other than those that were left out."""
+        """The examples that have a record, other than those that were left out and nothing is known of."""
         found: dict[Key, set[str]] = {}
         for record in self.records.values():
-            if not record.left_out:
+            if record.is_unchanged or not record.left_out:
                 found.setdefault(record.key, set()).add(record.example_id or "")
         return found
 
@@ -166,6 +166,7 @@ def stopping(collected: Sequence[Collected], baseline: Baseline | None, terms: T
     def compare(key: Key, records: Collection[Record]) -> dict[Subject, Comparison]:
         ended = {record.example_id or "" for record in records}
         left_out: dict[str, LeftOut] = dict.fromkeys(set(coverage[key].collected) - ended, DECIDED)
+        left_out |= {record.example_id or "": UNCHANGED for record in records if record.is_unchanged}
         covered = {**coverage, key: dataclasses.replace(coverage[key], left_out=left_out)}
         compared = _compare(parts, measure(records), covered, members, baseline or {}, terms, limits)
         return {subject: comparison for subject, comparison in compared.items() if subject.key == key}
@@ -180,7 +181,7 @@ def _plan(
 ) -> Plan:
     """The looks of a session; ``before`` are comparisons of which nothing has run: so, what can be compared."""
     orders = {key: looks.in_order(terms.looks or 0, key[0], covered.collected) for key, covered in coverage.items()}
-    comparable = {subject: (*one.unscored, *one.left_out) for subject, one in before.items()}
+    comparable = {subject: (*one.unscored, *one.left_out, *one.unchanged) for subject, one in before.items()}
     return make_plan(orders, limits, comparable, terms.family)
 
 

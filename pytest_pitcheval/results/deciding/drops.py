@@ -24,6 +24,8 @@ def incomparable(comparison: Comparison) -> Reason | None:
         return Reason("failed", None, comparison.refused)
     if comparison.unscored:
         return Reason("failed", None, f"no {comparison.metric} now, but in the baseline: {_names(comparison.unscored)}")
+    if not comparison.pairs and comparison.unchanged:
+        return Reason("passed", None, f"nothing to compare: {_unchanged(comparison)} unchanged since the baseline")
     if not comparison.pairs or comparison.result is None:
         return Reason("inconclusive", None, _nothing_shared(comparison))
     return None
@@ -63,6 +65,11 @@ def _found_early(early: Early) -> Reason:
     assert result is not None  # else nothing is established
     text = f"{describe_change(early.comparison, early.adjusted)}, at the look after {early.after} of {early.of}"
     return Reason("failed", early.comparison.drop, text, result.p_drop, early.adjusted)
+
+
+def _unchanged(comparison: Comparison) -> str:
+    count = len(comparison.unchanged)
+    return f"{formats.count(count)} {'is' if count == 1 else 'are'}"
 
 
 def _left_out(comparison: Comparison) -> str:

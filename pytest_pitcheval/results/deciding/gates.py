@@ -132,7 +132,7 @@ def _decide(
         return values.must_pass(summary)
     if summary is None:
         return Reason("inconclusive", None, "no example of the dataset has it any more")
-    if 0 < summary.skipped == summary.examples and not (summary.xfailed or summary.scored):
+    if 0 < summary.skipped == summary.examples and not (summary.xfailed or summary.scored or summary.unchanged):
         return Reason("inconclusive", None, "all examples were skipped")
     if gate in (MIN_MEAN, MAX_MEAN):
         return values.mean(summary, asked, mode)

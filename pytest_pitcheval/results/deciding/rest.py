@@ -61,12 +61,12 @@ class Tally:
     def add(self, record: Record) -> None:
         """One of them has ended."""
         self.ended += 1
-        self.passed += record.status == "passed"
+        self.passed += record.holds
         self.failed += record.status in ("failed", "error")
-        if record.score is not None:
+        if (score := record.known_score) is not None:
             self.scored += 1
-            self.total += record.score
-            self.is_unit = self.is_unit and 0 <= record.score <= 1
+            self.total += score
+            self.is_unit = self.is_unit and 0 <= score <= 1
 
     @property
     def unscored(self) -> int:

@@ -58,7 +58,7 @@ class Stopping:
     def hear(self, record: Record) -> None:
         """A test has ended for good; one that was left out says nothing."""
         group = self._groups.get(record.key)
-        if group is not None and not record.left_out:
+        if group is not None and (record.is_unchanged or not record.left_out):
             group.hear(record)
 
     def reason(self, key: Key) -> str | None:
@@ -130,7 +130,7 @@ class _Group:
     def _is_time(self, record: Record) -> bool:
         """Whether a comparison may say something new: at the first record, without a score, and at each look."""
         taken = self.next_look is not None and not self._awaited
-        return self._compare is not None and (self._compared is None or record.score is None or taken)
+        return self._compare is not None and (self._compared is None or record.known_score is None or taken)
 
     def _look(self) -> dict[Limit, GateStatus | None]:
         assert self._compare is not None  # else it is never time

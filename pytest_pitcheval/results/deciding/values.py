@@ -14,47 +14,56 @@ _NAMED = 5
 
 
 def mean(summary: Summary, asked: Limit, mode: GateMode) -> Reason:
-    """A mean is never that of the survivors: one example without a score fails the gate."""
+    """A mean is never that of the survivors: one example without a score fails the gate.
+
+    Of an example that is unchanged, the baseline's score counts.
+    """
     metric = asked.subject.metric
-    found = summary.of(metric)
-    unscored = summary.needed - found.scored
+    found = summary.of_known(metric)
+    unscored = summary.known - found.scored
     if unscored:
-        if metric != SCORE and not found.scored and summary.scored:
+        if metric != SCORE and not found.scored and summary.of_known(SCORE).scored:
             known = formats.some([SCORE, *(name for name, one in summary.metrics.items() if one.scored)])
             return Reason("failed", None, f"no example has the metric {metric!r}; there are {known}")
-        return Reason("failed", found.mean, f"{unscored} of {summary.needed} examples have no {metric}")
+        return Reason("failed", found.mean, f"{unscored} of {summary.known} examples have no {metric}")
     most = asked.gate == MAX_MEAN
-    if summary.left_out:
+    if summary.known < summary.examples:
         is_known = metric == SCORE and summary.is_unit and found.mean is not None
         total = (found.mean or 0.0) * found.scored
         status = _whatever_comes(total, summary, asked.limit, mode, most) if is_known else None
         return _of_part("mean", found.mean, summary, status, asked.limit, most)
     bounds = found.ci95 if found.scored >= FEWEST else None
-    decided = bounded("mean", found.mean, bounds, asked.limit, mode, most)
-    return _of_slice(decided, asked, summary)
+    return _of_some(bounded("mean", found.mean, bounds, asked.limit, mode, most), asked, summary)
 
 
 def pass_rate(summary: Summary, asked: Limit, mode: GateMode) -> Reason:
-    """Passed tests over all collected ones."""
-    if summary.left_out:
-        status = _whatever_comes(summary.passed, summary, asked.limit, mode)
-        return _of_part("pass rate", summary.pass_rate, summary, status, asked.limit)
-    bounds = rate_interval(summary.passed, summary.examples) if summary.examples >= FEWEST else None
-    return _of_slice(bounded("pass rate", summary.pass_rate, bounds, asked.limit, mode), asked, summary)
+    """Passed tests over all collected ones; those that are unchanged passed for the baseline."""
+    passed, known = summary.passed + summary.unchanged, summary.known
+    rate = passed / known if known else None
+    if known < summary.examples:
+        status = _whatever_comes(passed, summary, asked.limit, mode)
+        return _of_part("pass rate", rate, summary, status, asked.limit)
+    bounds = rate_interval(passed, known) if known >= FEWEST else None
+    return _of_some(bounded("pass rate", rate, bounds, asked.limit, mode), asked, summary)
 
 
-def _of_slice(decided: Reason, asked: Limit, summary: Summary) -> Reason:
-    """A slice may be small: how many examples it has is said with it."""
-    if asked.subject.slice is None or decided.value is None:
+def _of_some(decided: Reason, asked: Limit, summary: Summary) -> Reason:
+    """A slice may be small: how many examples it has is said with it; and of how many the baseline tells."""
+    if decided.value is None:
         return decided
-    return decided._replace(text=f"{decided.text}, {formats.count(summary.examples)}")
+    texts = [decided.text]
+    if asked.subject.slice is not None:
+        texts.append(formats.count(summary.examples))
+    if summary.unchanged:
+        texts.append(f"{summary.unchanged} of {summary.examples} as in the baseline")
+    return decided._replace(text=", ".join(texts))
 
 
 def _whatever_comes(
     total: float, summary: Summary, limit: float, mode: GateMode, most: bool = False
 ) -> GateStatus | None:
     """What the gate says whatever the examples score that were left out; ``total`` is the sum of the others."""
-    mean_of_all = Range.of(total, summary.left_out, summary.examples)
+    mean_of_all = Range.of(total, summary.examples - summary.known, summary.examples)
     return mean_of_all.at_most(limit, mode) if most else mean_of_all.at_least(limit, mode)
 
 
@@ -64,7 +73,8 @@ def _of_part(
     """Of the examples that were not left out; ``status`` is None where these could change it."""
     if value is None:
         return Reason("failed", None, "nothing was scored")
-    text = f"{name} {value:.6g} of {summary.part} {_verb(value, limit, most)} {limit:g}"
+    part = f"{summary.known} of {summary.examples}"
+    text = f"{name} {value:.6g} of {part} {_verb(value, limit, most)} {limit:g}"
     if status is None:
         return Reason("inconclusive", value, f"{text}, which the rest could change")
     return Reason(status, value, f"{text}, whatever the rest scores")
@@ -103,7 +113,7 @@ def error_rate(summary: Summary, limit: float) -> Reason:
     """What happened, not a sample of what might: its value decides in each mode."""
     unscored = summary.needed - summary.scored
     rate = unscored / summary.examples if summary.examples else 0.0
-    reason = f"{unscored} of {summary.needed} examples have no score"
+    reason = f"{unscored} of {summary.known} examples have no score"
     return Reason("failed" if rate > limit else "passed", rate, reason)
 
 
@@ -115,7 +125,9 @@ def must_pass(summary: Summary | None) -> Reason:
     if failed:
         names = formats.some([name or "the test itself" for name in failed], _NAMED)
         return Reason("failed", len(failed), f"{len(failed)} of {all_of_them} failed: {names}")
-    if summary.skipped:
-        verb = "left out" if summary.left_out == summary.skipped else "skipped"
-        return Reason("inconclusive", 0, f"{summary.skipped} of {all_of_them} were {verb}")
-    return Reason("passed", 0, f"all of {all_of_them} passed")
+    skipped, left_out = summary.skipped - summary.unchanged, summary.left_out - summary.unchanged
+    if skipped:
+        verb = "left out" if left_out == skipped else "skipped"
+        return Reason("inconclusive", 0, f"{skipped} of {all_of_them} were {verb}")
+    known = f", {summary.unchanged} of them for the baseline" if summary.unchanged else ""
+    return Reason("passed", 0, f"all of {all_of_them} passed{known}")

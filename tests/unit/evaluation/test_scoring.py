@@ -111,7 +111,7 @@ def test_the_prediction_and_the_score_of_an_example(fixtures: Fixtures) -> None:
         "words": (1.0,)
     }
     assert (record.inputs, record.prediction) == ({"question": "why?"}, {"value": "WHY?"})
-    assert set(record.fingerprints) == {"example", "program", "generator", "metric"}
+    assert set(record.fingerprints) == {"example", "program", "generator", "metric", "origin"}
 
 
 @having(rollouts=3)

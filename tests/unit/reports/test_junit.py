@@ -122,6 +122,8 @@ def test_totals() -> None:
         "pitcheval.errors": "1",
         "pitcheval.skipped": "1",
         "pitcheval.left_out": "0",
+        "pitcheval.unchanged": "0",
+        "pitcheval.asked": "7",
         "pitcheval.fresh_calls": "14",
         "pitcheval.cached_calls": "14",
         "pitcheval.failed_calls": "0",

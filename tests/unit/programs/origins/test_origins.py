@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -142,12 +142,17 @@ class Project:
             path = root / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-        for name in [name for name in sys.modules if name.partition(".")[0] in ("programs", "kit")]:
-            self._monkeypatch.delitem(sys.modules, name)
+        self.forget()
         with self._monkeypatch.context() as patch:
             patch.syspath_prepend(root)
             found: Any = getattr(importlib.import_module(module), of)
             return Origins().of_objects(found() if isinstance(found, type) else found)
+
+    @staticmethod
+    def forget() -> None:
+        """Its modules are imported anew."""
+        for name in [name for name in sys.modules if name.partition(".")[0] in ("programs", "kit")]:
+            del sys.modules[name]
 
     def changes(self, file: str, old: str, new: str, of: str = "First") -> bool:
         """Whether it is another one where ``old`` becomes ``new``."""
@@ -156,8 +161,9 @@ class Project:
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    return Project(tmp_path, monkeypatch)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    yield Project(tmp_path, monkeypatch)
+    Project.forget()
 
 
 EDITS = {
