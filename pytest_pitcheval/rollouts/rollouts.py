@@ -23,6 +23,7 @@ from pytest_pitcheval.rollouts.lm_calls import PART, LMCalls
 from pytest_pitcheval.rollouts.rollout import Rollout
 from pytest_pitcheval.rollouts.threads import child_processes, left_out, process_wide, progress_bars, strands
 from pytest_pitcheval.rollouts.threads.event_loops import EventLoop
+from pytest_pitcheval.rollouts.watched import callbacks
 
 if TYPE_CHECKING:
     from pytest_pitcheval.concurrency.limits.limiter import Limiter
