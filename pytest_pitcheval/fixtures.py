@@ -116,6 +116,10 @@ def rollout_id(_pitcheval_test: RunningTest) -> RolloutId:
 @pytest.fixture
 def example(_pitcheval_test: RunningTest, request: pytest.FixtureRequest) -> Any:
     """The dspy.Example of this test: a row of its evaluation marker's dataset."""
+    __tracebackhide__ = True
+    from pytest_pitcheval.state import get_runner
+
+    get_runner(request.config).typed_rows.settle(_pitcheval_test.own_example, request)
     made = _pitcheval_test.make_example()
     if made is None:
         if _pitcheval_test.is_late:

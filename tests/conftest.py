@@ -45,11 +45,13 @@ def _imported() -> None:
     """What pytester would forget with each test, because it was not the first to import it.
 
     numpy and multiprocessing can be imported once only (a second time may write into memory that was given back),
-    and pydantic looks for a class in the module that it is from.
+    and pydantic looks for a class in the module that it is from. importlib_metadata, which LiteLLM imports, takes the
+    place of the standard library's finder: where it is forgotten, no package has a version any more.
     """
     for name in (
         *("dspy", "scipy.stats", "pandas", "pyarrow.dataset", "multiprocessing.shared_memory", "pyrate_limiter"),
         *("pytest_pitcheval.command.commands", "pytest_pitcheval.concurrency.limits.buckets", "mmap", "termios"),
+        "importlib_metadata",
     ):
         with contextlib.suppress(ModuleNotFoundError):
             importlib.import_module(name)

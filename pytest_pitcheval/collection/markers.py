@@ -43,6 +43,7 @@ class Evaluation:
         lower_is_better: the metrics that get worse when they rise.
         slices: labels whose values are shown each by itself; as a mapping, with the gates of each.
         must_pass: the label of examples whose test must pass, or None.
+        types: what values are cast to, by column, in place of what the program declares.
     """
 
     dataset: str | os.PathLike[str] | Sequence[Any] | Callable[[], Sequence[Any]]
@@ -59,6 +60,7 @@ class Evaluation:
     lower_is_better: str | Sequence[str] = ()
     slices: str | Sequence[str] | Mapping[str, Mapping[str, OfMetrics]] = ()
     must_pass: str | None = None
+    types: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def dataset_name(self) -> str:
@@ -85,8 +87,15 @@ def parse_evaluation(mark: pytest.Mark) -> Evaluation:
     _check_number("threshold", parsed.threshold, float)
     _check_number("rollouts", parsed.rollouts, int)
     _check_number("limit", parsed.limit, int)
+    _check_types(parsed.types)
     assert parsed.asked  # which raises where one of its arguments is wrong
     return dataclasses.replace(parsed, inputs=read_names("inputs", parsed.inputs, "field names"))
+
+
+def _check_types(types: object) -> None:
+    if isinstance(types, Mapping) and all(isinstance(n, str) and not isinstance(t, str) for n, t in types.items()):
+        return
+    raise MarkerError(f"evaluation marker: types={types!r}: expected a mapping of columns to types")
 
 
 def _check_number(name: str, value: object, kind: type) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_pitcheval.collection.markers import choose_optimizations, parse_evaluation, parse_optimization
-from pytest_pitcheval.collection.requirements import check_labels
+from pytest_pitcheval.collection.requirements import check_labels, check_types
 from pytest_pitcheval.collection.rows import Row, load_rows, sample
 from pytest_pitcheval.errors import MarkerError
 from pytest_pitcheval.ownership import fixture_names, params_of
@@ -47,6 +47,7 @@ def _rows(metafunc: pytest.Metafunc) -> list[Row]:
     evaluation = parse_evaluation(marked[0][1])
     rows = load_rows(evaluation.dataset, evaluation.inputs, metafunc.definition.path.parent)
     check_labels(evaluation.asked, rows, evaluation.dataset_name)
+    check_types(evaluation.types, rows, evaluation.dataset_name)
     return rows[: evaluation.limit]
 
 

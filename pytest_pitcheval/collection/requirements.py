@@ -117,5 +117,15 @@ def _check_there(argument: str, label: str, rows: Sequence[Row], dataset: str, t
     raise MarkerError(f"evaluation marker: {argument}: no row of {dataset} has that label; {names}")
 
 
+def check_types(types: Mapping[str, Any], rows: Sequence[Row], dataset: str) -> None:
+    """Raise MarkerError if no row has a column that ``types`` names."""
+    columns = dict.fromkeys(name for row in rows for name in row.values) if types else {}
+    if missing := [name for name in types if name not in columns]:
+        known = one_line(some(list(map(repr, columns))))
+        raise MarkerError(
+            f"evaluation marker: types={missing[0]!r}: no row of {dataset} has that column; expected {known}"
+        )
+
+
 def _labels(row: Row, label: str) -> dict[str, Any]:
     return {label: plain(row.labels[label])} if label in row.labels else {}

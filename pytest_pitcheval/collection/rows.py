@@ -28,12 +28,16 @@ class Row:
         values: its fields; of an example those that the user gave it.
         inputs: the names of the input fields.
         source: the ``dspy.Example`` it came from, or None.
+        place: where it stands.
+        folder: what paths in it are relative to: that of its file, or of the test's.
     """
 
     id: str
     values: Mapping[str, Any]
     inputs: tuple[str, ...]
     source: Any = None
+    place: Place = ""
+    folder: Path = Path()
 
     @property
     def labels(self) -> dict[str, Any]:
@@ -50,17 +54,17 @@ def load_rows(dataset: object, inputs: tuple[str, ...], folder: Path) -> list[Ro
     """
     if isinstance(dataset, (str, os.PathLike)):
         path = folder / dataset
-        name, found = relative(path), list(read_file(path))
+        folder, name, found = path.parent, relative(path), list(read_file(path))
     else:
         name, found = "dataset", list(_read_sequence(dataset))
     if not found and isinstance(dataset, Iterator):
         raise MarkerError(f"{name}: no examples left in it: an iterator has them once; expected a list or a callable")
     if not found:
         raise MarkerError(f"{name}: no examples in it")
-    return list(_rows(found, inputs, name))
+    return list(_rows(found, inputs, folder))
 
 
-def _rows(found: Iterable[tuple[Place, Any]], inputs: tuple[str, ...], name: str) -> Iterator[Row]:
+def _rows(found: Iterable[tuple[Place, Any]], inputs: tuple[str, ...], folder: Path) -> Iterator[Row]:
     places: dict[str, Place] = {}
     for position, (place, item) in enumerate(found):
         values, source = _fields(item, place)
@@ -74,7 +78,7 @@ def _rows(found: Iterable[tuple[Place, Any]], inputs: tuple[str, ...], name: str
         if row_id in places:
             raise MarkerError(f"{place}: the id {row_id!r} stands at {places[row_id]} already")
         places[row_id] = place
-        yield Row(row_id, values, wanted, source)
+        yield Row(row_id, values, wanted, source, place, folder)
 
 
 def _fields(item: Any, place: Place) -> tuple[Mapping[str, Any], Any]:

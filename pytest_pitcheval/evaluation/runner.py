@@ -25,6 +25,7 @@ from pytest_pitcheval.evaluation.ahead.coming_tests import ComingTests
 from pytest_pitcheval.evaluation.ahead.lanes import is_harmless
 from pytest_pitcheval.evaluation.ahead.leaving_out import LeavingOut
 from pytest_pitcheval.evaluation.ahead.lookahead import LookAhead
+from pytest_pitcheval.evaluation.examples.typed_rows import TypedRows
 from pytest_pitcheval.evaluation.in_turn import InTurn
 from pytest_pitcheval.evaluation.running_test import RUNNING, RunningTest
 from pytest_pitcheval.ownership import LMS, is_ours, uses_lm
@@ -61,8 +62,7 @@ class Runner:
         self._log: FlightLog | None = None
         if worker is not None:
             self._log = FlightLog(process.make_runtime_dir(), worker.name, process.notes.add)
-        self._told = (0, 0)
-        self._keys: set[str] = set()
+        self._told, self._keys = (0, 0), set[str]()
         self._any_may_ask = self._has_lm = False
         self.meter = Meter()
         self.running: RunningTest | None = None
@@ -70,14 +70,9 @@ class Runner:
         plan = plan_path(process.runtime_dir, worker.name) if worker and worker.planned else None
         self.upcoming = Upcoming(items, plan, in_order=worker is None)
         self._leaving_out = LeavingOut(process, items)
-        self._coming = ComingTests(
-            self.upcoming,
-            self._settings,
-            process.timestamp,
-            self._log,
-            self._leaving_out,
-            lambda item: self.unchanged.is_expected(item),
-        )
+        self.typed_rows = TypedRows(items, self._settings)
+        settled = (self._leaving_out, lambda item: self.unchanged.is_expected(item), self.typed_rows)
+        self._coming = ComingTests(self.upcoming, self._settings, process.timestamp, self._log, *settled)
         self.pool = Pool(slots_of(process, self.concurrency), process.stop_path.exists if worker else lambda: False)
 
     @property
@@ -89,15 +84,9 @@ class Runner:
             from pytest_pitcheval.rollouts.rollouts import Rollouts
             from pytest_pitcheval.rollouts.spending import Spending
 
-            folder, note = self.process.make_runtime_dir() if self._worker else None, self.process.notes.add
-            limiter = Limiter(
-                self._settings.rate_limits,
-                folder,
-                lambda: self.pool.closed,
-                patience=self._settings.timeout,
-                processes=self._worker.total if self._worker else 1,
-                note=note,
-            )
+            folder, total = (self.process.make_runtime_dir(), self._worker.total) if self._worker else (None, 1)
+            limits, patience, note = self._settings.rate_limits, self._settings.timeout, self.process.notes.add
+            limiter = Limiter(limits, folder, lambda: self.pool.closed, patience=patience, processes=total, note=note)
             bounded = not self._config.pluginmanager.hasplugin("timeout")
             self._rollouts = Rollouts(limiter, self._clock_stopped, Spending.of(self.process), bounded, note)
         return self._rollouts

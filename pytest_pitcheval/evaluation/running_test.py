@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 
 from pytest_pitcheval.collection.collected import asked_by
-from pytest_pitcheval.collection.rows import Row
 from pytest_pitcheval.errors import one_line
+from pytest_pitcheval.evaluation.examples.fields import plain_inputs, plain_labels, plain_prediction
+from pytest_pitcheval.evaluation.examples.own_example import OwnExample
 from pytest_pitcheval.names import EXAMPLE, GENERATOR, JUDGE, MEASURED, LeftOut
 from pytest_pitcheval.ownership import fixture_names
 from pytest_pitcheval.programs.identities import example_identity
 from pytest_pitcheval.results.baselines import Measurement
-from pytest_pitcheval.results.plain import plain, text_of
+from pytest_pitcheval.results.plain import text_of
 from pytest_pitcheval.results.records import Omission, Record, Status, Usage, total
 from pytest_pitcheval.results.score import Score
 from pytest_pitcheval.rollouts.program_and_metric import Generator
@@ -46,6 +47,7 @@ class RunningTest:
         order: its place in the queue of those who wait for a slot.
         rollouts: the first of which is also of whatever the test itself calls.
         rollout_count: how many rollouts a score is the mean of.
+        own_example: the plugin's own of its row.
         function_fixtures: those set up for it alone that may make a difference to its program, in order.
         example, prediction, generator: what `predicted_with` and `predicted` were told last.
         origin: what its score comes from, as far as `comes_from` was told.
@@ -81,8 +83,7 @@ class RunningTest:
         self._answers = answers
         self._earlier = earlier
         self._thrown_away: list[Rollout] = []
-        self._row = asked.row
-        self._own_example: Any = None
+        self.own_example = OwnExample(asked.row, asked.evaluation)
         self._own_program: Any = None
         self._named_scores: dict[str, float] = {}
         self._later_rollouts: list[dict[str, Any]] = []
@@ -109,12 +110,11 @@ class RunningTest:
         return "score" in fixture_names(self.item)
 
     def make_example(self) -> Any:
-        """The ``dspy.Example`` of the test's row, the same one each time."""
-        if self._own_example is None and self._row is not None:
-            from pytest_pitcheval.programs.trainsets import as_example
-
-            self.example = self._own_example = as_example(self._row)
-        return self._own_example
+        """The ``dspy.Example`` of the test's row, the same one each time. Raises MarkerError for a wrong value."""
+        before, made = self.own_example.made, self.own_example.make()
+        if made is not before:
+            self.example = made
+        return made
 
     def rollout(self, number: int) -> Rollout:
         """The rollout ``number`` from 0; those up to it are made if need be."""
@@ -151,7 +151,7 @@ class RunningTest:
 
     def is_own(self, program: Any, example: Any) -> bool:
         """Whether both are of the plugin's own fixtures: the user has overridden neither of these."""
-        return program is self._own_program and example is self._own_example
+        return program is self._own_program and example is self.own_example.made
 
     def comes_from(self, parts: Mapping[str, str]) -> None:
         """This is a part of what its score comes from: digits by name."""
@@ -261,36 +261,9 @@ class RunningTest:
             seconds=sum(rollout.seconds for rollout in self.rollouts),
             fingerprints=self._known_fingerprints(),
             inputs=plain_inputs(self.example),
-            labels=plain_labels(self._row, self.example),
+            labels=plain_labels(self.own_example.row, self.example),
             prediction=plain_prediction(self.prediction),
             program_file=self._program_file,
             later_rollouts=tuple(self._later_rollouts),
             left_out=self._why_left_out,
         )
-
-
-def plain_inputs(example: Any) -> dict[str, Any]:
-    """An example's inputs as plain values; nothing of what has none, as an ``example`` fixture of the user's own."""
-    try:
-        inputs = dict(example.inputs().items(include_dspy=True))
-    except Exception:
-        return {}
-    fields = plain(inputs)
-    return fields if isinstance(fields, dict) else {}
-
-
-def plain_labels(row: Row | None, example: Any) -> dict[str, Any]:
-    """What a row has beside inputs and ID, as plain values; where there is no row, an example of the user's own."""
-    try:
-        fields = plain((row or Row("", dict(example.items()), tuple(example.inputs().keys()))).labels)
-    except Exception:
-        return {}
-    return fields if isinstance(fields, dict) else {}
-
-
-def plain_prediction(prediction: Any) -> dict[str, Any] | None:
-    """A prediction's fields as plain values; what has no fields is under ``value``."""
-    if prediction is None:
-        return None
-    fields = plain(prediction)
-    return fields if isinstance(fields, dict) else {"value": fields}

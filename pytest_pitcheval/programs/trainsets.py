@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import dspy
@@ -12,10 +13,14 @@ from pytest_pitcheval.collection.rows import Row, sample
 from pytest_pitcheval.programs.fingerprints import fingerprint
 
 
-def as_example(row: Row) -> Any:
-    """The ``dspy.Example`` of a row, with its inputs marked."""
-    example = row.source if row.source is not None else dspy.Example(dict(row.values))
-    return example.with_inputs(*row.inputs)
+def as_example(row: Row, cast: Mapping[str, Any] = MappingProxyType({})) -> Any:
+    """The ``dspy.Example`` of a row, with its inputs marked; ``cast`` are values in place of those of the file."""
+    example = row.source if row.source is not None else dspy.Example({**row.values, **cast})
+    made = example.with_inputs(*row.inputs)
+    if row.source is not None:
+        for name, value in cast.items():
+            made[name] = value
+    return made
 
 
 @dataclasses.dataclass

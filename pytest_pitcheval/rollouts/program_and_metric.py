@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import pytest
@@ -13,7 +14,6 @@ from pytest_pitcheval.errors import LMCallFailed, MetricFailed, NotForThreads, P
 from pytest_pitcheval.lm.failures import is_lm_error, is_race, origins, refuses_temperature
 from pytest_pitcheval.lm.language_models import dspy_settings
 from pytest_pitcheval.names import GENERATOR, JUDGE
-from pytest_pitcheval.rollouts.calling import Run, called, last_prediction
 from pytest_pitcheval.rollouts.rollout import Rollout
 from pytest_pitcheval.rollouts.scopes import Scope
 from pytest_pitcheval.rollouts.verdicts import Verdict, read_verdict, shown
@@ -74,7 +74,7 @@ def judge(rollouts: Rollouts, rollout: Rollout, judge: Judge, example: Any, pred
     """The judge's verdict on the prediction. Raises as `ask_metric`."""
     __tracebackhide__ = True
     with rollout.timed(), rollouts.entered(rollout, JUDGE, **dspy_settings(judge.lm)):
-        return _past_races(ask_metric, judge.metric, example, prediction, rollout, rollouts.loop.run)
+        return _past_races(ask_metric, judge.metric, example, prediction, rollout)
 
 
 def _past_races(make: Callable[..., T], *args: Any) -> T:
@@ -96,19 +96,18 @@ def run_program(
     program: Callable[..., Any],
     inputs: Mapping[str, Any],
     scope: Scope,
-    run: Run = asyncio.run,
+    run: Callable[[Coroutine[Any, Any, Any]], Any] = asyncio.run,
 ) -> Any:
-    """``program(**inputs)``; of an async program too, by ``run``, and the last prediction of one that streams.
+    """``program(**inputs)``; for an async-only program too, by ``run``.
 
     Raises:
-        NoPrediction: there is none in what the program streamed.
         NotForThreads: the program does what cannot be done while other rollouts are in flight.
         LMCallFailed: the program ended because of an LM call that failed, or went on without an answer to it.
         Exception: whatever else the program raised.
     """
     __tracebackhide__ = True
     try:
-        prediction = last_prediction(called(program, run, **inputs), _is_prediction, run)
+        prediction = _call(program, inputs, run)
     except Exception as error:
         _check(scope)
         if _is_of_lm(error, scope, GENERATOR) or scope.failure(GENERATOR, forgiving=True) is not None:
@@ -135,23 +134,23 @@ def _is_of_lm(error: BaseException, scope: Scope, part: str) -> bool:
     return is_lm_error(error) or any(link is failure for link in origins(error) for failure in failures)
 
 
-def _is_prediction(item: Any) -> bool:
-    import dspy
+def _call(program: Callable[..., Any], inputs: Mapping[str, Any], run: Callable[..., Any]) -> Any:
+    __tracebackhide__ = True
+    kind = type(program)  # DSPy warns of whoever looks at an instance's forward
+    only_async = hasattr(kind, "aforward") and not hasattr(kind, "forward")
+    result = program.acall(**inputs) if only_async else program(**inputs)  # type: ignore[attr-defined]
+    return run(result) if inspect.iscoroutine(result) else result  # as dspy.asyncify's programs give
 
-    return isinstance(item, dspy.Prediction)
 
-
-def ask_metric(
-    metric: Callable[..., Any], example: Any, prediction: Any, scope: Scope, run: Run = asyncio.run
-) -> Verdict:
-    """``metric(example, prediction)`` as a `Verdict`; of an async metric too, by ``run``.
+def ask_metric(metric: Callable[..., Any], example: Any, prediction: Any, scope: Scope) -> Verdict:
+    """``metric(example, prediction)`` as a `Verdict`.
 
     Raises:
         LMCallFailed: an LM call of the judge failed, even where the metric made a score of that.
         MetricFailed: the metric raised something else, or returned no finite number.
     """
     try:
-        result = called(metric, run, example, prediction)
+        result = metric(example, prediction)
     except Exception as error:
         _check(scope)
         if _is_of_lm(error, scope, JUDGE) or scope.failure(JUDGE) is not None:

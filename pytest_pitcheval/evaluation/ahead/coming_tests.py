@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pytest_pitcheval.concurrency.flight_log import FlightLog
     from pytest_pitcheval.concurrency.upcoming import Upcoming
     from pytest_pitcheval.evaluation.ahead.leaving_out import LeavingOut
+    from pytest_pitcheval.evaluation.examples.typed_rows import TypedRows
     from pytest_pitcheval.settings.settings import Settings
 
 
@@ -26,7 +27,8 @@ class ComingTests:
     """Makes the `RunningTest` of each attempt at a test: when it starts, or before that.
 
     ``timestamp`` is that of the rollouts; ``log`` knows the flights of workers that have crashed, None without workers;
-    ``leaving_out`` which tests are not needed, None where all are; ``is_unchanged`` which will not be asked.
+    ``leaving_out`` which tests are not needed, None where all are; ``is_unchanged`` which will not be asked;
+    ``typed_rows`` what rows are cast to.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class ComingTests:
         log: FlightLog | None,
         leaving_out: LeavingOut | None = None,
         is_unchanged: Callable[[pytest.Item], bool] = lambda item: False,
+        typed_rows: TypedRows | None = None,
     ) -> None:
         self._upcoming = upcoming
         self._settings = settings
@@ -44,6 +47,7 @@ class ComingTests:
         self._log = log
         self._leaving_out = leaving_out
         self._is_unchanged = is_unchanged
+        self._typed_rows = typed_rows
         self._attempts: Counter[str] = Counter()
         self._spent: dict[str, dict[str, Usage]] = {}
         self._prepared: dict[str, RunningTest] = {}
@@ -84,8 +88,11 @@ class ComingTests:
         if any(usage != Usage() for usage in spent.values()):
             self._spent[test.item.nodeid] = spent
 
-    def prepare(self, item: pytest.Item) -> RunningTest | None:
-        """The first attempt at a test that is still to come, None where it cannot be begun."""
+    def prepare(self, item: pytest.Item, running: RunningTest) -> RunningTest | None:
+        """The first attempt at a test that is still to come, None where it cannot be begun.
+
+        Its program is that of the ``running`` test.
+        """
         begun = self._attempts[item.nodeid] or item.nodeid in self._prepared
         if begun or not is_ours(item) or not may_run_ahead(item) or self.is_left_out(item):
             return None
@@ -93,6 +100,10 @@ class ComingTests:
             return None
         test = self._new(item, 1)
         try:
+            if self._typed_rows is not None and any(
+                self._typed_rows.look(test.own_example, item, running.own_example.declared)
+            ):
+                return None
             test.make_example()
         except Exception:
             return None  # it is the coming test's own error, and raised again when that runs

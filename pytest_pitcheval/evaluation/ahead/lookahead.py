@@ -196,7 +196,7 @@ class LookAhead(InTurn):
             if of_lane and self._coming.is_held(item):
                 return
             lane.place = place + 1
-            if of_lane and (prepared := self._coming.prepare(item)) is not None:
+            if of_lane and (prepared := self._coming.prepare(item, test)) is not None:
                 self._ahead[item.nodeid] = ahead = _Ahead(prepared, lane)
                 self._launch_all(ahead, lane)
                 free -= 1

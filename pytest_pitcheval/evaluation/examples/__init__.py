@@ -1,0 +1,1 @@
+"""The example of a running test: its row, with the types that its program declares."""

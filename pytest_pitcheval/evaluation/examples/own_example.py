@@ -1,0 +1,44 @@
+"""The example that the plugin makes of a test's row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pytest_pitcheval.collection.markers import Evaluation
+from pytest_pitcheval.collection.rows import Row
+from pytest_pitcheval.programs.typed.field_types import FieldTypes
+
+if TYPE_CHECKING:
+    from pytest_pitcheval.programs.typed.casting import Casting
+
+
+class OwnExample:
+    """A test's ``dspy.Example`` of its row, with values as its program takes them.
+
+    Attributes:
+        row: None where the test has none.
+        types: what the test's marker says of the values.
+        declared: what its program says of them, as far as `cast_with` was told.
+        made: the example, None as long as nobody has asked for it.
+    """
+
+    def __init__(self, row: Row | None, evaluation: Evaluation | None) -> None:
+        self.row = row
+        self.types = evaluation.types if evaluation else {}
+        self.declared = FieldTypes()
+        self.made: Any = None
+        self._casting: Casting | None = None
+
+    def cast_with(self, declared: FieldTypes, casting: Casting | None) -> None:
+        """The row's values are to be cast in this way; an example that was made in another one is forgotten."""
+        self.declared = declared
+        if casting != self._casting:
+            self._casting, self.made = casting, None
+
+    def make(self) -> Any:
+        """The same object each time. Raises MarkerError for a value that does not fit."""
+        if self.made is None and self.row is not None:
+            from pytest_pitcheval.programs.trainsets import as_example
+
+            self.made = as_example(self.row, self._casting.values_of(self.row) if self._casting else {})
+        return self.made

@@ -1,0 +1,1 @@
+"""The values of rows as programs take them: files have texts, numbers, lists and objects alone."""

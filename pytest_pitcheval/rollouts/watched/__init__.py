@@ -1,1 +1,0 @@
-"""What of DSPy is seen to in another way while there are rollouts."""

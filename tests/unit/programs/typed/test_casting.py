@@ -1,0 +1,244 @@
+"""Values of rows cast to types, and what stays as it is in the file."""
+
+from __future__ import annotations
+
+import base64
+import datetime
+import decimal
+import enum
+import typing
+from pathlib import Path
+from typing import Annotated, Any, Literal, NewType, Optional
+
+import dspy
+import pydantic
+import pytest
+
+from pytest_pitcheval.collection.rows import Row
+from pytest_pitcheval.errors import MarkerError
+from pytest_pitcheval.programs.typed.annotations import makes_objects, name_of
+from pytest_pitcheval.programs.typed.casting import casting
+from pytest_pitcheval.programs.typed.field_types import FieldTypes
+
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+PIXEL_URL = f"data:image/png;base64,{base64.b64encode(PIXEL).decode()}"
+WAVE = b"RIFF\x24\x00\x00\x00WAVEfmt "
+
+
+class Kind(enum.Enum):
+    ONE = "one"
+
+
+class Deal(pydantic.BaseModel):
+    amount: float
+
+
+class Slide(pydantic.BaseModel):
+    title: str
+    picture: dspy.Image
+
+
+class Plain(typing.TypedDict):
+    name: str
+
+
+Number = NewType("Number", int)
+DEAL, HISTORY = {"amount": 2}, {"messages": [{"question": "?"}]}
+
+
+def cast(value: Any, kind: Any, folder: Path = Path()) -> Any:
+    """What the input ``x`` of a program that declares ``kind`` becomes."""
+    made = casting({}, FieldTypes({"x": kind}))
+    row = Row("0", {"x": value}, ("x",), place="data.jsonl:7", folder=folder)
+    if made is None:
+        return value
+    complaint = made.complaint(row)
+    if complaint is not None:
+        with pytest.raises(MarkerError) as raised:
+            made.values_of(row)
+        assert str(raised.value) == complaint
+        raise raised.value
+    return made.values_of(row).get("x", value)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "expected"),
+    [
+        (DEAL, Deal, Deal(amount=2)),
+        ([DEAL], list[Deal], [Deal(amount=2)]),
+        ({"a": DEAL}, dict[str, Deal], {"a": Deal(amount=2)}),
+        (DEAL, Optional[Deal], Deal(amount=2)),  # noqa: UP045
+        (None, Deal | None, None),
+        (Deal(amount=3), Deal, Deal(amount=3)),
+        (HISTORY, dspy.History, dspy.History(messages=[{"question": "?"}])),
+        ("2026-01-02", datetime.date, datetime.date(2026, 1, 2)),
+        ("one", Kind, Kind.ONE),
+        ("1.10", decimal.Decimal, decimal.Decimal("1.10")),
+        # As cells of a CSV file have them
+        ('{"amount": 2}', Deal, Deal(amount=2)),
+        ('[{"amount": 2}]', list[Deal], [Deal(amount=2)]),
+        ("", Deal | None, None),
+        ("", dspy.Image | None, None),
+        ("x = 1", dspy.Code, "x = 1"),
+    ],
+)
+def test_objects(value: Any, kind: Any, expected: Any) -> None:
+    made = cast(value, kind)
+    assert made == expected
+    assert type(made) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        (5, str),
+        ("5", int),
+        (None, str),
+        ("a", list[str]),
+        (["a"], tuple[str, ...]),
+        ("x", dict[str, Any]),
+        ({"name": 3}, Plain),
+        ("five", Number),
+        (3, Annotated[str, pydantic.Field(max_length=2)]),
+        ("a", Literal["a", "b"]),
+        ("1", Literal[1, 2]),
+        ("x", typing.TypeVar("T")),
+        ("f", typing.Callable[[int], str]),
+        ("y", type("Odd", (), {})),
+    ],
+)
+def test_what_files_have_is_handed_over_as_it_stands(value: Any, kind: Any) -> None:
+    assert cast(value, kind) is value
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "message"),
+    [
+        ({"amount": "lots"}, Deal, "amount: 'lots': Input should be a valid number"),
+        ("free text", Deal, "'free text': Input should be a valid dictionary or instance of Deal; expected Deal"),
+        (None, dspy.History, "None: Input should be a valid dictionary or instance of History; expected dspy.History"),
+        ("c", Literal["a", "b"], "'c': Input should be 'a' or 'b'; expected 'a' | 'b'"),
+        ("gone.png", dspy.Image, "'gone.png': no such file (a path is relative to the dataset); expected dspy.Image"),
+        ("\0", dspy.Image, "'\\x00': no such file"),
+        ("notes.txt", dspy.Image, "'notes.txt' is text/plain; expected dspy.Image"),
+        ("empty.png", dspy.Image, "'empty.png' is empty; expected dspy.Image"),
+        ("https://host/a.wav", dspy.Audio, "'https://host/a.wav': dspy.Audio takes no URL"),
+        (["a.png", "gone.png"], list[dspy.Image], "'gone.png': no such file"),
+        (b"text", dspy.Image, "a value of 4 bytes is application/octet-stream; expected dspy.Image"),
+        ({"bytes": None, "path": None}, dspy.Image, "it has neither bytes nor a path; expected dspy.Image"),
+        (3, dspy.File, "3: "),
+    ],
+)
+def test_what_does_not_fit_is_one_line(value: Any, kind: Any, message: str, media: Path) -> None:
+    with pytest.raises(MarkerError) as raised:
+        cast(value, kind, media)
+    assert str(raised.value).startswith(f"data.jsonl:7: column 'x': {message}")
+    assert "\n" not in str(raised.value)
+
+
+@pytest.fixture
+def media(tmp_path: Path) -> Path:
+    for name, content in {
+        "a.png": PIXEL,
+        "a.wav": WAVE,
+        "notes.txt": b"hello",
+        "empty.png": b"",
+        "bare": PIXEL,
+    }.items():
+        (tmp_path / name).write_bytes(content)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "url"),
+    [
+        ("a.png", dspy.Image, PIXEL_URL),
+        ("bare", dspy.Image, PIXEL_URL),
+        (PIXEL, dspy.Image, PIXEL_URL),
+        ({"bytes": PIXEL, "path": None}, dspy.Image, PIXEL_URL),
+        ({"bytes": None, "path": "a.png"}, dspy.Image, PIXEL_URL),
+        ({"path": "a.png"}, dspy.Image, PIXEL_URL),
+        (PIXEL_URL, dspy.Image, PIXEL_URL),
+        ({"url": "a.png"}, dspy.Image, PIXEL_URL),
+        ("https://host/a.png", dspy.Image, "https://host/a.png"),
+        ("a.png", dspy.Image | None, PIXEL_URL),
+    ],
+)
+def test_pictures(value: Any, kind: Any, url: str, media: Path) -> None:
+    assert cast(value, kind, media).url == url
+
+
+def test_sound_and_documents(media: Path) -> None:
+    sound = cast("a.wav", dspy.Audio, media)
+    assert (base64.b64decode(sound.data), sound.audio_format) == (WAVE, "wav")
+    sound = cast("data:audio/mpeg;base64,AAAA", dspy.Audio, media)
+    assert (sound.data, sound.audio_format) == ("AAAA", "mp3")
+    document = cast("notes.txt", dspy.File, media)
+    assert (document.file_data, document.filename) == ("data:text/plain;base64,aGVsbG8=", "notes.txt")
+    assert cast("https://host/a.pdf", dspy.File, media).file_id == "https://host/a.pdf"
+
+
+def test_media_in_lists_dicts_and_models(media: Path) -> None:
+    assert [picture.url for picture in cast(["a.png", "bare"], list[dspy.Image], media)] == [PIXEL_URL] * 2
+    assert cast({"x": "a.png"}, dict[str, dspy.Image], media)["x"].url == PIXEL_URL
+    slide = cast({"title": "One", "picture": "a.png"}, Slide, media)
+    assert (slide.title, slide.picture.url) == ("One", PIXEL_URL)
+    assert cast("a.png", str | dspy.Image, media) == "a.png"  # a text is one of them
+
+
+class TestLabels:
+    def made(self, value: Any, kind: Any) -> dict[str, Any]:
+        made = casting({}, FieldTypes({}, {"deal": kind}))
+        return {} if made is None else made.values_of(Row("0", {"id": "0", "q": "?", "deal": value}, ("q",)))
+
+    def test_of_the_name_of_an_output_are_of_its_type(self) -> None:
+        assert self.made(DEAL, Deal) == {"deal": Deal(amount=2)}
+
+    def test_none_stays_none(self) -> None:
+        assert self.made(None, Deal) == {}
+
+    def test_choices_are_not_checked(self) -> None:
+        """A metric may well compare without regard to case."""
+        assert self.made("Yes", Literal["yes", "no"]) == {}
+
+    def test_one_that_does_not_fit(self) -> None:
+        with pytest.raises(MarkerError, match="column 'deal': 'none': Input should be a valid dictionary"):
+            self.made("none", Deal)
+
+
+class TestAsked:
+    def test_types_of_the_marker_are_for_all_columns_and_win(self) -> None:
+        made = casting({"x": dict, "n": int}, FieldTypes({"x": Deal}))
+        assert made is not None
+        assert made.values_of(Row("0", {"x": DEAL, "n": "5"}, ("x",))) == {"x": DEAL, "n": 5}
+
+    def test_examples_of_the_users_own_are_cast_by_the_marker_alone(self) -> None:
+        own = dspy.Example(x=DEAL, y=DEAL).with_inputs("x", "y")
+        made = casting({"y": Deal}, FieldTypes({"x": Deal}))
+        assert made is not None
+        assert made.values_of(Row("0", own.toDict(), ("x", "y"), own)) == {"y": Deal(amount=2)}
+
+    def test_a_type_that_nobody_can_make_values_of(self) -> None:
+        made = casting({"x": type("Odd", (), {})}, FieldTypes())
+        assert made is not None
+        assert made.complaint(Row("0", {"x": 1}, ())) == (
+            "evaluation marker: types={'x': Odd}: "
+            "expected a type that pydantic knows, such as dspy.Image, datetime.date or a model"
+        )
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (list[Deal], "list[Deal]"),
+        (dspy.Image | None, "dspy.Image | None"),
+        (dict[str, Kind], "dict[str, Kind]"),
+        (tuple[Deal, ...], "tuple[Deal, ...]"),
+        (Annotated[Deal, "note"], "Deal"),
+    ],
+)
+def test_types_are_named_as_they_are_written(kind: Any, name: str) -> None:
+    assert makes_objects(kind)
+    assert name_of(kind) == name
