@@ -69,6 +69,9 @@ def _parser() -> argparse.ArgumentParser:
     init = _command(commands, "init", text, ["generator_model"], on_runs=False)
     init.add_argument("program", metavar="MODULE:CLASS", help="the program: a dspy.Module class, or one made already")
     init.add_argument("--folder", metavar="DIR", default="evaluation", help="where to; default: evaluation")
+    text = "say what the evaluations of a pytest command would take, by what they took before; nothing is run"
+    estimate = commands.add_parser("estimate", help=text, description=text)
+    estimate.add_argument("arguments", metavar="ARGUMENT", nargs="...", help="what pytest would be given")
     _command(commands, "sync", "log the runs to MLflow that could not be logged when they ended", _LOGGING)
     return parser
 
@@ -149,5 +152,10 @@ def _chosen(arguments: argparse.Namespace) -> Callable[[Settings, Path], Printed
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line ``argv``; returns pytest's exit codes: 1 for a run that does not hold, 4 if misused."""
-    arguments = _parser().parse_args(argv)
+    given = list(sys.argv[1:] if argv is None else argv)
+    if given[:1] == ["estimate"] and not {"-h", "--help"} & set(given[1:]):  # its arguments are pytest's
+        from pytest_pitcheval.command import estimate_command
+
+        return estimate_command.run(given[1:])
+    arguments = _parser().parse_args(given)
     return int(pytest.main(_for_pytest(arguments), plugins=[_InsteadOfTests(_chosen(arguments))]))

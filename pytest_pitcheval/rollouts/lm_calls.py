@@ -36,6 +36,9 @@ _ASKED = ("request", "messages", "prompt")
 _TOLD = (Ambiguous, BudgetReached, NoPrice)
 """What has been told to whom it may concern, and was never sent."""
 
+_TICK = 0.01
+"""Seconds between two looks whether calls have ended."""
+
 _active: ContextVar[str] = ContextVar("pitcheval_call", default="")
 """The ID of the LM call that is being made here."""
 
@@ -182,6 +185,11 @@ class LMCalls(BaseCallback):
         cost = self._spending.embed(model, texts, scope)
         if scope is not None:
             scope.count(dspy.settings.get(PART) or GENERATOR, Usage(embeddings=1, cost=cost))
+
+    def await_ends(self, scope: Scope) -> None:
+        """Until no LM call of ``scope`` is being made: its program may have ended before threads and tasks of its."""
+        while any(call.scope is scope for call in list(self._calls.values())):
+            time.sleep(_TICK)
 
     def check_ends(self, scope: Scope, seconds: float) -> None:
         """Raise TimeoutError if an LM call of ``scope`` takes longer than ``seconds``, or than its own timeout.

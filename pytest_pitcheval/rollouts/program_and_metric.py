@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import pytest
 
-from pytest_pitcheval.errors import LMCallFailed, MetricFailed, NotForThreads, PitchevalError, ProgramStopped, one_line
+from pytest_pitcheval.errors import (
+    BudgetReached,
+    LMCallFailed,
+    MetricFailed,
+    NotForThreads,
+    PitchevalError,
+    ProgramStopped,
+    one_line,
+)
 from pytest_pitcheval.lm.failures import is_lm_error, is_race, origins, refuses_temperature
 from pytest_pitcheval.lm.language_models import dspy_settings
 from pytest_pitcheval.names import GENERATOR, JUDGE
@@ -63,6 +71,9 @@ def predict(rollouts: Rollouts, rollout: Rollout, generator: Generator, example:
     with rollout.timed(), rollouts.entered(rollout, GENERATOR, **dspy_settings(generator.lm)):
         try:
             return _past_races(run_program, generator.program, inputs, rollout, rollouts.loop.run)
+        except BudgetReached:
+            rollouts.land(rollout)
+            raise
         except PitchevalError:
             raise
         except Exception as error:
@@ -74,7 +85,11 @@ def judge(rollouts: Rollouts, rollout: Rollout, judge: Judge, example: Any, pred
     """The judge's verdict on the prediction. Raises as `ask_metric`."""
     __tracebackhide__ = True
     with rollout.timed(), rollouts.entered(rollout, JUDGE, **dspy_settings(judge.lm)):
-        return _past_races(ask_metric, judge.metric, example, prediction, rollout)
+        try:
+            return _past_races(ask_metric, judge.metric, example, prediction, rollout)
+        except BudgetReached:
+            rollouts.land(rollout)
+            raise
 
 
 def _past_races(make: Callable[..., T], *args: Any) -> T:

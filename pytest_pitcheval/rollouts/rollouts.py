@@ -98,6 +98,11 @@ class Rollouts:
                 stack.enter_context(dspy.context(callbacks=self._callbacks()))
             yield
 
+    def land(self, rollout: Rollout) -> None:
+        """What is in flight of a rollout that may ask no further lands first, and counts."""
+        self.loop.finish()
+        self.calls.await_ends(rollout)
+
     def _callbacks(self) -> list[Any]:
         return [*(one for one in dspy.settings.get("callbacks") or [] if one is not self.calls), self.calls]
 

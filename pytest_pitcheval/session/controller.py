@@ -112,6 +112,11 @@ class Controller:
 
         return Display(Progress(self.config), self._count(), self._flying, self._spent)
 
+    def _collected(self) -> Sequence[Collected]:
+        from pytest_pitcheval.results.collected import Collected
+
+        return self.collected or [Collected.from_dict(test) for test in self.process.read_collected()["tests"]]
+
     def _count(self) -> int:
         return len(self.collected) or len(self.process.read_collected()["tests"])
 
@@ -172,6 +177,7 @@ class Controller:
             except PitchevalError as error:
                 pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
             self._begin_stopping()
+            self._display.say_estimate(self.process.settings, self._collected)
 
     def check_slice(self) -> None:
         """End the session in one line if a worker has found that no example has the label of ``--eval-slice``."""
@@ -204,15 +210,13 @@ class Controller:
             self.process.tell_standings()
         if not settings.stop or settings.replay or self._stopper is not None:
             return
-        from pytest_pitcheval.results.collected import Collected
         from pytest_pitcheval.results.deciding.decisions import stopping
         from pytest_pitcheval.session.stopping import Stopper
         from pytest_pitcheval.storage import references
 
-        tests = self.collected or [Collected.from_dict(test) for test in self.process.read_collected()["tests"]]
         baseline = self.baseline.measured if self.baseline else None
         terms = references.terms_of(settings, settings.seed)
-        decided = stopping(tests, baseline, terms, gated=not settings.baseline.update)
+        decided = stopping(self._collected(), baseline, terms, gated=not settings.baseline.update)
         self._stopper = Stopper(self.process, decided)
 
     def keep(self, nodeid: str, record: Mapping[str, Any], is_final: bool = True) -> None:

@@ -6,11 +6,17 @@ import contextlib
 import importlib
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pytest_pitcheval.reports.progress import Progress
 from pytest_pitcheval.results.records import Record, Usage
 from pytest_pitcheval.session.status import SessionStatus
+
+if TYPE_CHECKING:
+    from pytest_pitcheval.results.collected import Collected
+    from pytest_pitcheval.settings.settings import Settings
 
 _PRELOADED = 0.2
 """Seconds after which the first LM calls are on their way, so that importing takes nothing from them."""
@@ -24,6 +30,14 @@ _REDRAWN = 0.5
 """Seconds between two drawings on a terminal."""
 _PRINTED = 10.0
 """Seconds between two lines elsewhere."""
+_MANY, _LONG = 20, 60.0
+"""Tests, and seconds by earlier runs, from which a session says at its start what it will take."""
+_LARGE = 20_000_000
+"""Bytes of a run file that takes too long to be read for that."""
+
+
+def _is_small(path: Path) -> bool:
+    return path.stat().st_size < _LARGE
 
 
 class Display:
@@ -49,11 +63,29 @@ class Display:
         self._started = self._drawn = time.monotonic()
         self._text = ""
         self._to_import = list(_NEEDED)
+        self._has_said_estimate = False
 
     def add(self, record: Record) -> None:
         """A record has arrived."""
         self._done.add(record.nodeid)
         self._usage += record.usage
+
+    def say_estimate(self, settings: Settings, collected: Callable[[], Sequence[Collected]]) -> None:
+        """Say once what a long session will take, by what its tests took before."""
+        is_fresh = settings.replay is None and settings.resume is None
+        if self._total < _MANY or not is_fresh or self._has_said_estimate:
+            return
+        self._has_said_estimate = True
+        from pytest_pitcheval.storage import estimates
+
+        wanted = [estimates.Wanted(one.nodeid, one.key, settings.rollouts.chosen()) for one in collected()]
+        models, nodeids = (settings.generator.model, settings.evaluator.model), (one.nodeid for one in wanted)
+        before = estimates.look_back(settings.directory, nodeids, models, settings.prices, _is_small)
+        found = [(one.examples, one.took) for one in estimates.estimate(wanted, before) if one.took is not None]
+        took = estimates.total(took for _, took in found)
+        if took.seconds / settings.concurrency >= _LONG:
+            known = f"{sum(examples for examples, _ in found)} of {len(wanted)} examples"
+            self._progress.say(f"{known}: {took.text(settings.concurrency)}, by earlier runs")
 
     def update(self) -> None:
         """Say how far the session is; what was just said is shown again on a terminal, if it was erased."""

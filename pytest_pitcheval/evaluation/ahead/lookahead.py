@@ -87,7 +87,8 @@ class LookAhead(InTurn):
                 self._launch(ahead, ahead.lane, 0)
         if not ahead.flights:  # there is nothing to do meanwhile
             return super().predict(test, generator)
-        return self._landed(ahead, ahead.flights[0], ahead.flights[0].predicted)
+        with self._all_landed(ahead):
+            return self._landed(ahead, ahead.flights[0], ahead.flights[0].predicted)
 
     def judge(self, test: RunningTest, judge: Judge, example: Any, prediction: Any) -> list[Verdict]:
         __tracebackhide__ = True
@@ -103,7 +104,8 @@ class LookAhead(InTurn):
                 self._launch_all(later, lane)
         for number in range(len(ahead.flights), test.rollout_count):
             self._launch(ahead, lane, number)
-        return [self._verdict(ahead, number) for number in range(test.rollout_count)]
+        with self._all_landed(ahead):
+            return [self._verdict(ahead, number) for number in range(test.rollout_count)]
 
     def cancel(self, nodeid: str) -> bool:
         ahead = self._ahead.get(nodeid)
@@ -157,13 +159,30 @@ class LookAhead(InTurn):
         What is in the air lands first: where the test asks the same again, the answer is in the cache then.
         """
         if ahead.flights and ahead.lane is not lane:
-            with self._rollouts.scopes.awaited(), timeouts.stopped(ahead.test.item) as limit:
-                for flight in ahead.flights:
-                    while not flight.is_over(_TICK) and (limit is None or flight.seconds <= limit):
-                        self._watch.tick()
+            self._await_all(ahead)
             ahead.flights.clear()
             ahead.test.restart()
         ahead.lane = lane
+
+    def _await_all(self, ahead: _Ahead) -> None:
+        """Until what is in the air of the test has landed; what has not begun never does."""
+        with self._rollouts.scopes.awaited(), timeouts.stopped(ahead.test.item) as limit:
+            for flight in ahead.flights:
+                while not flight.is_over(_TICK) and (limit is None or flight.seconds <= limit):
+                    self._watch.tick()
+
+    @contextlib.contextmanager
+    def _all_landed(self, ahead: _Ahead) -> Iterator[None]:
+        """Where a rollout fails within it, the others of the test land first: what they take is on its record, too."""
+        __tracebackhide__ = True
+        try:
+            yield
+        except TimedOut:
+            raise
+        except Exception:
+            if not self._pool.closed:
+                self._await_all(ahead)
+            raise
 
     def _can_share(self, test: RunningTest, generator: Generator) -> bool:
         name = obstacle(test.function_fixtures)

@@ -44,6 +44,12 @@ class EventLoop:
             raise error
         return future.result()
 
+    def finish(self) -> None:
+        """Let what a coroutine has begun, and not waited for, come to its end; in the shared loop it does by itself."""
+        loop = self._loop
+        if loop is not None and not self.shared and (tasks := asyncio.all_tasks(loop)):
+            loop.run_until_complete(asyncio.wait(tasks))
+
     def leave_behind(self) -> None:
         """Something there does not come to an end: what begins now gets another loop."""
         with self._mutex:

@@ -1,0 +1,148 @@
+"""What tests will take, by what they took before: from the run files of earlier sessions."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from pytest_pitcheval.errors import PitchevalError
+from pytest_pitcheval.names import GENERATOR, JUDGE, TOKENS
+from pytest_pitcheval.results import formats
+from pytest_pitcheval.results.records import Key, Keyed, Record, Usage
+from pytest_pitcheval.settings.budgets import Price, dollars
+from pytest_pitcheval.storage import run_files
+from pytest_pitcheval.storage.run_info import RunInfo
+
+_RUNS = 10
+"""How many earlier runs are looked at, the newest first."""
+
+
+class Wanted(NamedTuple):
+    """A test that is going to run; ``rollouts``: how often its example is asked, None: as often as before."""
+
+    nodeid: str
+    key: Key
+    rollouts: int | None = None
+
+
+class Took(NamedTuple):
+    """What tests take; ``cost`` in US dollars, None where it is not known; ``seconds`` one after the other."""
+
+    calls: float = 0.0
+    tokens: float = 0.0
+    cost: float | None = 0.0
+    seconds: float = 0.0
+
+    def plus(self, other: Took) -> Took:
+        cost = None if self.cost is None or other.cost is None else self.cost + other.cost
+        return Took(self.calls + other.calls, self.tokens + other.tokens, cost, self.seconds + other.seconds)
+
+    def times(self, factor: float) -> Took:
+        cost = None if self.cost is None else self.cost * factor
+        return Took(self.calls * factor, self.tokens * factor, cost, self.seconds * factor)
+
+    def text(self, concurrency: int) -> str:
+        """``about 1,600 LM calls, 2.1M tokens, $3.20, 12 min``, with so many rollouts in flight."""
+        cost = "cost not known" if self.cost is None else dollars(self.cost)
+        seconds = formats.duration(self.seconds / concurrency)
+        return f"about {round(self.calls):,} LM calls, {formats.tokens(round(self.tokens))} tokens, {cost}, {seconds}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimate(Keyed):
+    """What one test and method will take.
+
+    Attributes:
+        examples: how many of its tests are going to run.
+        known: how many of them have run before; the others are taken to be like these.
+        took: None where nothing is known.
+    """
+
+    test: str
+    optimization: str
+    examples: int
+    known: int
+    took: Took | None
+
+
+class Before(NamedTuple):
+    """What earlier runs know of tests, by node ID."""
+
+    took: Mapping[str, tuple[Took, int]]
+
+    def of(self, wanted: Wanted) -> Took | None:
+        """What the test will take by itself; None where it has not run before."""
+        found = self.took.get(wanted.nodeid)
+        return None if found is None else found[0].times((wanted.rollouts or found[1]) / found[1])
+
+
+def look_back(
+    directory: Path,
+    nodeids: Iterable[str],
+    models: tuple[str | None, str | None],
+    prices: Sequence[Price],
+    is_readable: Callable[[Path], bool] = lambda path: True,
+) -> Before:
+    """What the newest runs in ``directory`` with the same ``models`` (generator and judge) know of tests.
+
+    What was answered from a cache tells nothing, nor does an example that was not scored. Runs that cannot be read are
+    left out. Costs are as ``prices`` say now, where they name the models.
+    """
+    found: dict[str, tuple[Took, int]] = {}
+    unknown = set(nodeids)
+    for path in [path for path in reversed(run_files.all_runs(directory)) if is_readable(path)][:_RUNS]:
+        if not unknown:
+            break
+        try:
+            file = run_files.read(path)
+        except (PitchevalError, OSError):
+            continue
+        if (file.run.generator_model, file.run.evaluator_model) != models:
+            continue
+        for nodeid in unknown & file.outcome.records.keys():
+            record = file.outcome.records[nodeid]
+            if _tells(record):
+                found[nodeid] = _took(record, file.run, prices), max(1, len(record.samples))
+        unknown -= found.keys()
+    return Before(found)
+
+
+def _tells(record: Record) -> bool:
+    measured = record.metrics.get(TOKENS, (0.0,))
+    return record.score is not None and record.usage.fresh > 0 and None not in measured and not record.left_out
+
+
+def _took(record: Record, run: RunInfo, prices: Sequence[Price]) -> Took:
+    models = {GENERATOR: run.generator_model, JUDGE: run.evaluator_model or run.generator_model}
+    costs = [_cost(getattr(record, part), model, prices) for part, model in models.items()]
+    usage, cost = record.usage, None if None in costs else sum(cost or 0.0 for cost in costs)
+    return Took(usage.fresh, usage.prompt_tokens + usage.completion_tokens, cost, record.seconds)
+
+
+def _cost(usage: Usage, model: str | None, prices: Sequence[Price]) -> float | None:
+    price = next((price for price in prices if price.holds_for(model or "")), None)
+    return usage.cost if price is None else price.of(usage.prompt_tokens, usage.completion_tokens)
+
+
+def estimate(wanted: Iterable[Wanted], before: Before) -> list[Estimate]:
+    """What the ``wanted`` tests will take, by test and method in their order."""
+    groups: dict[Key, list[Wanted]] = {}
+    for one in wanted:
+        groups.setdefault(one.key, []).append(one)
+    return [_of_group(key, group, before) for key, group in groups.items()]
+
+
+def _of_group(key: Key, group: Sequence[Wanted], before: Before) -> Estimate:
+    known = [took for one in group if (took := before.of(one)) is not None]
+    took = total(known).times(len(group) / len(known)) if known else None
+    return Estimate(*key, len(group), len(known), took)
+
+
+def total(parts: Iterable[Took]) -> Took:
+    """What they take together."""
+    whole = Took()
+    for part in parts:
+        whole = whole.plus(part)
+    return whole
