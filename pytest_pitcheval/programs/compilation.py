@@ -184,8 +184,7 @@ class Compiler:
         idle = idleness(optimization, program, ingredients.program)
         say(f"compiled {name} in {seconds:.0f} s, {_calls(scope)}{f'; {idle}' if idle else ''}")
         if failed := scope.total.failed:
-            text = f"{failed} LM calls failed: the program may be a worse one, no later session gets it"
-            warnings.warn(PitchevalWarning(f"compiling {name}: {text}"), stacklevel=1)
+            _warn_of_failed(name, failed)
         note = f"compiling {name}: {idle}" if idle and optimization.method in ALWAYS_CHANGE else None
         if note:
             self._process.notes.add(note)
@@ -248,6 +247,11 @@ def _reason(error: Exception, scope: Scope) -> str:
     if failure is not None and one_line(failure) not in reason:
         reason += f" (its last LM call failed with {one_line(failure)})"
     return reason
+
+
+def _warn_of_failed(name: str, failed: int) -> None:
+    text = f"compiling {name}: {failed} LM calls failed: the program may be a worse one, no later session gets it"
+    warnings.warn(PitchevalWarning(text), stacklevel=1)
 
 
 def _check_calls(scope: Scope) -> None:

@@ -31,7 +31,8 @@ def test_what_earlier_runs_took_is_what_it_will_take(suite: Suite, command: Comm
         assert found[5] == f"${summary['cost']:.2f}"
     cost = sum(test["cost"] for test in before.tests)
     text = " ".join(" ".join(said.lines).split())
-    assert f"all together: about 24 LM calls, 4.2k tokens, ${cost:.2f}, 0 s with 4 in flight" in text
+    assert f"all together: about 24 LM calls, 4.2k tokens, ${cost:.2f}, " in text
+    assert " s with 4 in flight" in text
     assert said.lines[-1] == "compiling is not in it"
     assert len(list((suite.path / ".pitcheval" / "runs").iterdir())) == 1
 
