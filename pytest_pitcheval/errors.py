@@ -30,6 +30,10 @@ class ProgramStopped(PitchevalError):
     """The program called ``sys.exit()``, say, or was cancelled: that ends its own test, not the session."""
 
 
+class NoPrediction(PitchevalError):
+    """The program's stream ended without a dspy.Prediction: the example has no score, and the test is an error."""
+
+
 class FixtureStopped(PitchevalError):
     """A fixture called ``sys.exit()``, say: that ends the test that asked for it, not those that come after."""
 

@@ -67,7 +67,8 @@ class PatientLM(dspy.LM):
     def _bound(self, arguments: dict[str, Any]) -> float | None:
         """Seconds after which a call with these ``arguments`` is given up; None: something else sees to that."""
         seconds = arguments.get("timeout", self.kwargs.get("timeout"))
-        return float(seconds) if dspy.settings.get(BOUNDED) and isinstance(seconds, (int, float)) else None
+        is_bounded = dspy.settings.get(BOUNDED) and dspy.settings.get("send_stream") is None  # that is for one thread
+        return float(seconds) if is_bounded and isinstance(seconds, (int, float)) else None
 
     def asks_again(self, error: BaseException | None, attempt: Attempt) -> bool:
         """Whether the call goes on after ``attempt`` failed with ``error``."""

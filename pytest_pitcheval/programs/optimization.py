@@ -14,6 +14,7 @@ import dspy
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.lm.language_models import dspy_settings
 from pytest_pitcheval.names import GENERATOR, JUDGE
+from pytest_pitcheval.rollouts.calling import called
 from pytest_pitcheval.rollouts.rollouts import Rollouts
 from pytest_pitcheval.rollouts.scopes import Scope
 from pytest_pitcheval.rollouts.verdicts import read_verdict
@@ -127,7 +128,7 @@ def _optimizer_metric(
         while len(given) > 2 and given[-1] is None:
             given.pop()
         with rollouts.entered(scope, JUDGE, trace=[], **settings):
-            verdict = read_verdict(own(*given[:accepted]))
+            verdict = read_verdict(called(own, rollouts.loop.run, *given[:accepted]))
         if feedback:
             return dspy.Prediction(score=verdict.score, feedback=verdict.feedback or f"Score: {verdict.score:.3f}")
         return verdict.score

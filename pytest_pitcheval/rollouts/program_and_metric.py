@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import threading
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import pytest
@@ -22,6 +21,7 @@ from pytest_pitcheval.errors import (
 from pytest_pitcheval.lm.failures import is_lm_error, is_race, origins, refuses_temperature
 from pytest_pitcheval.lm.language_models import dspy_settings
 from pytest_pitcheval.names import GENERATOR, JUDGE
+from pytest_pitcheval.rollouts.calling import Run, called, last_prediction
 from pytest_pitcheval.rollouts.rollout import Rollout
 from pytest_pitcheval.rollouts.scopes import Scope
 from pytest_pitcheval.rollouts.verdicts import Verdict, read_verdict, shown
@@ -86,7 +86,7 @@ def judge(rollouts: Rollouts, rollout: Rollout, judge: Judge, example: Any, pred
     __tracebackhide__ = True
     with rollout.timed(), rollouts.entered(rollout, JUDGE, **dspy_settings(judge.lm)):
         try:
-            return _past_races(ask_metric, judge.metric, example, prediction, rollout)
+            return _past_races(ask_metric, judge.metric, example, prediction, rollout, rollouts.loop.run)
         except BudgetReached:
             rollouts.land(rollout)
             raise
@@ -111,18 +111,19 @@ def run_program(
     program: Callable[..., Any],
     inputs: Mapping[str, Any],
     scope: Scope,
-    run: Callable[[Coroutine[Any, Any, Any]], Any] = asyncio.run,
+    run: Run = asyncio.run,
 ) -> Any:
-    """``program(**inputs)``; for an async-only program too, by ``run``.
+    """``program(**inputs)``; of an async program too, by ``run``, and the last prediction of one that streams.
 
     Raises:
+        NoPrediction: there is none in what the program streamed.
         NotForThreads: the program does what cannot be done while other rollouts are in flight.
         LMCallFailed: the program ended because of an LM call that failed, or went on without an answer to it.
         Exception: whatever else the program raised.
     """
     __tracebackhide__ = True
     try:
-        prediction = _call(program, inputs, run)
+        prediction = last_prediction(called(program, run, **inputs), _is_prediction, run)
     except Exception as error:
         _check(scope)
         if _is_of_lm(error, scope, GENERATOR) or scope.failure(GENERATOR, forgiving=True) is not None:
@@ -149,23 +150,23 @@ def _is_of_lm(error: BaseException, scope: Scope, part: str) -> bool:
     return is_lm_error(error) or any(link is failure for link in origins(error) for failure in failures)
 
 
-def _call(program: Callable[..., Any], inputs: Mapping[str, Any], run: Callable[..., Any]) -> Any:
-    __tracebackhide__ = True
-    kind = type(program)  # DSPy warns of whoever looks at an instance's forward
-    only_async = hasattr(kind, "aforward") and not hasattr(kind, "forward")
-    result = program.acall(**inputs) if only_async else program(**inputs)  # type: ignore[attr-defined]
-    return run(result) if inspect.iscoroutine(result) else result  # as dspy.asyncify's programs give
+def _is_prediction(item: Any) -> bool:
+    import dspy
+
+    return isinstance(item, dspy.Prediction)
 
 
-def ask_metric(metric: Callable[..., Any], example: Any, prediction: Any, scope: Scope) -> Verdict:
-    """``metric(example, prediction)`` as a `Verdict`.
+def ask_metric(
+    metric: Callable[..., Any], example: Any, prediction: Any, scope: Scope, run: Run = asyncio.run
+) -> Verdict:
+    """``metric(example, prediction)`` as a `Verdict`; of an async metric too, by ``run``.
 
     Raises:
         LMCallFailed: an LM call of the judge failed, even where the metric made a score of that.
         MetricFailed: the metric raised something else, or returned no finite number.
     """
     try:
-        result = metric(example, prediction)
+        result = called(metric, run, example, prediction)
     except Exception as error:
         _check(scope)
         if _is_of_lm(error, scope, JUDGE) or scope.failure(JUDGE) is not None:

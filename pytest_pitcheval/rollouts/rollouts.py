@@ -14,7 +14,6 @@ import dspy
 
 from pytest_pitcheval.errors import StaleAnswer
 from pytest_pitcheval.lm.patient_lm import BOUNDED
-from pytest_pitcheval.rollouts import embedders, uncached
 from pytest_pitcheval.rollouts.answers import asking
 from pytest_pitcheval.rollouts.answers.door import Door
 from pytest_pitcheval.rollouts.cache import CacheThread, RolloutCache
@@ -23,6 +22,7 @@ from pytest_pitcheval.rollouts.lm_calls import PART, LMCalls
 from pytest_pitcheval.rollouts.rollout import Rollout
 from pytest_pitcheval.rollouts.threads import child_processes, left_out, process_wide, progress_bars, strands
 from pytest_pitcheval.rollouts.threads.event_loops import EventLoop
+from pytest_pitcheval.rollouts.watched import callbacks, embedders, uncached
 
 if TYPE_CHECKING:
     from pytest_pitcheval.concurrency.limits.limiter import Limiter
@@ -159,6 +159,7 @@ def _around(
     stack.enter_context(progress_bars.kept_apart())
     stack.enter_context(process_wide.noted(process_wide.Changes(scopes.own_beside_others, note)))
     stack.enter_context(left_out.told(functools.partial(_leave_out, scopes)))
+    stack.enter_context(callbacks.kept(calls, scopes.own))
     stack.enter_context(embedders.counted(calls.embeds))
     stack.enter_context(child_processes.without_old_answers())
     stack.enter_context(child_processes.without_memory(scopes.own))

@@ -284,7 +284,7 @@ class OpenAIServer:
         try:
             failure = self.fail(request)
             if failure is None and request.body.get("stream"):
-                failure = Failure(message="this server does not stream")
+                return _stream(request, self.answer(request))
             if failure is None:
                 return _completion(request, self.answer(request))
             if failure.drip is not None:
@@ -306,6 +306,27 @@ class Reply:
     status: int = 200
     headers: tuple[tuple[str, str], ...] = ()
     drip: float | None = None
+    chunks: tuple[Body, ...] = ()
+    """Of a stream: server-sent events, which stand in place of the body."""
+
+    @property
+    def content(self) -> tuple[str, bytes]:
+        """Its media type, and what is sent."""
+        if not self.chunks:
+            return "application/json", json.dumps(self.body).encode()
+        events = [*(json.dumps(chunk) for chunk in self.chunks), "[DONE]"]
+        return "text/event-stream", "".join(f"data: {event}\n\n" for event in events).encode()
+
+
+def _stream(request: Request, content: str) -> Reply:
+    """The same answer as a stream: its words one after the other, and last what they took."""
+    whole = _completion(request, content).body
+    about = {name: whole[name] for name in ("id", "created", "model")} | {"object": "chat.completion.chunk"}
+    deltas = [{"role": "assistant", "content": ""}, *({"content": word} for word in re.findall(r"\s*\S+", content))]
+    choices = [{"index": 0, "delta": delta, "finish_reason": None} for delta in deltas]
+    ended = {"index": 0, "delta": {}, "finish_reason": "stop"}
+    chunks = [{**about, "choices": [choice]} for choice in (*choices, ended)]
+    return Reply({}, chunks=(*chunks, {**about, "choices": [], "usage": whole["usage"]}))
 
 
 def _completion(request: Request, content: str) -> Reply:
@@ -418,9 +439,9 @@ class _Handler(BaseHTTPRequestHandler):
         if reply is None:
             self.close_connection = True
             return
-        content = json.dumps(reply.body).encode()
+        kind, content = reply.content
         self.send_response(reply.status)
-        for name, value in (("Content-Type", "application/json"), *reply.headers):
+        for name, value in (("Content-Type", kind), *reply.headers):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()

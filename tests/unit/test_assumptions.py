@@ -28,6 +28,7 @@ from support.openai_server import OpenAIServer, chat_format
 
 from pytest_pitcheval.lm import failures
 from pytest_pitcheval.rollouts import program_and_metric
+from pytest_pitcheval.rollouts.watched import callbacks
 
 
 class Recorder(Cache):
@@ -251,6 +252,20 @@ class TestDSPy:
             lm("What is the capital of Peru?")
         assert recorder.notes == at_end
         assert at_end[0]
+
+    def test_the_callbacks_of_a_call_are_those_that_the_settings_give(self, lm: Any, recorder: Recorder) -> None:
+        """`with dspy.context(callbacks=[...])` in a program takes the place of all others."""
+        seen: list[str] = []
+
+        class Seeing(BaseCallback):
+            def on_lm_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
+                seen.append(call_id)
+
+        with callbacks.kept(Seeing(), lambda: "a scope"), dspy.context(callbacks=[BaseCallback()]):
+            lm("What is the capital of Peru?")
+        with dspy.context(callbacks=[BaseCallback()]):
+            lm("What is the capital of Chile?")
+        assert len(seen) == 1
 
     def test_the_state_of_an_lm_names_its_class_if_at_all_in_this_way(self, lm: Any) -> None:
         assert lm.dump_state().get("_dspy_lm_class", "dspy.clients.lm.LM") == "dspy.clients.lm.LM"

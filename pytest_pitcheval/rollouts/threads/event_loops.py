@@ -29,14 +29,16 @@ class EventLoop:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._mutex = threading.Lock()
+        self._turn = threading.RLock()
 
     def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """What ``coroutine`` returns or raises, in the context of the caller."""
         __tracebackhide__ = True
         if not self.shared:
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-            return self._loop.run_until_complete(coroutine)
+            with self._turn:  # an optimizer's threads may ask an async metric
+                if self._loop is None:
+                    self._loop = asyncio.new_event_loop()
+                return self._loop.run_until_complete(coroutine)
         future = asyncio.run_coroutine_threadsafe(coroutine, self._started())
         wait([future])
         error = future.exception()
@@ -67,12 +69,12 @@ class EventLoop:
             thread.join(_PATIENCE)
 
     def _started(self) -> asyncio.AbstractEventLoop:
-        with self._mutex:
-            if self._loop is None:
-                self._loop = loop = asyncio.new_event_loop()
+        with self._turn, self._mutex:
+            loop = self._loop = self._loop or asyncio.new_event_loop()  # compiling may have used it in its own thread
+            if self._thread is None:
                 self._thread = threading.Thread(target=_serve, args=(loop,), name=f"{OWN_THREADS}loop", daemon=True)
                 self._thread.start()
-            return self._loop
+            return loop
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:

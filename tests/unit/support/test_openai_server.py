@@ -137,9 +137,6 @@ class TestPlainHTTP:
         assert told["status"] == 400
         assert told["error"]["message"] == "answer or fail raised KeyError('mistake')"
 
-    def test_streaming_is_refused(self, server: OpenAIServer) -> None:
-        assert complete(server, stream=True)["error"]["message"] == "this server does not stream"
-
     def test_embeddings_depend_on_the_text_and_are_counted_apart(self, server: OpenAIServer) -> None:
         answer = request(server.url, "/v1/embeddings", {"model": "m", "input": ["a", "b", "a"]})
         first, second, third = (item["embedding"] for item in answer["data"])
@@ -265,6 +262,16 @@ class TestDSPy:
         lm("one two three")
         usage = lm.history[-1]["usage"]
         assert (usage["prompt_tokens"], usage["completion_tokens"]) == (3, 2)
+
+    def test_a_stream_has_the_same_answer_word_by_word(self, dspy: ModuleType, server: OpenAIServer) -> None:
+        program = dspy.streamify(dspy.Predict("question -> answer"), async_streaming=False)
+        with dspy.context(lm=fake_lm(dspy, server), track_usage=True):
+            *chunks, prediction = program(question="why?")
+        text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if getattr(chunk, "choices", None))
+        assert text == chat_format(answer="answer 1")
+        assert prediction.answer == "answer 1"
+        [usage] = prediction.get_lm_usage().values()
+        assert usage["completion_tokens"] == len(text.split())
 
     def test_32_requests_at_once_get_an_answer_each(self, dspy: ModuleType) -> None:
         together = threading.Barrier(32)

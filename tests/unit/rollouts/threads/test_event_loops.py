@@ -39,6 +39,19 @@ def test_the_loop_is_the_same_each_time(loop: EventLoop) -> None:
     assert loop.run(here()) is loop.run(here())
 
 
+def test_what_was_used_in_turn_is_shared_later(loop: EventLoop) -> None:
+    """As where a program is compiled before anything flies ahead: what a metric keeps stays in its loop."""
+    loop.shared = False
+    before = loop.run(here())
+    loop.shared = True
+    assert loop.run(here()) is before
+
+
+def test_threads_take_turns(loop: EventLoop) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(lambda _: loop.run(here()), range(20))) == {loop.run(here())}
+
+
 def test_a_background_task_lives_on(loop: EventLoop) -> None:
     async def start() -> asyncio.Task[str]:
         async def later() -> str:
