@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import budget, endings, html, kills, memory, mlflow_logging, regression, startup, throughput
+from benchmarks import budget, endings, html, judges, kills, memory, mlflow_logging, regression, startup, throughput
 from benchmarks.gate_simulation import tables as gate_simulation
 
 BENCHMARKS = {
@@ -15,6 +15,7 @@ BENCHMARKS = {
     "memory": memory.main,
     "mlflow": mlflow_logging.main,
     "gate_simulation": gate_simulation.main,
+    "judges": judges.main,
     "regression": regression.main,
     "endings": endings.main,
     "kills": kills.main,

@@ -213,6 +213,21 @@ def score(
 
 
 @pytest.fixture
+def verdict(
+    request: pytest.FixtureRequest, _pitcheval_test: RunningTest, metric: Any, evaluator_lm: Any, example: Any
+) -> Score:
+    """The metric's score of the answer that a row of a judge_exam marker gives.
+
+    It has label, what people said of that answer, and agrees; no program is run.
+    """
+    __tracebackhide__ = True
+    from pytest_pitcheval.evaluation.scoring import judge_answer
+    from pytest_pitcheval.state import get_runner
+
+    return judge_answer(get_runner(request.config), request, _pitcheval_test, example, metric, evaluator_lm)
+
+
+@pytest.fixture
 def record_score(
     _pitcheval_test: RunningTest, pytestconfig: pytest.Config, _dspy_settings: None
 ) -> Callable[..., Score]:

@@ -56,6 +56,9 @@ MIN_MEAN, MAX_MEAN, MIN_PASS_RATE, MAX_ERROR_RATE, MAX_REGRESSION, MAX_EXAMPLE_D
 )
 """The gates, in the order in which they are decided."""
 
+MIN_KAPPA, MAX_FALSE_PASS = EXAM_GATES = ("min_kappa", "max_false_pass")
+"""The gates of a judge's exam."""
+
 MUST_PASS = "must_pass"
 """The gate that fails when the test of an example fails that must not; its limit is 0."""
 
@@ -72,15 +75,19 @@ In all of them, a drop must be established to fail a gate. Of a mean or share, `
 established to be within, and fails what is inconclusive.
 """
 
+ExamMode = Literal["changed", "always", "off"]
+"""When the answers of an exam are put to the judge: where something has changed since the baseline's, always, never."""
+
 Family = Literal["holm", "none"]
 """``holm``: all claims of a session that something got worse have one error rate; ``none``: each has its own."""
 
-LeftOut = Literal["decided", "budget", "unchanged"]
-"""Why a collected example did not run: its test's gates were decided, the session had spent what it may, or nothing has
-changed since the baseline."""
+LeftOut = Literal["decided", "budget", "unchanged", "examined"]
+"""Why a collected example did not run: its test's gates were decided, the session had spent what it may, nothing has
+changed since the baseline, or its judge's last exam holds."""
 
 DECIDED: Final = "decided"
 BUDGET: Final = "budget"
+EXAMINED: Final = "examined"
 UNCHANGED: Final = "unchanged"
 
 BaselineUpdate = Literal["replace", "add"]

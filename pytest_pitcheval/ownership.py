@@ -49,8 +49,8 @@ def is_ours(node: pytest.Item) -> bool:
 
 
 def is_evaluation(mark: pytest.Mark) -> bool:
-    """Whether a marker is an evaluation: bare, it is a tag that other suites select tests by."""
-    return mark.name == "evaluation" and bool(mark.args or mark.kwargs)
+    """Whether a marker has a dataset for us: bare, ``evaluation`` is a tag that other suites select tests by."""
+    return mark.name in ("evaluation", "judge_exam") and bool(mark.args or mark.kwargs)
 
 
 def uses_lm(node: pytest.Item) -> bool:

@@ -29,6 +29,7 @@ from pytest_pitcheval.fixtures import (  # noqa: F401  # pytest looks for fixtur
     score,
     trainset,
     valset,
+    verdict,
 )
 from pytest_pitcheval.options import registration
 from pytest_pitcheval.ownership import idle_markers, is_ours, is_watched, uncallable_tests
@@ -52,6 +53,13 @@ evaluation(dataset, *, inputs, threshold=None, rollouts=None,
     with gates as {"topic": {"min_mean": 0.6}}; must_pass: the label of examples
     whose test must pass; types: what values of a column become, where the
     program's signature does not say it: {"picture": dspy.Image}."""
+_JUDGE_EXAM = """\
+judge_exam(dataset, *, inputs, outputs, label, min_kappa=0.6,
+    max_false_pass=None, threshold=None, rollouts=None, slices=()): a test for
+    each row of dataset, in which the metric judges the answer in the columns
+    outputs, beside what people said of it in the column label: 0 or 1, true or
+    false, a grade from 0 to 1, or a list of these. min_kappa and max_false_pass
+    say when the judge qualifies: gates on its scores wait for that."""
 _OPTIMIZATION = """\
 optimization(method, **settings): optimize the program with method
     before it is evaluated, unless --optimization names others; settings go to
@@ -82,6 +90,7 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object
 def pytest_configure(config: pytest.Config) -> None:
     """Markers are declared, and wrong options are told. pytest, API Reference: Initialization hooks."""
     config.addinivalue_line("markers", _EVALUATION)
+    config.addinivalue_line("markers", _JUDGE_EXAM)
     config.addinivalue_line("markers", _OPTIMIZATION)
     state.begin(config)
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from pytest_pitcheval.collection.exams import NAME as EXAM
+from pytest_pitcheval.collection.exams import JudgeExam, parse_exam
 from pytest_pitcheval.collection.markers import Evaluation, parse_evaluation
 from pytest_pitcheval.collection.parametrization import optimization_of
 from pytest_pitcheval.collection.rows import Row
@@ -25,14 +27,15 @@ class Asked:
 
     Attributes:
         about: what the controller must know of it.
-        evaluation: its ``evaluation`` marker, None without one or where it is wrong (the test itself tells that).
+        evaluation: its ``evaluation`` or ``judge_exam`` marker, None without one or where it is wrong (the test itself
+            tells that).
         row: the row of its dataset, None where it has none.
         fixtures: what it asks for, before other plugins add to it while it is set up.
     """
 
     about: Collected
     optimization: Optimization
-    evaluation: Evaluation | None
+    evaluation: Evaluation | JudgeExam | None
     row: Row | None
     fixtures: tuple[str, ...]
 
@@ -59,7 +62,7 @@ def _read(item: pytest.Item, settings: Settings) -> Asked:
     row = params_of(item).get("example")
     evaluation = _evaluation_of(item)
     optimization = optimization_of(item, settings)
-    asked = evaluation.asked if evaluation else Requirements()
+    asked = _with_rows(evaluation.asked, row) if evaluation else Requirements()
     about = Collected(
         nodeid=item.nodeid,
         test=name_of_test(item),
@@ -75,9 +78,21 @@ def _read(item: pytest.Item, settings: Settings) -> Asked:
     return Asked(about, optimization, evaluation, row if isinstance(row, Row) else None, fixtures)
 
 
-def _evaluation_of(item: pytest.Item) -> Evaluation | None:
+def _with_rows(asked: Requirements, row: Any) -> Requirements:
+    """``asked``, with what the rows of a judge's exam say of all of them."""
+    given = row.given if isinstance(row, Row) else None
+    if asked.exam is None or given is None:
+        return asked
+    exam = dataclasses.replace(asked.exam, grades=given.grades, dataset=given.dataset)
+    return dataclasses.replace(asked, exam=exam)
+
+
+def _evaluation_of(item: pytest.Item) -> Evaluation | JudgeExam | None:
     mark = item.get_closest_marker("evaluation")
+    exam = item.get_closest_marker(EXAM) if "verdict" in fixture_names(item) else None
     try:
+        if exam is not None:
+            return parse_exam(exam)
         return parse_evaluation(mark) if mark else None
     except MarkerError:
         return None
@@ -107,16 +122,30 @@ def check_markers(item: pytest.Item) -> None:
     for parameter in params_of(item).values():
         if isinstance(parameter, MarkerError):
             raise parameter
-    marked = any(mark.name == "evaluation" for mark in item.own_markers)  # a class's or module's may be for others
-    if marked and "example" not in fixture_names(item):
+    marked = {mark.name for mark in item.own_markers}  # a class's or module's may be for others
+    _check_exam(item, EXAM in marked)
+    if "evaluation" in marked and "example" not in fixture_names(item):
         if whose := item.stash.get(_IDLE, None):
             raise MarkerError(f"evaluation marker: no test of {whose} asks for one of example, prediction and score")
         raise MarkerError("evaluation marker: the test asks for none of example, prediction and score")
 
 
+def _check_exam(item: pytest.Item, marked: bool) -> None:
+    names = set(fixture_names(item))
+    if marked and "verdict" not in names:
+        raise MarkerError(f"{EXAM} marker: the test does not ask for verdict")
+    if "verdict" not in names:
+        return
+    if item.get_closest_marker(EXAM) is None:
+        raise MarkerError(f"verdict: expected a {EXAM} marker on the test, which says where answers and labels are")
+    if wrong := names & {"prediction", "score", "compiled_program"}:
+        raise MarkerError(f"{EXAM} marker: the test asks for {min(wrong)}; expected verdict, as no program is run")
+
+
 def may_run_ahead(item: pytest.Item) -> bool:
     """Whether nothing is known that would keep a coming test from asking for a prediction of the plugin's own."""
-    if "prediction" not in fixture_names(item) or not isinstance(params_of(item).get("example"), Row):
+    made = {"prediction", "verdict"}.intersection(fixture_names(item))
+    if not made or not isinstance(params_of(item).get("example"), Row):
         return False
     conditions = [mark.args for mark in item.iter_markers("skipif")]
     runs = all(mark.kwargs.get("run", True) for mark in item.iter_markers("xfail"))

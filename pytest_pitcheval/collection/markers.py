@@ -84,9 +84,9 @@ def parse_evaluation(mark: pytest.Mark) -> Evaluation:
         reason = str(error).replace("Evaluation.__init__()", "").strip()
         reason = reason.replace(". Did you mean ", ", did you mean ").rstrip("?")  # as Python 3.13 says it
         raise MarkerError(f"evaluation marker: {reason}; expected evaluation(dataset, *, inputs, ...)") from None
-    _check_number("threshold", parsed.threshold, float)
-    _check_number("rollouts", parsed.rollouts, int)
-    _check_number("limit", parsed.limit, int)
+    check_number("threshold", parsed.threshold, float)
+    check_number("rollouts", parsed.rollouts, int)
+    check_number("limit", parsed.limit, int)
     _check_types(parsed.types)
     assert parsed.asked  # which raises where one of its arguments is wrong
     return dataclasses.replace(parsed, inputs=read_names("inputs", parsed.inputs, "field names"))
@@ -98,7 +98,8 @@ def _check_types(types: object) -> None:
     raise MarkerError(f"evaluation marker: types={types!r}: expected a mapping of columns to types")
 
 
-def _check_number(name: str, value: object, kind: type) -> None:
+def check_number(name: str, value: object, kind: type) -> None:
+    """Raise MarkerError unless ``value`` is None, a count from 1 on, or for a float a number from 0 on."""
     if value is None:
         return
     numeric = isinstance(value, (int, kind)) and not isinstance(value, bool)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_pitcheval.collection.exams import NAME as EXAM
+from pytest_pitcheval.collection.exams import exam_rows, parse_exam
 from pytest_pitcheval.collection.markers import choose_optimizations, parse_evaluation, parse_optimization
 from pytest_pitcheval.collection.requirements import check_labels, check_types
 from pytest_pitcheval.collection.rows import Row, load_rows, sample
@@ -40,6 +42,9 @@ def parametrize(metafunc: pytest.Metafunc, settings: Settings) -> list[str]:
 
 def _rows(metafunc: pytest.Metafunc) -> list[Row]:
     marked = list(metafunc.definition.iter_markers_with_node("evaluation"))  # the closest first
+    exams = list(metafunc.definition.iter_markers(EXAM))
+    if exams and "verdict" in metafunc.fixturenames:
+        return exam_rows(parse_exam(exams[0]), metafunc.definition.path.parent)
     if not marked:
         return []
     if [node for node, _ in marked].count(marked[0][0]) > 1:

@@ -7,7 +7,7 @@ import os
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pytest_pitcheval.collection.readers import read_file, relative
 from pytest_pitcheval.errors import MarkerError, one_line
@@ -17,6 +17,23 @@ Place = str
 """Where a row stands, as ``path:line`` or ``dataset[position]``."""
 _OF_DSPY = frozenset({"dspy_uuid", "dspy_split"})
 """What ``dspy.datasets.Dataset`` puts into examples: random, and no field of the user's."""
+
+
+class Given(NamedTuple):
+    """What a row of a judge's exam has beside its inputs.
+
+    Attributes:
+        answer: the fields of the prediction.
+        label: the column of people's labels, which the metric does not get to see.
+        people: the label of each of them.
+        grades: those that the whole dataset has, and ``dataset`` digits that change with any of its rows.
+    """
+
+    answer: Mapping[str, Any]
+    label: str
+    people: tuple[float, ...]
+    grades: tuple[float, ...]
+    dataset: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +47,7 @@ class Row:
         source: the ``dspy.Example`` it came from, or None.
         place: where it stands.
         folder: what paths in it are relative to: that of its file, or of the test's.
+        given: of a judge's exam, the answer and what people said of it; else None.
     """
 
     id: str
@@ -38,6 +56,12 @@ class Row:
     source: Any = None
     place: Place = ""
     folder: Path = Path()
+    given: Given | None = None
+
+    @property
+    def all_values(self) -> dict[str, Any]:
+        """Its fields, and those of the answer that a judge's exam gives."""
+        return {**self.values, **(self.given.answer if self.given else {})}
 
     @property
     def labels(self) -> dict[str, Any]:

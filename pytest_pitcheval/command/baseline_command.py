@@ -23,6 +23,9 @@ def list_baseline(settings: Settings) -> Printed:
 
 
 def _row(group: Measurements) -> tuple[str, ...]:
+    if group.exam is not None:
+        when = date_of(group.exam.run) or "-"
+        return str(group.exam.answers), "-", "exam", when, when
     counts = sorted(len(one.samples) for one in group.examples.values())
     samples = "-".join(str(count) for count in dict.fromkeys((*counts[:1], *counts[-1:])))
     days = [day for run in group.runs if (day := date_of(run))]

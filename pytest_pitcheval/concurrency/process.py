@@ -21,6 +21,7 @@ from pytest_pitcheval.concurrency.limits.budget import Budget
 from pytest_pitcheval.concurrency.limits.ledger import NOTHING, Spent
 from pytest_pitcheval.concurrency.notes import Notes
 from pytest_pitcheval.concurrency.standings import Standings
+from pytest_pitcheval.results.exams.exam import Conditions
 from pytest_pitcheval.settings.settings import Settings
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class Process:
         standings: which tests are left out.
         spent_before: what the run had spent that is continued.
         before: what the baseline has, where only the examples are asked that have changed since.
+        exams: by test, the conditions of the judges' exams that the baseline has.
     """
 
     settings: Settings
@@ -75,6 +77,7 @@ class Process:
     standings: Standings = dataclasses.field(default_factory=Standings)
     spent_before: Spent = NOTHING
     before: Baseline | None = None
+    exams: dict[str, Conditions] = dataclasses.field(default_factory=dict)
     _held: list[filelock.BaseFileLock] = dataclasses.field(default_factory=list)
     _told: dict[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -100,7 +103,9 @@ class Process:
             settings = settings.part(worker.total)
             folder, owner = os.path.join(tempfile.gettempdir(), leftovers.name(os.getpid())), os.getpid()
         before = Spent(*told["spent_before"])
-        return cls(settings, told["run_id"], told["timestamp"], owner, Path(folder), worker, spent_before=before)
+        exams = {test: Conditions(*conditions) for test, conditions in told["exams"].items()}
+        ids = told["run_id"], told["timestamp"]
+        return cls(settings, *ids, owner, Path(folder), worker, spent_before=before, exams=exams)
 
     def told_to_workers(self, planned: bool, transports: Iterable[str]) -> dict[str, Any]:
         """What an xdist worker must know, as execnet can send it.
@@ -115,6 +120,7 @@ class Process:
             "planned": planned,
             "apart": are_apart(transports),
             "spent_before": list(self.spent_before),
+            "exams": {test: list(conditions) for test, conditions in self.exams.items()},
         }
 
     @functools.cached_property

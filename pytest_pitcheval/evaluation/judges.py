@@ -1,14 +1,22 @@
-"""The judge where no model is named for it: made of the user's own ``generator_lm``, whatever its scope."""
+"""The judge where no model is named for it, and whether its exam is to be taken again."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
+from pytest_pitcheval.concurrency.process import Process
 from pytest_pitcheval.lm.absent_judge import AbsentJudge
 from pytest_pitcheval.lm.language_models import judge_from
+from pytest_pitcheval.names import EXAMINED
+from pytest_pitcheval.results.exams.exam import Conditions
+from pytest_pitcheval.results.exams.terms import PASS_OR_FAIL
+from pytest_pitcheval.results.records import Omission
+from pytest_pitcheval.rollouts.verdicts import as_number
 from pytest_pitcheval.settings.settings import ModelSettings
+from pytest_pitcheval.timestamps import date_of
 
 _COMPLAINT = (
     "evaluator_lm: fixture generator_lm has a narrower scope than session; expected --evaluator-model=MODEL, "
@@ -32,3 +40,26 @@ def for_test(request: pytest.FixtureRequest, evaluator_lm: Any, settings: ModelS
     if isinstance(evaluator_lm, AbsentJudge):
         return judge_from(request.getfixturevalue("generator_lm"), settings)
     return evaluator_lm
+
+
+def threshold_of_exam(asked: float | None, metric: Any, grades: Sequence[float]) -> float | None:
+    """The score from which on an answer passes: as it was ``asked`` for, else the metric's own, else the middle.
+
+    None where people give grades and nobody says from which on an answer passes.
+    """
+    own = as_number(getattr(metric, "threshold", None))
+    known = next((one for one in (asked, own) if one is not None), None)
+    return 0.5 if known is None and tuple(grades) == PASS_OR_FAIL else known
+
+
+def omission(process: Process, test: str, now: Conditions) -> Omission | None:
+    """Why the answers of an exam are not put to the judge; None where they are. A replayed run asks what it asked."""
+    mode, held = process.settings.judge_exam, process.exams.get(test)
+    if process.settings.replay is not None or mode == "always":
+        return None
+    if held is not None and held.hold(now):
+        return Omission(EXAMINED, f"nothing has changed since the exam of {date_of(held.run)}")
+    if mode == "off":
+        last = f"the last exam is of {date_of(held.run)}" if held else "there is no exam"
+        return Omission(EXAMINED, f"--eval-judge-exam=off: {last}")
+    return None

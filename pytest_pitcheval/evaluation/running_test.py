@@ -51,6 +51,7 @@ class RunningTest:
         function_fixtures: those set up for it alone that may make a difference to its program, in order.
         example, prediction, generator: what `predicted_with` and `predicted` were told last.
         origin: what its score comes from, as far as `comes_from` was told.
+        given: in a judge's exam, the answer that is judged and what people said of it.
         is_late: whether the test asked for the plugin's fixtures only while it ran, and not by name.
     """
 
@@ -88,7 +89,8 @@ class RunningTest:
         self._named_scores: dict[str, float] = {}
         self._later_rollouts: list[dict[str, Any]] = []
         self._program_file: str | None = None
-        self._fingerprints = {} if asked.row is None else {EXAMPLE: example_identity(asked.row.values)}
+        self.given = asked.row.given if asked.row else None
+        self._fingerprints = {EXAMPLE: example_identity(asked.row.all_values)} if asked.row else {}
         self._status: Status = "passed"
         self._error: str | None = None
         self._omission: Omission | None = None
@@ -107,7 +109,7 @@ class RunningTest:
     @property
     def asks_for_score(self) -> bool:
         """Whether the test asks for a score."""
-        return "score" in fixture_names(self.item)
+        return not {"score", "verdict"}.isdisjoint(fixture_names(self.item))
 
     def make_example(self) -> Any:
         """The ``dspy.Example`` of the test's row, the same one each time. Raises MarkerError for a wrong value."""
@@ -266,4 +268,5 @@ class RunningTest:
             program_file=self._program_file,
             later_rollouts=tuple(self._later_rollouts),
             left_out=self._why_left_out,
+            people=self.given.people if self.given else (),
         )

@@ -16,9 +16,10 @@ from pytest_pitcheval.evaluation.runner import Runner
 from pytest_pitcheval.evaluation.running_test import RunningTest
 from pytest_pitcheval.lm.language_models import cannot_vary
 from pytest_pitcheval.names import GENERATOR, JUDGE, METRIC, ORIGIN, PROGRAM
+from pytest_pitcheval.results.exams.exam import Answer, Conditions, agrees
 from pytest_pitcheval.results.plain import text_of
 from pytest_pitcheval.results.score import Score
-from pytest_pitcheval.rollouts.program_and_metric import Generator, Judge
+from pytest_pitcheval.rollouts.program_and_metric import GIVEN_ANSWERS, Generator, Judge
 from pytest_pitcheval.rollouts.verdicts import Verdict, as_number
 
 
@@ -58,14 +59,49 @@ def score_example(
         marks[ORIGIN] = origin
     running.judged_with(marks)
     if running.rollout_count > 1 and cannot_vary(request.getfixturevalue("generator_lm")):
-        warnings.warn(
-            PitchevalWarning("generator_lm samples at temperature 0: rollouts are asked afresh, but cannot differ"),
-            stacklevel=1,
-        )
+        warnings.warn(_same_again("generator_lm"), stacklevel=1)
     verdicts = runner.rollout_maker.judge(running, Judge(metric, evaluator_lm), example, prediction)
     score = make_score(verdicts, _threshold(runner, running), prediction)
     running.scored(score, example, prediction)
     return score
+
+
+def judge_answer(
+    runner: Runner, request: pytest.FixtureRequest, running: RunningTest, example: Any, metric: Any, evaluator_lm: Any
+) -> Score:
+    """What the metric says, in all rollouts, of the answer that the row gives: a judge's exam, without any program.
+
+    The test is skipped where nothing has changed since the exam that the baseline has.
+    """
+    __tracebackhide__ = True
+    given, settings = running.given, runner.process.settings
+    if given is None:
+        raise PitchevalError("verdict: expected the plugin's own example, with a row of the judge_exam marker")
+    evaluator_lm = judges.for_test(request, evaluator_lm, settings.evaluator)
+    marks = {METRIC: runner.identities.metric(metric), JUDGE: runner.identities.judge(metric, evaluator_lm)}
+    threshold = judges.threshold_of_exam(_threshold(runner, running), metric, given.grades)
+    now = Conditions(marks[METRIC], marks[JUDGE], given.dataset, running.rollout_count, threshold, "")
+    if omission := judges.omission(runner.process, running.about.test, now):
+        running.left_out(omission)
+        pytest.skip(omission.reason)
+    generator = Generator(GIVEN_ANSWERS, evaluator_lm)
+    running.compiled(GIVEN_ANSWERS)
+    running.predicted_with(generator, example, {})
+    prediction = runner.rollout_maker.predict(running, generator)
+    running.predicted(prediction)
+    running.judged_with(marks)
+    if running.rollout_count > 1 and cannot_vary(evaluator_lm):
+        warnings.warn(_same_again("evaluator_lm"), stacklevel=1)
+    verdicts = runner.rollout_maker.judge(running, Judge(metric, evaluator_lm), example, prediction)
+    score = make_score(verdicts, threshold, prediction)
+    score.label = statistics.mean(given.people)
+    score.agrees = agrees(Answer(given.people, score.samples, threshold), given.grades)
+    running.scored(score, example, prediction)
+    return score
+
+
+def _same_again(fixture: str) -> PitchevalWarning:
+    return PitchevalWarning(f"{fixture} samples at temperature 0: rollouts are asked afresh, but cannot differ")
 
 
 def _threshold(runner: Runner, running: RunningTest, given: float | None = None) -> float | None:

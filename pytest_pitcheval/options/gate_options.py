@@ -87,6 +87,15 @@ GATE_OPTIONS = (
         "default: all examples run",
     ),
     Option(
+        "eval_judge_exam",
+        "WHEN",
+        "judge exam",
+        "changed: the answers of a judge's exam are put to it where something has changed since the baseline's exam; "
+        "always; off: never, the last exam counts; default: changed",
+        "changed",
+        repeats=True,
+    ),
+    Option(
         "eval_baseline",
         "REF",
         "text",

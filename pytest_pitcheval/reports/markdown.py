@@ -7,7 +7,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from pytest_pitcheval.reports import run_reports
+from pytest_pitcheval.reports import exams, run_reports
 from pytest_pitcheval.reports.run_reports import RunReport
 from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.baselines import Measurement
@@ -21,7 +21,7 @@ COMMENT_LIMIT = 65_536
 
 _WORST = 10
 _LONGEST = 160
-_NUMBERS = ("scored", "known", "mean", "passed", "against the baseline", "baseline", "now", "change")
+_NUMBERS = ("scored", "known", "mean", "value", "of", "passed", "against the baseline", "baseline", "now", "change")
 _SPECIAL = re.compile(r"[\\`*\[\]<>|#@!~&$]|(?<![^\W_])_|_(?![^\W_])|:(?=//)|(?<=www)\.", re.IGNORECASE)
 """What markdown could make something of; ``_`` within a word is nothing, and the last two would begin a link."""
 
@@ -129,6 +129,8 @@ def _tables(report: RunReport) -> Iterator[tuple[str, Table]]:
         yield "Metrics", (("metric", "test", "method", "known", "mean"), metrics)
     if slices := list(_slices(report)):
         yield "Slices", (("slice", "test", "method", "scored", "mean", "passed"), slices)
+    if judged := list(_exams(report)):
+        yield "Judges", ((exams.HEAD.figure, "test", *exams.HEAD[1:]), judged)
     gates = [gate for gate in report.decision.gates if gate.status != "passed"]
     if gates:
         yield "Gates that did not pass", (("gate", "test", "method", "result", "why"), [_gate(gate) for gate in gates])
@@ -164,6 +166,12 @@ def _metrics(report: RunReport) -> Iterator[Sequence[str]]:
             mean = _with_interval(formats.measure(one.mean), formats.measures(one.ci95))
             about = code(name), code(summary.test), code(summary.optimization)
             yield *about, f"{one.scored}/{summary.examples}", mean
+
+
+def _exams(report: RunReport) -> Iterator[Sequence[str]]:
+    for summary in report.decision.summaries:
+        for row in exams.rows(summary.exam) if summary.exam else ():
+            yield code(row.figure), code(summary.test), *row[1:]
 
 
 def _slices(report: RunReport) -> Iterator[Sequence[str]]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pytest_pitcheval.names import BUDGET, DECIDED, EXAMPLE, UNCHANGED, LeftOut
+from pytest_pitcheval.reports import exams
 from pytest_pitcheval.reports.results import Results
 from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.comparison import Comparison
@@ -23,7 +24,11 @@ from pytest_pitcheval.storage.run_info import RunInfo
 _HEAD = ("method", "scored", "mean", "95 % interval", "passed", "fresh", "cached", "tokens", "cost", "time")
 _WORDS = {"failed": "FAIL", "passed": "ok  ", "inconclusive": "?   "}
 
-_LEFT_OUT: Mapping[LeftOut, str] = {DECIDED: "--eval-stop", BUDGET: "budget", UNCHANGED: "--eval-affected"}
+_LEFT_OUT: Mapping[LeftOut, str] = {
+    DECIDED: "--eval-stop",
+    BUDGET: "budget",
+    UNCHANGED: "--eval-affected",
+}  # of exams, nothing
 """What examples were left out for."""
 
 _LONGEST_NAME = 40
@@ -91,7 +96,7 @@ def decision_lines(decision: Decision, baseline: str | None) -> Iterator[Line]:
         yield test if len(test) <= formats.WIDTH else "…" + test[1 - formats.WIDTH :], False
         yield from ((line, False) for line in formats.table([_HEAD, *map(_row, group)]))
         yield from ((line, False) for line in matrix([method for method in decision.methods if method.test == test]))
-        yield from ((line, False) for line in (*_metrics(decision, group), *_slices(group)))
+        yield from ((line, False) for line in (*_metrics(decision, group), *_slices(group), *_exams(group)))
         for summary in group:
             yield from ((cut(line), True) for line in _missing(summary))
             yield from ((cut(f"  {remark} [{summary.optimization}]"), False) for remark in summary.usage.remarks)
@@ -150,6 +155,11 @@ def _slices(group: Sequence[Summary]) -> Iterator[str]:
     yield from _some_rows(("slice", "scored", "mean", "95 % interval", "passed"), rows)
 
 
+def _exams(group: Sequence[Summary]) -> Iterator[str]:
+    """What a judge's exam came to."""
+    yield from _some_rows(exams.HEAD, [row for summary in group if summary.exam for row in exams.rows(summary.exam)])
+
+
 def _some_rows(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
     """A table of the first rows; nothing of none."""
     if rows:
@@ -195,7 +205,7 @@ def compared(decision: Decision, baseline: str) -> Iterator[Line]:
             known.add(comparison.key)
             yield from comparison_lines(comparison)
     for summary in decision.summaries:
-        if summary.key not in known:
+        if summary.key not in known and summary.asked.exam is None:
             yield cut(f"  {summary.test} [{summary.optimization}]: not in the baseline"), False
     if tests := decision.tests_not_run:
         yield from ((line, False) for line in wrap(f"  in the baseline but not run: {formats.some(tests)}", "    "))

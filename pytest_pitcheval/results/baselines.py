@@ -8,7 +8,8 @@ import statistics
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TypeVar
 
-from pytest_pitcheval.names import COMPARED_ROLES, EXAMPLE, JUDGE, ORIGIN, ROLES, SCORE
+from pytest_pitcheval.names import COMPARED_ROLES, EXAMPLE, JUDGE, METRIC, ORIGIN, ROLES, SCORE
+from pytest_pitcheval.results.exams.exam import Conditions, Exam
 from pytest_pitcheval.results.records import Key, Record
 from pytest_pitcheval.timestamps import is_run_id
 
@@ -110,12 +111,14 @@ class Measurements:
         fingerprints: those of `GROUP_ROLES` that are known, and the origin of all examples where they have one.
         earlier: by run, those of them that were others when its rollouts were measured.
         slices: the values of each label that its marker made slices of.
+        exam: what a judge's exam came to; such a test has no examples here.
     """
 
     examples: Mapping[str, Measurement]
     fingerprints: Mapping[str, str] = dataclasses.field(default_factory=dict)
     earlier: Mapping[str, Mapping[str, str]] = dataclasses.field(default_factory=dict)
     slices: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    exam: Exam | None = None
 
     @property
     def mean(self) -> float:
@@ -130,6 +133,14 @@ class Measurements:
         """
         known = {name: one.of(metric) for name, one in self.examples.items() if members is None or name in members}
         return dataclasses.replace(self, examples={name: one for name, one in known.items() if one is not None})
+
+    @property
+    def conditions(self) -> Conditions | None:
+        """Those of an exam; None of other tests."""
+        if self.exam is None:
+            return None
+        marks = (self.fingerprints.get(METRIC, ""), self.fingerprints.get(JUDGE, ""))
+        return Conditions(*marks, self.exam.dataset, self.exam.rollouts, self.exam.threshold, self.exam.run)
 
     @property
     def runs(self) -> list[str]:
@@ -154,19 +165,36 @@ def measure(records: Iterable[Record], with_unchanged: bool = False) -> dict[Key
     """What the scored ones of ``records`` measured, and what is known of unchanged ones."""
     groups: dict[Key, list[Record]] = {}
     for record in records:
-        if record.samples and (record.score is not None or (with_unchanged and record.is_unchanged)):
+        is_known = record.score is not None or (with_unchanged and record.is_unchanged)
+        if record.samples and is_known and not record.people:
             groups.setdefault(record.key, []).append(record)
     return {key: _measurements(group) for key, group in groups.items()}
 
 
 def _measurements(records: list[Record]) -> Measurements:
     examples = {record.example_id or "": _measurement(record) for record in records}
+    return Measurements(examples, fingerprints_of(records))
+
+
+def fingerprints_of(records: Collection[Record]) -> dict[str, str]:
+    """Those of `GROUP_ROLES` that are known of the records of a group."""
     found = {role: sorted({one for r in records if (one := r.fingerprints.get(role))}) for role in GROUP_ROLES}
     origins = {record.fingerprints.get(ORIGIN, "") for record in records}
     fingerprints = {role: " and ".join(values) for role, values in found.items() if values}
     if len(origins) == 1 and (origin := origins.pop()):
         fingerprints[ORIGIN] = origin
-    return Measurements(examples, fingerprints)
+    return fingerprints
+
+
+def scores_of(baseline: Baseline) -> Baseline:
+    """The tests that have scores of a program; judges' exams have none."""
+    return {key: group for key, group in baseline.items() if group.exam is None}
+
+
+def is_same_judge(one: Measurements, other: Measurements) -> bool:
+    """Whether both were measured by the same metric, which asked the same judge if both say which."""
+    known = all(METRIC in group.fingerprints for group in (one, other))
+    return known and not differing(one, other, COMPARED_ROLES)
 
 
 def _measurement(record: Record) -> Measurement:
@@ -193,6 +221,18 @@ def update(old: Baseline, new: Baseline, gone: Callable[[Key, str], bool]) -> di
         alike = not differing(before, measured, COMPARED_ROLES)
         kept = {name: one for name, one in before.examples.items() if alike and not gone(key, name)}
         updated[key] = _beside(dataclasses.replace(before, examples=kept), measured)
+    return _with_governed(updated)
+
+
+def _with_governed(baseline: Baseline) -> dict[Key, Measurements]:
+    """Each exam knows the tests whose judge it was about, once it was about them, as long as they are there."""
+    scores, updated = scores_of(baseline), dict(baseline)
+    for key, group in baseline.items():
+        if group.exam is not None:
+            known = {test for (test, _), one in scores.items() if is_same_judge(group, one)}
+            staying = {test for test, _ in scores}.intersection(group.exam.governs)
+            exam = dataclasses.replace(group.exam, governs=tuple(sorted(known | staying)))
+            updated[key] = dataclasses.replace(group, exam=exam)
     return updated
 
 
@@ -203,7 +243,8 @@ def _beside(before: Measurements, measured: Measurements) -> Measurements:
     fingerprints = {**(known if staying else {}), **measured.fingerprints}
     earlier = {**measured.earlier, **other_fingerprints(before, Measurements(staying).runs, fingerprints)}
     slices = _both(before.slices if staying else {}, measured.slices)
-    return Measurements({**before.examples, **measured.examples}, fingerprints, earlier, slices)
+    exam = measured.exam and dataclasses.replace(measured.exam, governs=before.exam.governs if before.exam else ())
+    return Measurements({**before.examples, **measured.examples}, fingerprints, earlier, slices, exam)
 
 
 def other_fingerprints(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pytest_pitcheval.names import MEASURED, SCORE
+from pytest_pitcheval.results.exams.terms import ExamTerms
 from pytest_pitcheval.results.records import FINITE, Keyed
 
 Limits = Mapping[str, Mapping[str, float]]
@@ -22,6 +23,7 @@ class Requirements:
         lower_is_better: the metrics that get worse when they rise, beside `names.MEASURED`.
         slices: the labels whose values are shown each by itself, with the limits for each value's examples.
         must_pass: the label of examples whose test must pass; None where there is none.
+        exam: what a judge's exam asks; None where it is none.
     """
 
     __pydantic_config__ = FINITE
@@ -30,6 +32,7 @@ class Requirements:
     lower_is_better: tuple[str, ...] = ()
     slices: Mapping[str, Mapping[str, Mapping[str, float]]] = dataclasses.field(default_factory=dict)
     must_pass: str | None = None
+    exam: ExamTerms | None = None
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -41,11 +44,13 @@ class Requirements:
         return metric in MEASURED or metric in self.lower_is_better
 
     def to_dict(self) -> dict[str, Any]:
-        return {**dataclasses.asdict(self), "lower_is_better": list(self.lower_is_better)}
+        exam = self.exam.to_dict() if self.exam else None
+        return {**dataclasses.asdict(self), "lower_is_better": list(self.lower_is_better), "exam": exam}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Requirements:
-        return cls(**{**data, "lower_is_better": tuple(data["lower_is_better"])})
+        exam = ExamTerms.from_dict(data["exam"]) if data["exam"] else None
+        return cls(**{**data, "lower_is_better": tuple(data["lower_is_better"]), "exam": exam})
 
 
 def of_scores(limits: Mapping[str, float]) -> dict[str, dict[str, float]]:

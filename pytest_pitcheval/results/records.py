@@ -162,6 +162,7 @@ class Record(Keyed):
         prediction: the fields that the program returned in the first rollout; None where it returned nothing.
         program_file: the stored compiled program, below the ``--eval-dir``.
         later_rollouts: ``prediction`` and ``feedback`` of each rollout after the first one.
+        people: in a judge's exam, how people labelled the answer, 0 to 1 each; empty in other tests.
     """
 
     __pydantic_config__ = FINITE
@@ -191,6 +192,7 @@ class Record(Keyed):
     later_rollouts: tuple[Mapping[str, Any], ...] = ()
     xfail: str | None = None
     left_out: LeftOut | None = None
+    people: tuple[float, ...] = ()
 
     @property
     def is_unchanged(self) -> bool:
@@ -254,16 +256,17 @@ class Record(Keyed):
         data["samples"] = list(self.samples)
         data["metrics"] = {name: list(values) for name, values in self.metrics.items()}
         data["later_rollouts"] = [dict(rollout) for rollout in self.later_rollouts]
+        data["people"] = list(self.people)
         data |= self.usage.to_dict()
         data |= {part: getattr(self, part).to_dict() for part in PARTS}
         return data
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Record:
-        known = {"later_rollouts": (), "xfail": None, "labels": {}, "left_out": None, **data}  # older files lack them
+        known = {"later_rollouts": (), "xfail": None, "labels": {}, "left_out": None, "people": (), **data}  # older
         fields = {field.name: known[field.name] for field in dataclasses.fields(cls)}
         fields["metrics"] = {name: _by_rollout(values) for name, values in known["metrics"].items()}
-        fields |= {name: tuple(known[name]) for name in ("samples", "later_rollouts")}
+        fields |= {name: tuple(known[name]) for name in ("samples", "later_rollouts", "people")}
         if isinstance(known["left_out"], bool):  # schema version 2 knows one reason
             fields["left_out"] = DECIDED if known["left_out"] else None
         fields |= {part: Usage.from_dict(data[part]) for part in PARTS}

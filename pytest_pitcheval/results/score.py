@@ -18,6 +18,8 @@ class Score(float):
         metrics: further numbers of the metric's ``dspy.Prediction``, averaged over the rollouts.
         by_rollout: those numbers for each rollout; None where it has none.
         prediction: the ``dspy.Prediction`` of the first rollout, or None for a recorded score.
+        label: in a judge's exam, what people said of the answer (the mean of their labels, 0 to 1); else None.
+        agrees: whether the score says the same; None where there is no label, or as many people pass it as fail it.
     """
 
     feedback: str | None
@@ -25,6 +27,8 @@ class Score(float):
     metrics: dict[str, float]
     by_rollout: dict[str, tuple[float | None, ...]]
     prediction: Any
+    label: float | None
+    agrees: bool | None
 
     def __new__(
         cls,
@@ -43,6 +47,7 @@ class Score(float):
         score.by_rollout = by_rollout or {}
         score.metrics = {name: _mean(values) for name, values in score.by_rollout.items()}
         score.prediction = prediction
+        score.label = score.agrees = None
         return score
 
     _threshold: float | None

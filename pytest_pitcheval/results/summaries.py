@@ -12,6 +12,7 @@ from typing import Any
 from pytest_pitcheval.names import BUDGET, DECIDED, PROGRAM, SCORE, UNCHANGED, LeftOut
 from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.collected import Collected, Requirements
+from pytest_pitcheval.results.exams.exam import Exam, of_records
 from pytest_pitcheval.results.records import Key, Keyed, Record, Usage, total
 from pytest_pitcheval.results.significance import means
 from pytest_pitcheval.results.subjects import Slice, SliceSummary, Subject, slices_of
@@ -68,6 +69,7 @@ class Summary(Keyed):
         with_unchanged: the score and each metric of all examples that were asked or are unchanged, as the baseline has
             these; nothing where none is.
         cut_off: why not all examples could be run that were needed: ``budget: $5.00 reached``; None where all could.
+        exam: what a judge's exam came to; such a test has no mean, as its scores are of given answers.
     """
 
     test: str
@@ -95,6 +97,7 @@ class Summary(Keyed):
     is_unit: bool = True
     cut_off: str | None = None
     with_unchanged: Mapping[str, MetricSummary] = dataclasses.field(default_factory=dict)
+    exam: Exam | None = None
 
     @property
     def unchanged(self) -> int:
@@ -138,6 +141,8 @@ class Summary(Keyed):
         """What must be known beside the numbers, or may be wrong although nothing failed; empty as a rule."""
         asked = self.usage.fresh + self.usage.cached + self.usage.failed
         notes = [NO_LM_CALL] if self.predicted and not asked else []
+        if self.exam is not None:
+            return "; ".join(filter(None, [self.exam.undefined, self.exam.warning]))
         if self.unchanged:
             notes.append(formats.unchanged(self.unchanged, self.examples))
         counts = [f"{n} {formats.were(n)} left out, {_WHY[why]}" for why, n in self.left_out_for.items() if why in _WHY]
@@ -151,32 +156,16 @@ class Summary(Keyed):
         return self.passed / self.needed if self.needed else None
 
     def to_dict(self) -> dict[str, Any]:
-        return {
-            "test": self.test,
-            "optimization": self.optimization,
-            "examples": self.examples,
-            "scored": self.scored,
-            "passed": self.passed,
-            "skipped": self.skipped,
-            "left_out": self.left_out,
-            "left_out_for": dict(self.left_out_for),
-            "unchanged": self.unchanged,
-            "xfailed": self.xfailed,
-            "mean": self.mean,
-            "ci95": list(self.ci95) if self.ci95 else None,
-            "pass_rate": self.pass_rate,
-            **self.usage.to_dict(),
-            "generator": self.generator.to_dict(),
-            "judge": self.judge.to_dict(),
-            "seconds": self.seconds,
-            "unscored": [dataclasses.asdict(example) for example in self.unscored],
-            "asked": self.asked.to_dict(),
-            "metrics": {name: metric.to_dict() for name, metric in self.metrics.items()},
-            "slices": [one.to_dict() for one in self.slices],
-            "not_run": list(self.not_run),
-            "settings": dict(self.settings),
-            "note": self.note,
-        }
+        counts = ("examples", "scored", "passed", "skipped", "left_out", "unchanged", "xfailed")
+        plain = ("test", "optimization", *counts, "mean", "ci95", "pass_rate", "seconds", "not_run", "settings", "note")
+        data: dict[str, Any] = {name: getattr(self, name) for name in plain}
+        data |= {**self.usage.to_dict(), "generator": self.generator.to_dict(), "judge": self.judge.to_dict()}
+        data |= {"ci95": list(self.ci95) if self.ci95 else None, "left_out_for": dict(self.left_out_for)}
+        data |= {"not_run": list(self.not_run), "settings": dict(self.settings), "asked": self.asked.to_dict()}
+        metrics = {name: metric.to_dict() for name, metric in self.metrics.items()}
+        data |= {"metrics": metrics, "slices": [one.to_dict() for one in self.slices]}
+        unscored = [dataclasses.asdict(example) for example in self.unscored]
+        return data | {"unscored": unscored, "exam": self.exam.to_dict() if self.exam else None}
 
 
 def find_missing(
@@ -218,6 +207,9 @@ def summarize_parts(
     for key, group in groups.items():
         parts = {one: _summary(key, tests, records, missing, ()) for one, tests in slices_of(group).items()}
         summary = _summary(key, group, records, missing, tuple(not_run.get(key, ())))
+        if summary.asked.exam is not None:
+            found[Subject(key)] = dataclasses.replace(summary, exam=_exam(summary, group, records))
+            continue
         shown = tuple(_of_slice(one, part) for one, part in parts.items() if one.value)
         found[Subject(key)] = dataclasses.replace(summary, slices=shown)
         found |= {Subject(key, slice=one): part for one, part in parts.items()}
@@ -236,13 +228,14 @@ def _summary(
     not_run: tuple[str, ...],
 ) -> Summary:
     found = [records[test.nodeid] for test in group if test.nodeid in records]
-    scores = [record.score for record in found if record.score is not None]
+    scored = [record for record in found if record.score is not None]
+    scores = [record.score or 0.0 for record in scored if not record.people]
     unscored = [record for record in found if record.score is None and not record.left_out]
     without = [Missing(record.nodeid, _why(record)) for record in unscored]
     return Summary(
         *key,
         examples=len(group),
-        scored=len(scores),
+        scored=len(scored),
         passed=sum(record.status == "passed" for record in found),
         skipped=sum(record.status == "skipped" for record in found),
         mean=means.mean(scores),
@@ -279,6 +272,15 @@ def left_out_for(records: Iterable[Record]) -> dict[LeftOut, int]:
     return dict(Counter(record.left_out for record in records if record.left_out is not None))
 
 
+def _exam(summary: Summary, group: Sequence[Collected], records: Mapping[str, Record]) -> Exam | None:
+    """What its answers came to; None where the judge was not asked for any."""
+    if summary.asked.exam is None or not summary.needed:
+        return None
+    parts = {"": group, **{str(one): tests for one, tests in slices_of(group).items()}}
+    found = {name: [one for test in tests if (one := records.get(test.nodeid))] for name, tests in parts.items()}
+    return of_records(found.pop(""), summary.asked.exam, len(summary.unscored) + summary.left_out, found)
+
+
 def _has_failed(record: Record | None) -> bool:
     """Also one that left no record."""
     return record is None or record.status in ("failed", "error")
@@ -286,7 +288,7 @@ def _has_failed(record: Record | None) -> bool:
 
 def _metrics(records: Sequence[Record]) -> dict[str, MetricSummary]:
     """Each metric of the scored ones; an example has it if each of its rollouts does."""
-    scored = [record for record in records if record.score is not None]
+    scored = [record for record in records if record.score is not None and not record.people]
     names = dict.fromkeys(name for record in scored for name in record.metrics)
     return {name: _metric([values for record in scored if (values := record.values(name))]) for name in names}
 

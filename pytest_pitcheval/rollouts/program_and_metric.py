@@ -42,8 +42,28 @@ _RACES = 10
 """How often a race is run again: a second one in the same rollout is most unlikely."""
 
 
+class GivenAnswers:
+    """In place of a program, in a judge's exam: each example brings its answer along."""
+
+    @staticmethod
+    def give(example: Any, answer: Mapping[str, Any]) -> Any:
+        """``example`` with the fields of its ``answer``, where no metric sees them."""
+        example._pitcheval_answer = dict(answer)  # DSPy makes no field of a name that begins so
+        return example
+
+    @staticmethod
+    def of(example: Any) -> Any:
+        """The answer that it was given, as a ``dspy.Prediction``."""
+        import dspy
+
+        return dspy.Prediction(**example._pitcheval_answer)
+
+
+GIVEN_ANSWERS = GivenAnswers()
+
+
 class Generator(NamedTuple):
-    """What makes predictions: the compiled program, and the LM that it runs with."""
+    """What makes predictions: the compiled program or `GIVEN_ANSWERS`, and the LM that it runs with."""
 
     program: Any
     lm: Any
@@ -67,6 +87,8 @@ class Judge(NamedTuple):
 def predict(rollouts: Rollouts, rollout: Rollout, generator: Generator, example: Any) -> Any:
     """The generator's answer to the example. Raises as `run_program`."""
     __tracebackhide__ = True
+    if generator.program is GIVEN_ANSWERS:
+        return GIVEN_ANSWERS.of(example)
     inputs = dict(example.inputs().items(include_dspy=True))  # toDict would make dicts of pydantic models
     with rollout.timed(), rollouts.entered(rollout, GENERATOR, **dspy_settings(generator.lm)):
         try:

@@ -107,7 +107,8 @@ def _outcome(controller: Controller) -> Outcome:
         key: [name for name in datasets.get(function_of(key[0]), ()) if name not in covered.collected]
         for key, covered in outcome.coverage().items()
     }
-    return dataclasses.replace(outcome, not_run=not_run)
+    held = references.known_exams(controller.process.settings, controller.baseline)
+    return dataclasses.replace(outcome, not_run=not_run, held=held)
 
 
 def _shared(told: list[Any], controller: Controller) -> list[Collected]:

@@ -271,6 +271,8 @@ def _begin(settings: Settings, rootpath: Path) -> tuple[Process, LoadedBaseline 
         process = dataclasses.replace(process, before=before.measured)
         if not any(ORIGIN in group.fingerprints for group in before.measured.values()):
             process.notes.add(f"--eval-affected: {before.name} does not tell what its scores come from: all are asked")
+    exams = references.known_exams(settings, baseline)
+    process.exams.update({test: told for (test, _), group in exams.items() if (told := group.conditions)})
     if repeated and settings.replay:
         process.standings.leave_out(repeated.left_out)
     return process, baseline, repeated

@@ -151,6 +151,7 @@ PARSERS: Mapping[Kind, Callable[[Any], Any]] = MappingProxyType(
         "baseline update": _baseline_update,
         "days": _number(float, 0, "a number of days, 0 or more"),
         "stop": _one_of("decided"),
+        "judge exam": _one_of("changed", "always", "off"),
         "allowed": _allowed,
         "metrics": _metrics,
     }

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from pytest_pitcheval.names import GATES, BaselineUpdate, Family, GateMode
+from pytest_pitcheval.names import GATES, BaselineUpdate, ExamMode, Family, GateMode
 from pytest_pitcheval.options.option import Option
 from pytest_pitcheval.options.table import INI_ONLY, OPTIONS
 from pytest_pitcheval.settings.budgets import Cap, Price
@@ -107,6 +107,7 @@ class Settings(NamedTuple):
     gate: GateMode
     family: Family
     stop: bool
+    judge_exam: ExamMode
     allowed: frozenset[str]
     lower_is_better: frozenset[str]
     sources: SourceFiles
@@ -115,9 +116,8 @@ class Settings(NamedTuple):
     def part(self, count: int) -> Settings:
         """These settings for one of ``count`` processes that cannot share the limits."""
         limits = tuple(limit.part(count) for limit in self.rate_limits)
-        return self._replace(
-            concurrency=max(1, self.concurrency // count), rate_limits=limits, cap=self.cap.part(count)
-        )
+        concurrency, cap = max(1, self.concurrency // count), self.cap.part(count)
+        return self._replace(concurrency=concurrency, rate_limits=limits, cap=cap)
 
 
 class _Reader:
@@ -200,13 +200,12 @@ class _Reader:
     def mlflow(self) -> MlflowSettings:
         uri = self.value("eval_mlflow") or os.environ.get("MLFLOW_TRACKING_URI") or None
         experiment = self.value("eval_mlflow_experiment") or os.environ.get("MLFLOW_EXPERIMENT_NAME")
-        tags = {name: str(value) for name, value in self.arguments("eval_mlflow_tags").items()}
         return MlflowSettings(
             off=uri == "off",
             uri=uri,
             experiment=experiment or "pytest-pitcheval",
             run_name=self.value("eval_mlflow_run_name"),
-            tags=tags,
+            tags={name: str(value) for name, value in self.arguments("eval_mlflow_tags").items()},
             traces=bool(self.value("eval_mlflow_traces")),
             timeout=self.value("eval_mlflow_timeout"),
         )
@@ -293,6 +292,7 @@ def read_settings(config: pytest.Config) -> Settings:
         gate=read.value("eval_gate"),
         family=read.value("eval_family"),
         stop=read.value("eval_stop") == "decided",
+        judge_exam=read.value("eval_judge_exam"),
         allowed=read.value("eval_baseline_allow"),
         lower_is_better=read.value("eval_lower_is_better"),
         sources=read_source_files(config),

@@ -10,6 +10,7 @@ from typing import Any
 
 from pytest_pitcheval import files
 from pytest_pitcheval.results.baselines import Baseline, Measurement, Measurements
+from pytest_pitcheval.results.exams.exam import Exam
 from pytest_pitcheval.results.records import FINITE, Key
 from pytest_pitcheval.timestamps import date_of, is_run_id
 
@@ -46,10 +47,11 @@ class _Run:
 
 @dataclasses.dataclass(frozen=True)
 class _Group:
-    examples: dict[str, _Example]
+    examples: dict[str, _Example] = dataclasses.field(default_factory=dict)
     fingerprints: dict[str, str] = dataclasses.field(default_factory=dict)
     runs: dict[str, _Run] = dataclasses.field(default_factory=dict)
     slices: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    exam: Exam | None = None
 
 
 def to_text(baseline: Baseline) -> str:
@@ -79,8 +81,17 @@ def _group(group: Measurements) -> str:
     written = {name: _line(run) for name, run in sorted(runs.items()) if run}
     lines = {"examples": _block(examples, 5), "fingerprints": _line(group.fingerprints)}
     slices = {label: list(values) for label, values in group.slices.items()}
+    if group.exam is not None:
+        return _block({"exam": _exam(group.exam), "fingerprints": _line(group.fingerprints)}, 4)
     optional = {"runs": _block(written, 5) if written else "", "slices": _line(slices) if slices else ""}
     return _block({**lines, **{name: text for name, text in optional.items() if text}}, 4)
+
+
+def _exam(exam: Exam) -> str:
+    """A line for each figure."""
+    data = {name: value for name, value in exam.to_dict().items() if name != "undefined"}
+    parts = {name: _block({key: _line(one) for key, one in data[name].items()}, 6) for name in ("figures", "slices")}
+    return _block({name: parts.get(name, _line(value)) for name, value in sorted(data.items())}, 5)
 
 
 def _names(runs: list[str]) -> dict[str, str]:
@@ -119,7 +130,7 @@ def _measurements(group: _Group, file: str, name: str) -> Measurements:
     examples = {key: _measurement(one, times, file, f"{name}: {key}") for key, one in group.examples.items()}
     used = {run for one in examples.values() for run in one.run_of_each}
     earlier = {run.time: run.fingerprints for run in group.runs.values() if run.fingerprints and run.time in used}
-    return Measurements(examples, group.fingerprints, earlier, group.slices)
+    return Measurements(examples, group.fingerprints, earlier, group.slices, group.exam)
 
 
 def _measurement(one: _Example, times: Mapping[str, str], file: str, name: str) -> Measurement:

@@ -89,7 +89,7 @@ def split(baseline: Baseline, gone: Callable[[Key, str], bool]) -> tuple[Baselin
     for key, group in baseline.items():
         for part, is_gone in zip(parts, (False, True), strict=True):
             examples = {name: one for name, one in group.examples.items() if gone(key, name) == is_gone}
-            if examples:
+            if examples or (group.exam is not None and gone(key, "") == is_gone):
                 part[key] = dataclasses.replace(group, examples=examples)
     return parts
 

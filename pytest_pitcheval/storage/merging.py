@@ -45,7 +45,8 @@ def merge(runs: Sequence[RunFile]) -> Outcome:
     for run in runs:
         for key, left in run.outcome.not_run.items():
             not_run.setdefault(key, {}).update(dict.fromkeys(name for name in left if name not in have.get(key, ())))
-    return Outcome(outcome.collected, records, missing, {key: list(left) for key, left in not_run.items()})
+    held = {key: group for run in runs for key, group in run.outcome.held.items()}
+    return Outcome(outcome.collected, records, missing, {key: list(left) for key, left in not_run.items()}, held=held)
 
 
 def _check_same(runs: Sequence[RunFile]) -> None:

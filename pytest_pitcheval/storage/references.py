@@ -16,7 +16,7 @@ from pytest_pitcheval.names import MEASURED, NEED_BASELINE, UNCHANGED
 from pytest_pitcheval.timestamps import is_run_id
 
 if TYPE_CHECKING:
-    from pytest_pitcheval.results.baselines import Baseline
+    from pytest_pitcheval.results.baselines import Baseline, Measurements
     from pytest_pitcheval.results.comparison import Coverage
     from pytest_pitcheval.results.deciding.decisions import Outcome, Terms
     from pytest_pitcheval.results.records import Key, Omission, Record
@@ -167,6 +167,14 @@ def load_affected(settings: Settings, baseline: LoadedBaseline | None) -> Loaded
     return baseline
 
 
+def known_exams(settings: Settings, baseline: LoadedBaseline | None) -> dict[Key, Measurements]:
+    """The judges' exams of the baseline, or of the file that is to be written."""
+    known: Baseline = baseline.measured if baseline else {}
+    if baseline is None and settings.baseline.update and os.path.exists(settings.baseline.path):
+        known = read_file(settings.baseline.reference, settings.baseline.path)
+    return {key: group for key, group in known.items() if group.exam is not None}
+
+
 def _needs_baseline(settings: Settings) -> str | None:
     return next((gate for gate in NEED_BASELINE if settings.limits[gate].chosen() is not None), None)
 
@@ -253,7 +261,8 @@ def update_baseline(settings: Settings, outcome: Outcome) -> Update:
     from pytest_pitcheval.results.summaries import left_out_for
     from pytest_pitcheval.storage import baseline_files
 
-    if left_out := left_out_for(record for record in outcome.records.values() if not record.is_unchanged):
+    programs = [record for record in outcome.records.values() if not record.people]
+    if left_out := left_out_for(record for record in programs if not record.is_unchanged):
         return baseline_files.Update(settings.baseline.path, 0, 0, 0, left_out=left_out)
     coverage = outcome.coverage()
 
@@ -263,8 +272,16 @@ def update_baseline(settings: Settings, outcome: Outcome) -> Update:
 
     try:
         files.make_directory(settings.directory)
-        measured = outcome.measured()
+        measured = _to_keep(outcome)
         most = settings.baseline.samples if settings.baseline.update == "add" else None
         return baseline_files.update(settings.baseline.path, settings.directory / "locks", measured, gone, most)
     except (OSError, PitchevalError) as error:
         raise PitchevalError(f"the baseline could not be written: {error}") from None
+
+
+def _to_keep(outcome: Outcome) -> Baseline:
+    """What was measured, but for exams that say nothing, and those of some of their answers alone."""
+    asked = {record.key for record in outcome.records.values() if record.people and record.samples}
+    partial = {key for key in asked if outcome.not_run.get(key)}
+    measured = outcome.measured()
+    return {k: one for k, one in measured.items() if one.exam is None or not (one.exam.undefined or k in partial)}

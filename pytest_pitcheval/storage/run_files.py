@@ -10,10 +10,12 @@ from typing import Any
 
 from pytest_pitcheval import files
 from pytest_pitcheval.errors import PitchevalError
+from pytest_pitcheval.results.baselines import Measurements
 from pytest_pitcheval.results.collected import Collected, Requirements, of_scores
 from pytest_pitcheval.results.comparison import Comparison
 from pytest_pitcheval.results.deciding.decisions import Decision, Outcome
 from pytest_pitcheval.results.deciding.gates import GateResult
+from pytest_pitcheval.results.exams.exam import Exam
 from pytest_pitcheval.results.plain import WHOLE, plain
 from pytest_pitcheval.results.records import FINITE, PARTS, Key, Keyed, Record, Usage
 from pytest_pitcheval.results.subjects import Slice
@@ -81,6 +83,21 @@ class _Group(Keyed):
 
 
 @dataclasses.dataclass(frozen=True)
+class _Exam(Keyed):
+    """A judge's exam that the run has taken, or holds on to."""
+
+    test: str
+    optimization: str
+    fingerprints: dict[str, str]
+    exam: Exam
+
+    @property
+    def measured(self) -> Measurements:
+        """As baselines have it."""
+        return Measurements({}, self.fingerprints, exam=self.exam)
+
+
+@dataclasses.dataclass(frozen=True)
 class _MissingTest(Keyed):
     nodeid: str
     reason: str
@@ -137,6 +154,7 @@ def from_document(document: Any, path: Path) -> RunFile:
     tests = files.validated(list[dict[str, Any]], document.get("tests"), f"{path}: tests")
     groups = files.validated(list[_Group], document.get("summary"), f"{path}: summary")
     missing = files.validated(list[_MissingTest], document.get("missing"), f"{path}: missing")
+    exams = files.validated(list[_Exam], document.get("exams", []), f"{path}: exams")
     about = {group.key: group for group in groups}
     found = [record_from(test, f"{path}: tests.{position}") for position, test in enumerate(tests)]
     records = {record.nodeid: record for record in found}
@@ -151,6 +169,7 @@ def from_document(document: Any, path: Path) -> RunFile:
         missing={test.nodeid: Missing(test.nodeid, test.reason) for test in lost.values()},
         not_run={group.key: group.not_run for group in groups},
         gone={group.key: [Slice(one.label, one.value) for one in group.slices if not one.examples] for group in groups},
+        held={one.key: one.measured for one in exams},
     )
     gates = files.validated(list[GateResult], document.get("gates"), f"{path}: gates")
     compared = files.validated(list[Comparison], document.get("comparisons", []), f"{path}: comparisons")
@@ -185,6 +204,7 @@ def _decided(outcome: Outcome, decision: Decision) -> dict[str, Any]:
             "methods": [method.to_dict() for method in decision.methods],
             "comparisons": [comparison.to_dict() for comparison in decision.comparisons or ()],
             "tests_not_run": list(decision.tests_not_run),
+            "exams": [_describe_exam(key, group) for key, group in outcome.exams().items()],
             "gates": [gate.to_dict() for gate in decision.gates],
             "missing": [
                 _describe_missing(test, outcome.missing) for test in outcome.collected if test.nodeid in outcome.missing
@@ -193,6 +213,11 @@ def _decided(outcome: Outcome, decision: Decision) -> dict[str, Any]:
         WHOLE,
     )
     return document
+
+
+def _describe_exam(key: Key, group: Measurements) -> dict[str, Any]:
+    exam = group.exam.to_dict() if group.exam else None
+    return {"test": key[0], "optimization": key[1], "fingerprints": dict(group.fingerprints), "exam": exam}
 
 
 def _describe_missing(one: Collected, missing: Mapping[str, Missing]) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def numbers_of(
     numbers |= {name: summary.get(name, 0) for name in ("left_out", "unchanged")}  # older run files lack them
     numbers |= {f"{kind}_calls": summary["lm_calls"][kind] for kind in ("fresh", "cached", "failed")}
     numbers |= {f"{kind}_tokens": summary["tokens"][kind] for kind in ("prompt", "completion")}
-    numbers |= _of_metrics(summary) | _of_slices(summary) | _of_gates(gates)
+    numbers |= _of_metrics(summary) | _of_slices(summary) | _of_exam(summary) | _of_gates(gates)
     for comparison in compared:
         result = comparison["result"] or {}
         numbers |= {"baseline_difference": result.get("difference"), "baseline_p_drop": result.get("p_drop")}
@@ -60,6 +60,18 @@ def _of_slices(summary: Mapping[str, Any]) -> dict[str, float | None]:
     counts = ("examples", "scored", "passed")
     slices = {f"slice/{one['label']}/{one['value']}": one for one in summary.get("slices", ())}
     return _below({name: {**_mean(one), **{count: one[count] for count in counts}} for name, one in slices.items()})
+
+
+def _of_exam(summary: Mapping[str, Any]) -> dict[str, float | None]:
+    """The figures of a judge's exam; other tests and older files have none."""
+    exam = summary.get("exam") or {"figures": {}, "slices": {}}
+    told = {**exam["figures"], **{f"bias/{name}": figure for name, figure in exam["slices"].items()}}
+    return _below({f"judge/{name}": _bounded(figure) for name, figure in told.items()})
+
+
+def _bounded(figure: Mapping[str, Any]) -> dict[str, float | None]:
+    low, high = figure["ci95"] or (None, None)
+    return {"value": figure["value"], "ci95_low": low, "ci95_high": high}
 
 
 def _mean(one: Mapping[str, Any]) -> dict[str, float | None]:

@@ -140,7 +140,7 @@ def _worst(statuses: Iterable[str]) -> str:
 
 def _totals(document: Mapping[str, Any]) -> dict[str, float]:
     tests, run = document["tests"], document["run"]
-    scores = [test["score"] for test in tests if test["score"] is not None]
+    scores = [one["score"] for one in tests if one["score"] is not None and not one.get("people")]  # no exams
     counts = {f"{status}_tests": sum(test["status"] == status for test in tests) for status in _STATUSES}
     return {
         "tests": len(tests) + len(document["missing"]),

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 OURS = frozenset(
     {
         *("_pitcheval_test", "_dspy_settings", "rollout_id", "optimization", "example"),
-        *("compiled_program", "prediction", "score", "record_score"),
+        *("compiled_program", "prediction", "score", "record_score", "verdict"),
     }
 )
 """The plugin's own fixtures of function scope."""

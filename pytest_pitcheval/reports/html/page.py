@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_pitcheval.reports import exams
 from pytest_pitcheval.reports.html import rows
 from pytest_pitcheval.reports.html.groups import Group
 from pytest_pitcheval.reports.run_reports import RunReport
@@ -76,6 +77,7 @@ def _environment() -> Environment:
     )
     environment.globals["formats"] = formats
     environment.globals["count"] = formats.count
+    environment.globals["exam_rows"] = exams.rows
     return environment
 
 

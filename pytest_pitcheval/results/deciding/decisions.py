@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from pytest_pitcheval.names import DECIDED, MEASURED, NEED_BASELINE, UNCHANGED, Family, GateMode, LeftOut
 from pytest_pitcheval.results import comparison, side_by_side, summaries
-from pytest_pitcheval.results.baselines import Baseline, Measurements, measure
+from pytest_pitcheval.results.baselines import Baseline, Measurements, fingerprints_of, measure, scores_of
 from pytest_pitcheval.results.collected import Collected
 from pytest_pitcheval.results.comparison import Comparison, Coverage
-from pytest_pitcheval.results.deciding import gates
+from pytest_pitcheval.results.deciding import gates, judges
 from pytest_pitcheval.results.deciding.gates import GateResult
 from pytest_pitcheval.results.deciding.limits import (
     Limit,
@@ -40,6 +40,7 @@ class Outcome:
         missing: by node ID, the others.
         not_run: by test and method, the examples of the dataset that were not collected.
         gone: the slices that the baseline had, and no example has any more, as far as a run file tells them.
+        held: judges' exams from before the run, whose answers it did not put to the judge.
     """
 
     collected: Sequence[Collected]
@@ -47,16 +48,31 @@ class Outcome:
     missing: Mapping[str, Missing]
     not_run: Mapping[Key, Sequence[str]] = dataclasses.field(default_factory=dict)
     gone: Mapping[Key, Sequence[Slice]] = dataclasses.field(default_factory=dict)
+    held: Baseline = dataclasses.field(default_factory=dict)
 
     def measured(self, with_unchanged: bool = False) -> dict[Key, Measurements]:
-        """What the scored examples measured, and what slices there are; or what is known of unchanged ones too."""
+        """What scored examples measured, slices, and judges' exams; ``with_unchanged``: and what is known of others."""
         slices: dict[Key, dict[str, tuple[str, ...]]] = {}
         for key, _, one in self.members():
             if one is not None and one.value:
                 group = slices.setdefault(key, {})
                 group[one.label] = (*group.get(one.label, ()), one.value)
         found = measure(self.records.values(), with_unchanged)
-        return {key: dataclasses.replace(group, slices=slices.get(key, {})) for key, group in found.items()}
+        scores = {key: dataclasses.replace(group, slices=slices.get(key, {})) for key, group in found.items()}
+        return scores | self.exams()
+
+    def exams(self) -> dict[Key, Measurements]:
+        """The exams of its judges: of this run, or those that it holds on to."""
+        tests = [test for test in self.collected if test.asked.exam]
+        found = {}
+        for summary in summaries.summarize(tests, self.records, self.missing) if tests else ():
+            records = [record for record in self.records.values() if record.key == summary.key]
+            if summary.exam is not None:
+                found[summary.key] = Measurements({}, fingerprints_of(records), exam=summary.exam)
+            elif (held := self.held.get(summary.key)) and held.exam and summary.asked.exam:
+                exam = dataclasses.replace(held.exam, limits=summary.asked.exam.limits)
+                found[summary.key] = dataclasses.replace(held, exam=exam)
+        return found
 
     def coverage(self) -> dict[Key, Coverage]:
         """What was collected and what was not, by test and method."""
@@ -145,7 +161,9 @@ class Decision:
 def decide(outcome: Outcome, baseline: Baseline | None, terms: Terms, gated: bool = True) -> Decision:
     """Sum ``outcome`` up and hold it to ``terms``; ``gated``: also against a baseline, when there is none too."""
     parts = _summarize(outcome, baseline)
-    return _decide(outcome, parts, baseline, terms, _limits(parts, terms, gated), default=gated)
+    decision = _decide(outcome, parts, baseline, terms, _limits(parts, terms, gated), default=gated)
+    examined = judges.of_exams(decision.summaries, terms.mode)
+    return dataclasses.replace(decision, gates=[*examined, *decision.gates])
 
 
 def decide_against(outcome: Outcome, baseline: Baseline, terms: Terms, limits: Sequence[Limit]) -> Decision:
@@ -186,15 +204,19 @@ def _plan(
 
 
 def _limits(parts: Mapping[Subject, Summary], terms: Terms, gated: bool) -> list[Limit]:
-    limits = [limit for summary in _whole(parts) for limit in limits_of(summary, terms.limits)]
+    scored = [summary for summary in _whole(parts) if summary.asked.exam is None]
+    limits = [limit for summary in scored for limit in limits_of(summary, terms.limits)]
     return [limit for limit in limits if gated or limit.gate not in NEED_BASELINE]
 
 
 def _summarize(outcome: Outcome, baseline: Baseline | None) -> dict[Subject, Summary]:
     """All tests and methods and their slices; those that are gone are told with the whole test."""
     found = summaries.summarize_parts(outcome.collected, outcome.records, outcome.missing, outcome.not_run)
+    exams = outcome.exams()
     for subject, summary in found.items():
-        if subject.slice is None and (gone := _gone(summary, outcome, baseline or {})):
+        if subject.key in exams:
+            found[subject] = dataclasses.replace(summary, exam=exams[subject.key].exam)
+        elif subject.slice is None and (gone := _gone(summary, outcome, baseline or {})):
             found[subject] = dataclasses.replace(summary, slices=(*summary.slices, *gone))
     return found
 
@@ -234,7 +256,10 @@ def _decide(
         _whole(parts),
         None if compared is None else list(compared.values()),
         side_by_side.compare_methods(list(coverage), measured),
-        gates.decide(limits, parts, compared, terms.mode, terms.family, looked),
+        judges.hold(
+            gates.decide(limits, parts, compared, terms.mode, terms.family, looked),
+            *(measured, baseline, terms.mode, _whole(parts)),
+        ),
         comparison.absent_tests(baseline or {}, coverage),
     )
 
@@ -266,27 +291,4 @@ def _compare(
         return metric in terms.lower_is_better or parts[Subject(subject.key)].asked.is_lower_better(metric)
 
     covered = comparison.whole(coverage) | covered
-    return comparison.compare_all(baseline, measured, covered, terms.allowed, lower, terms.max_age)
-
-
-def decide_again(outcome: Outcome, threshold: Callable[[float | None], float | None]) -> Outcome:
-    """``outcome`` with other thresholds; ``threshold`` gives one, given the test's own."""
-    records = {nodeid: _judged_again(record, threshold) for nodeid, record in outcome.records.items()}
-    return dataclasses.replace(outcome, records=records)
-
-
-def _judged_again(record: Record, threshold: Callable[[float | None], float | None]) -> Record:
-    """The record with another threshold, and with another status if its score decided the old one.
-
-    The score decided if the test passed at or above its old threshold, or failed below it. A test that passed below
-    its threshold does not assert the threshold, and one that failed above it asserts something else: both keep their
-    status.
-    """
-    if record.score is None or record.error is not None or record.status not in ("passed", "failed"):
-        return record
-    old, new = record.threshold, threshold(record.own_threshold)
-    reached = old is None or record.score >= old
-    if reached != (record.status == "passed"):
-        return dataclasses.replace(record, threshold=new)
-    passes = new is None or record.score >= new
-    return dataclasses.replace(record, threshold=new, status="passed" if passes else "failed")
+    return comparison.compare_all(scores_of(baseline), measured, covered, terms.allowed, lower, terms.max_age)

@@ -1,0 +1,171 @@
+"""The ``judge_exam`` marker: rows with an answer and people's labels of it, put to the metric without the program."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import math
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_pitcheval.collection.markers import check_number
+from pytest_pitcheval.collection.requirements import check_labels, read_names, read_slices
+from pytest_pitcheval.collection.rows import Given, Row, load_rows
+from pytest_pitcheval.errors import MarkerError, one_line
+from pytest_pitcheval.names import EXAM_GATES, MAX_FALSE_PASS
+from pytest_pitcheval.results.collected import Requirements
+from pytest_pitcheval.results.exams.terms import PASS_OR_FAIL, ExamTerms
+from pytest_pitcheval.results.plain import plain
+from pytest_pitcheval.results.subjects import is_true
+
+NAME = "judge_exam"
+_EXPECTED = "expected 0 or 1, true or false, or a grade from 0 to 1, or a list of these"
+
+
+@dataclasses.dataclass(frozen=True)
+class JudgeExam:
+    """One ``judge_exam`` marker.
+
+    Attributes:
+        dataset: a path, a sequence of rows, or a callable that returns one.
+        inputs: the names of the input fields.
+        outputs: the columns of the answer, by the names of the prediction's fields.
+        label: the column of people's labels.
+        min_kappa, max_false_pass: what qualifies the judge, or None.
+        threshold: the score from which on an answer passes, or None.
+        rollouts: how often the judge is asked of each answer, or None for the option's.
+        slices: labels by whose values the judge's bias is told.
+    """
+
+    dataset: str | os.PathLike[str] | Sequence[Any] | Callable[[], Sequence[Any]]
+    outputs: Sequence[str] | Mapping[str, str]
+    label: str
+    inputs: tuple[str, ...] = ()
+    min_kappa: float | None = 0.6
+    max_false_pass: float | None = None
+    threshold: float | None = None
+    rollouts: int | None = None
+    slices: str | Sequence[str] = ()
+
+    @property
+    def asked(self) -> Requirements:
+        """What it asks of all answers together, but for what their rows say."""
+        limits = {gate: limit for gate in EXAM_GATES if (limit := getattr(self, gate)) is not None}
+        return Requirements(slices=read_slices(self.slices), exam=ExamTerms(self.label, limits=limits))
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The columns of the answer, by the names of the prediction's fields."""
+        if isinstance(self.outputs, Mapping):
+            return {str(field): str(column) for field, column in self.outputs.items()}
+        return {name: name for name in read_names("outputs", self.outputs, "field names")}
+
+
+def parse_exam(mark: pytest.Mark) -> JudgeExam:
+    """The marker's value; a MarkerError names the wrong argument."""
+    with _named():
+        try:
+            if len(mark.args) != 1:
+                raise TypeError(f"takes one positional argument, the dataset, but {len(mark.args)} were given")
+            parsed = JudgeExam(*mark.args, **mark.kwargs)
+        except TypeError as error:
+            reason = str(error).replace("JudgeExam.__init__()", "").strip()
+            expected = f"expected {NAME}(dataset, *, inputs, outputs, label, ...)"
+            raise MarkerError(f"{NAME} marker: {reason}; {expected}") from None
+        _check(parsed)
+        return dataclasses.replace(parsed, inputs=read_names("inputs", parsed.inputs, "field names"))
+
+
+def _check(parsed: JudgeExam) -> None:
+    check_number("threshold", parsed.threshold, float)
+    check_number("rollouts", parsed.rollouts, int)
+    for gate in EXAM_GATES:
+        limit = getattr(parsed, gate)
+        if limit is not None and (_grade(limit) is None or isinstance(limit, bool)):
+            raise MarkerError(f"{NAME} marker: {gate}={limit!r}: expected a number from 0 to 1")
+    if not isinstance(parsed.label, str) or not parsed.label:
+        raise MarkerError(f"{NAME} marker: label={parsed.label!r}: expected the name of a column")
+    if not parsed.columns or not parsed.asked:
+        raise MarkerError(f"{NAME} marker: outputs={parsed.outputs!r}: expected a list of field names")
+
+
+@contextlib.contextmanager
+def _named() -> Iterator[None]:
+    """What both markers have in common complains of this one."""
+    try:
+        yield
+    except MarkerError as error:
+        raise MarkerError(str(error).replace("evaluation marker", f"{NAME} marker")) from None
+
+
+def exam_rows(exam: JudgeExam, folder: Path) -> list[Row]:
+    """The rows of its dataset, each with its answer and what people said of it.
+
+    Raises:
+        MarkerError: one line: as `load_rows`, or a row has no answer or no label.
+    """
+    with _named():
+        rows = load_rows(exam.dataset, exam.inputs, folder)
+        name = os.fspath(exam.dataset) if isinstance(exam.dataset, (str, os.PathLike)) else "the dataset"
+        check_labels(exam.asked, rows, name)
+    people = {row.id: _people(row, exam.label) for row in rows}
+    grades = _grades(exam, [label for labels in people.values() for label in labels])
+    digits = _digits(rows)
+    return [_with_answer(row, exam, people[row.id], grades, digits) for row in rows]
+
+
+def _grades(exam: JudgeExam, labels: Sequence[float]) -> tuple[float, ...]:
+    """The grades that people gave."""
+    if set(labels) <= set(PASS_OR_FAIL):
+        return PASS_OR_FAIL
+    if exam.max_false_pass is not None and exam.threshold is None:
+        raise MarkerError(
+            f"{NAME} marker: {MAX_FALSE_PASS}={exam.max_false_pass!r}: the labels are grades; "
+            "expected threshold=X, from which on an answer passes"
+        )
+    return tuple(sorted(set(labels)))
+
+
+def _with_answer(row: Row, exam: JudgeExam, people: tuple[float, ...], grades: tuple[float, ...], dataset: str) -> Row:
+    for column in exam.columns.values():
+        if column not in row.values:
+            fields = one_line(", ".join(map(repr, row.values)))
+            raise MarkerError(f"{NAME} marker: outputs: no field {column!r} in row {row.id!r}; its fields are {fields}")
+    answer = {field: row.values[column] for field, column in exam.columns.items()}
+    values = {name: value for name, value in row.values.items() if name not in exam.columns.values()}
+    return dataclasses.replace(row, values=values, given=Given(answer, exam.label, people, grades, dataset))
+
+
+def _people(row: Row, label: str) -> tuple[float, ...]:
+    """The label of each person: of one alone where there is no list; names are left out."""
+    found = plain(row.values.get(label))
+    labels = list(found.values()) if isinstance(found, dict) else found if isinstance(found, list) else [found]
+    grades = [_grade(value) for value in labels if value is not None]
+    if not grades or None in grades:
+        raise MarkerError(f"{NAME} marker: label={label!r}: {one_line(repr(found))} in row {row.id!r}; {_EXPECTED}")
+    return tuple(grade for grade in grades if grade is not None)
+
+
+def _grade(value: Any) -> float | None:
+    """A label as a number from 0 to 1, as CSV files have it too; None for what is none."""
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            truth = is_true(value) if value.strip() else None
+            return None if truth is None else float(truth)
+    if not isinstance(value, (bool, int, float)) or not math.isfinite(value) or not 0 <= value <= 1:
+        return None
+    return float(value)
+
+
+def _digits(rows: Sequence[Row]) -> str:
+    """They change with any row, whatever their order."""
+    texts = sorted(json.dumps(plain(dict(row.values)), sort_keys=True) for row in rows)
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:12]

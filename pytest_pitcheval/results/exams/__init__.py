@@ -1,0 +1,1 @@
+"""Judges held to people's labels: how far they agree, and whether that is enough."""
