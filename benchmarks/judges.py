@@ -18,7 +18,7 @@ from pytest_pitcheval.results.significance.means import rate_interval
 EXAMS = 10_000
 SIZES = (50, 100, 200)
 PREVALENCES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-JUDGES = ((0.9, 0.9), (0.8, 0.7), (0.95, 0.8), (0.7, 0.95), (0.8, 0.8))
+JUDGES = ((0.9, 0.9), (0.8, 0.7), (0.95, 0.8), (0.7, 0.95), (0.8, 0.8), (0.95, 0.95))
 """Sensitivity and specificity: how often what people pass, or fail, passes, or fails."""
 
 GRADES = (0.0, 1.0)

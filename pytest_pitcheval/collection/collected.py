@@ -39,6 +39,11 @@ class Asked:
     row: Row | None
     fixtures: tuple[str, ...]
 
+    @property
+    def program_marker(self) -> Evaluation | None:
+        """Its ``evaluation`` marker; None of a judge's exam, which runs no program."""
+        return self.evaluation if isinstance(self.evaluation, Evaluation) else None
+
 
 _OURS = ("optimization", "example")
 """The parameters that `parametrize` makes, in their order in an ID."""

@@ -84,7 +84,7 @@ class RunningTest:
         self._answers = answers
         self._earlier = earlier
         self._thrown_away: list[Rollout] = []
-        self.own_example = OwnExample(asked.row, asked.evaluation)
+        self.own_example = OwnExample(asked.row, asked.program_marker)
         self._own_program: Any = None
         self._named_scores: dict[str, float] = {}
         self._later_rollouts: list[dict[str, Any]] = []

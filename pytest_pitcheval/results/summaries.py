@@ -163,9 +163,9 @@ class Summary(Keyed):
         data |= {"ci95": list(self.ci95) if self.ci95 else None, "left_out_for": dict(self.left_out_for)}
         data |= {"not_run": list(self.not_run), "settings": dict(self.settings), "asked": self.asked.to_dict()}
         metrics = {name: metric.to_dict() for name, metric in self.metrics.items()}
-        data |= {"metrics": metrics, "slices": [one.to_dict() for one in self.slices]}
-        unscored = [dataclasses.asdict(example) for example in self.unscored]
-        return data | {"unscored": unscored, "exam": self.exam.to_dict() if self.exam else None}
+        data |= {"metrics": metrics, "unscored": [dataclasses.asdict(example) for example in self.unscored]}
+        exam = self.exam.to_dict() if self.exam else None
+        return data | {"slices": [one.to_dict() for one in self.slices], "exam": exam}
 
 
 def find_missing(
@@ -207,11 +207,9 @@ def summarize_parts(
     for key, group in groups.items():
         parts = {one: _summary(key, tests, records, missing, ()) for one, tests in slices_of(group).items()}
         summary = _summary(key, group, records, missing, tuple(not_run.get(key, ())))
-        if summary.asked.exam is not None:
-            found[Subject(key)] = dataclasses.replace(summary, exam=_exam(summary, group, records))
-            continue
-        shown = tuple(_of_slice(one, part) for one, part in parts.items() if one.value)
-        found[Subject(key)] = dataclasses.replace(summary, slices=shown)
+        exam, is_exam = _exam(summary, group, records), summary.asked.exam is not None
+        shown = tuple(_of_slice(one, part) for one, part in parts.items() if one.value and not is_exam)
+        found[Subject(key)] = dataclasses.replace(summary, slices=shown, exam=exam)
         found |= {Subject(key, slice=one): part for one, part in parts.items()}
     return found
 

@@ -258,10 +258,7 @@ def _json_or_text(text: str) -> Any:
 
 
 def read_settings(config: pytest.Config) -> Settings:
-    """The settings of this session.
-
-    A wrong one is a pytest.UsageError: one line that names the option or ini key, the value, and what was expected.
-    """
+    """The settings of this session; for a wrong one a pytest.UsageError, of one line."""
     read = _Reader(config)
     return Settings(
         methods=read.choices["optimization"],
