@@ -47,7 +47,7 @@ class _Run:
 
 @dataclasses.dataclass(frozen=True)
 class _Group:
-    examples: dict[str, _Example] = dataclasses.field(default_factory=dict)
+    examples: dict[str, _Example]
     fingerprints: dict[str, str] = dataclasses.field(default_factory=dict)
     runs: dict[str, _Run] = dataclasses.field(default_factory=dict)
     slices: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
@@ -82,7 +82,7 @@ def _group(group: Measurements) -> str:
     lines = {"examples": _block(examples, 5), "fingerprints": _line(group.fingerprints)}
     slices = {label: list(values) for label, values in group.slices.items()}
     if group.exam is not None:
-        return _block({"exam": _exam(group.exam), "fingerprints": _line(group.fingerprints)}, 4)
+        return _block({"exam": _exam(group.exam), "examples": "{}", "fingerprints": _line(group.fingerprints)}, 4)
     optional = {"runs": _block(written, 5) if written else "", "slices": _line(slices) if slices else ""}
     return _block({**lines, **{name: text for name, text in optional.items() if text}}, 4)
 
