@@ -21,16 +21,25 @@ class Module:
     Attributes:
         name: as it is imported.
         package: the one that its relative imports start from.
-        namespace: what its names are; nothing where it has not been imported yet.
+        statements: what its text says.
+        namespace: what its names are; nothing where it is late.
         folders: where its submodules are, if it is a package.
+        is_late: whether it is imported only while code runs, so that its names may not be there yet. Whether they are
+            must make no difference: another program may have had it imported.
     """
 
     def __init__(
-        self, name: str, path: str | None, package: str, namespace: Mapping[str, Any], folders: Iterable[str] = ()
+        self,
+        name: str,
+        path: str | None,
+        package: str,
+        statements: Statements,
+        namespace: Mapping[str, Any] = MappingProxyType({}),
+        folders: Iterable[str] = (),
+        is_late: bool = False,
     ) -> None:
-        self.name, self.path, self.package, self.namespace = name, path, package, namespace
-        self.folders = tuple(folders)
-        self.statements = _statements(path) if path else Statements("")
+        self.name, self.path, self.package, self.statements = name, path, package, statements
+        self.namespace, self.folders, self.is_late = namespace, tuple(folders), is_late
 
     def absolute(self, one: Import) -> str:
         """The whole name of the module that an import names."""
@@ -49,8 +58,9 @@ class Modules:
     """Those that were looked for, by name or by file."""
 
     def __init__(self) -> None:
-        self._named: dict[str, Module | str | None] = {}
-        self._by_path: dict[str, Module] = {}
+        self._named: dict[tuple[str, bool], Module | str | None] = {}
+        self._by_path: dict[tuple[str, bool], Module] = {}
+        self._statements: dict[str, Statements] = {}
 
     def of_code(self, code: Any) -> Module | None:
         """That of a function or class; None where that was made while a program ran.
@@ -61,28 +71,31 @@ class Modules:
         path = sources.path_of(code)
         if path is None or not (Path(path).is_file() or linecache.getlines(path)):
             return None
-        if path not in self._by_path:
+        if (path, False) not in self._by_path:
             namespace = sources.namespace_of(code)
             name, package = namespace.get("__name__") or "", namespace.get("__package__") or ""
             folders = namespace.get("__path__") or ()
-            self._by_path[path] = Module(name, path, package, namespace, map(str, folders))
-        return self._by_path[path]
+            text = self._text_of(path)
+            self._by_path[path, False] = Module(name, path, package, text, namespace, map(str, folders))
+        return self._by_path[path, False]
 
-    def find(self, name: str) -> Module | str | None:
+    def find(self, name: str, late: bool = False) -> Module | str | None:
         """The module; the name of its package where that is a library; None where there is no such module.
+
+        ``late``: it is imported only while code runs.
 
         Raises:
             Unreadable: it is the user's own, and has no text that can be parsed.
         """
-        if name not in self._named:
-            self._named[name] = self._find(name)
-        return self._named[name]
+        if (name, late) not in self._named:
+            self._named[name, late] = self._find(name, late)
+        return self._named[name, late]
 
-    def _find(self, name: str) -> Module | str | None:
+    def _find(self, name: str, late: bool) -> Module | str | None:
         loaded = sys.modules.get(name)
         if isinstance(loaded, ModuleType):
             path, folders = getattr(loaded, "__file__", None), getattr(loaded, "__path__", ())
-            namespace: Mapping[str, Any] = vars(loaded)
+            namespace: Mapping[str, Any] = MappingProxyType({}) if late else vars(loaded)
         else:
             spec = self._spec(name)
             if spec is None:
@@ -96,10 +109,16 @@ class Modules:
             raise Unreadable(name)
         package = name if places else name.rpartition(".")[0]
         if path is None:
-            return Module(name, None, package, namespace, places)
-        if path not in self._by_path:
-            self._by_path[path] = Module(name, path, package, namespace, places)
-        return self._by_path[path]
+            return Module(name, None, package, Statements(""), namespace, places, late)
+        if (path, late) not in self._by_path:
+            text = self._text_of(path)
+            self._by_path[path, late] = Module(name, path, package, text, namespace, places, late)
+        return self._by_path[path, late]
+
+    def _text_of(self, path: str) -> Statements:
+        if path not in self._statements:
+            self._statements[path] = _statements(path)
+        return self._statements[path]
 
     def _spec(self, name: str) -> importlib.machinery.ModuleSpec | None:
         """Where a module that is not imported yet would be found; its package is not imported for that."""

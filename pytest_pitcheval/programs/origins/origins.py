@@ -6,6 +6,7 @@ may change a score: where they are the same, nobody is asked again.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import inspect
 import os
@@ -145,11 +146,10 @@ def _versions(packages: Iterable[str]) -> Mapping[str, str | None]:
 
 @functools.cache
 def _version(package: str) -> str | None:
-    for name in (package, *_distributions().get(package, ())):
-        try:
-            return metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        return metadata.version(package)
+    with contextlib.suppress(metadata.PackageNotFoundError, LookupError):  # yaml is a package of PyYAML
+        return metadata.version(_distributions()[package][0])
     return None
 
 

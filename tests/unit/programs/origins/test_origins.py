@@ -15,13 +15,18 @@ from pytest_pitcheval.programs.origins.origins import Origins, Unseen
 FILES = {
     "programs.py": """
 import dspy
-import textwrap
+import kit.late_words as late_words
 import kit.numbers as figures
 from kit import clean as tidy
 from kit.words import *
 from kit.settings import LIMIT, Options
 from kit.registry import REGISTRY
 import kit.plugins
+
+try:
+    from kit.fast import speed
+except ImportError:
+    from kit.slow import speed
 
 
 class First(dspy.Module):
@@ -31,7 +36,8 @@ class First(dspy.Module):
 
     def forward(self, question):
         from kit import late
-        return self.ask(question=tidy(question) + SUFFIX + late.word() + str(figures.double(LIMIT)))
+        words = late_words.Registry.found["loud"]() + late.word() + str(figures.double(LIMIT))
+        return self.ask(question=tidy(question) + SUFFIX + words)
 
 
 class Second(dspy.Module):
@@ -41,7 +47,7 @@ class Second(dspy.Module):
         self.options = Options()
 
     def forward(self, question):
-        return REGISTRY["upper"](question)
+        return REGISTRY["upper"](question) + speed()
 
 
 def metric(example, pred, trace=None):
@@ -53,6 +59,7 @@ def unused():
 """,
     "kit/__init__.py": """
 from .text import clean
+from . import deep, text
 """,
     "kit/text.py": """
 from . import deep
@@ -119,10 +126,32 @@ def upper(text):
 """,
     "kit/late.py": """
 import kit.text
+from kit.late_words import ENDINGS
 
 
 def word():
-    return kit.text.other("late")
+    return kit.text.other("late") + ENDINGS
+""",
+    "kit/slow.py": """
+def speed():
+    return "slow"
+""",
+    "kit/late_words.py": """
+class Registry:
+    found = {}
+
+    @classmethod
+    def add(cls, function):
+        cls.found[function.__name__] = function
+        return function
+
+
+@Registry.add
+def loud():
+    return "loud"
+
+
+ENDINGS = "."
 """,
 }
 
@@ -182,6 +211,8 @@ EDITS = {
     "a class of data": ("kit/settings.py", '"short"', '"long"', {"Second"}),
     "what was registered from elsewhere": ("kit/plugins.py", "text.upper()", "text.title()", {"Second"}),
     "a module that is imported late": ("kit/late.py", '"late"', '"later"', {"First"}),
+    "what was put into a class": ("kit/late_words.py", 'return "loud"', 'return "louder"', {"First"}),
+    "an import in place of another": ("kit/slow.py", '"slow"', '"slower"', {"Second"}),
     "a remark": ("kit/deep.py", "# Without blanks", "# No blanks\n    # at all", set()),
 }
 
@@ -209,6 +240,12 @@ def test_a_changed_state_counts(project: Project) -> None:
     )
     assert text != other
     assert project.origin(of="Second") != project.origin({**FILES, "programs.py": other}, "Second")
+
+
+def test_it_makes_no_difference_whether_a_module_that_is_imported_late_has_been_already(project: Project) -> None:
+    """As another program may have done."""
+    beside = {**FILES, "kit/registry.py": "import kit.late\n" + FILES["kit/registry.py"]}
+    assert project.origin(beside) == project.origin()
 
 
 UNSEEN = {
