@@ -191,20 +191,51 @@ def test_whatever_a_program_makes_of_a_refused_call(suite: Suite, program: str) 
 
 OWN_LM = """
 class OwnLM(dspy.BaseLM):
-    def __init__(self, inner, **told):
-        super().__init__(model="mine/model", cache=False)
-        self.inner, self.told = inner, told
+    \"\"\"Asks whatever it likes, and tells tokens in its answer as providers do.\"\"\"
 
     def forward(self, prompt=None, messages=None, **kwargs):
-        answer = self.inner.forward(prompt=prompt, messages=messages, cache=False)
-        return answer
+        import json
+        import types
+        import urllib.request
+
+        body = json.dumps({"model": "generator", "messages": messages}).encode()
+        asked = urllib.request.Request(
+            "URL/chat/completions", data=body, headers={"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(asked) as answer:
+            return as_object(json.load(answer))
+
+
+def as_object(value):
+    import types
+
+    if isinstance(value, dict) and "prompt_tokens" not in value:
+        return types.SimpleNamespace(**{name: as_object(one) for name, one in value.items()})
+    return [as_object(one) for one in value] if isinstance(value, list) else value
 
 
 @pytest.fixture(scope="session")
-def generator_lm(pytestconfig):
-    inner = dspy.LM("openai/generator", api_base=URL, api_key="none", num_retries=0)
-    return OwnLM(inner)
+def generator_lm():
+    return OwnLM(model="mine/model")
 """
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_an_lm_class_of_ones_own(suite: Suite) -> None:
+    """Its price is known once it has answered, if then: what was in flight is all that is sent."""
+    suite.add("conftest.py", OWN_LM.replace("URL", suite.server.url))
+    suite.server.latency = 0.02
+    unknown = suite.run(*OWN, "--eval-max-cost=1", "--eval-price=openai/judge=1/1", "--eval-concurrency=2")
+    check_no_price(unknown, NO_PRICE.replace("openai/generator", "mine/model"))
+    assert 1 <= len(unknown.by("generator")) <= 2
+    run = suite.run(*OWN, "--eval-max-cost=1", f"{PRICE},mine/*=1000/1000", "--eval-concurrency=2")
+    assert run.result.ret == pytest.ExitCode.TESTS_FAILED
+    assert 1 <= spent(run.requests) == pytest.approx(budget(run)["cost"])
+    assert sum(test["cost"] for test in run.tests) == pytest.approx(budget(run)["cost"])
+    assert {test["status"] for test in run.tests} == {"passed", "skipped"}
+
+
+OWN = ("-pno:xdist", "-Wignore")
 
 NO_PRICE = (
     "--eval-max-cost: no price of 'openai/generator' is known; expected --eval-price=openai/generator=IN/OUT, US "
