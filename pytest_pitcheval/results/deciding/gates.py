@@ -127,8 +127,8 @@ def _decide(
 ) -> Reason:
     subject, gate, limit = asked
     if summary is not None and summary.cut_off and not (gate == MUST_PASS and summary.failing):
-        told = f"after {summary.known} of {summary.examples} examples"
-        return Reason("failed", None, f"not decided: {summary.cut_off} {told}")
+        text = f"not decided: {summary.cut_off} after {summary.known} of {summary.examples} examples"
+        return Reason("failed", None, text)
     if gate == MUST_PASS:
         return values.must_pass(summary)
     if summary is None:
