@@ -129,6 +129,8 @@ def test_totals_stand_on_the_suite(suite: Suite, plugin_args: tuple[str, ...]) -
             "errors": 1,
             "skipped": 1,
             "left_out": 0,
+            "unchanged": 0,
+            "asked": 4,
             **spent(summary),
         }
     )
