@@ -149,6 +149,7 @@ def pytest_testnodedown(node: Any, error: object) -> None:
     told = getattr(node, "workeroutput", None) or {}
     if session.controller:
         session.controller.workforce.worker_ended(told)
+        session.controller.heard_of_answers(told)
     if collected := told.get("pitcheval"):
         process.put_collected(collected)
         if session.controller:

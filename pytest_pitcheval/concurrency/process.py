@@ -102,6 +102,8 @@ class Process:
         if worker.apart:
             settings = settings.part(worker.total)
             folder, owner = os.path.join(tempfile.gettempdir(), leftovers.name(os.getpid())), os.getpid()
+        answers, record = (path and Path(path) for path in told["answers"])
+        settings = settings._replace(answers=answers, record=record)
         before = Spent(*told["spent_before"])
         exams = {test: Conditions(*conditions) for test, conditions in told["exams"].items()}
         ids = told["run_id"], told["timestamp"]
@@ -121,6 +123,7 @@ class Process:
             "apart": are_apart(transports),
             "spent_before": list(self.spent_before),
             "exams": {test: list(conditions) for test, conditions in self.exams.items()},
+            "answers": [path and str(path) for path in (self.settings.answers, self.settings.record)],
         }
 
     @functools.cached_property

@@ -38,7 +38,7 @@ def compiled_for(runner: Runner, request: pytest.FixtureRequest, optimization: O
             compiled, stored = runner.compiler.get(
                 optimization, ingredients, request.node.nodeid, Progress(request.config).say
             )
-        if stored is not None and stored.exists():
+        if stored is not None and stored.is_relative_to(settings.directory) and stored.exists():
             request.node.stash[RUNNING].stored_as(stored.relative_to(settings.directory).as_posix())
     if settings.save_program is not None:
         path = _save_path(settings, settings.save_program, request, optimization)

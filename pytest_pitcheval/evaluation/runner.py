@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pytest_pitcheval.evaluation.affected.unchanged import Unchanged
     from pytest_pitcheval.programs.compilation import Compiler
     from pytest_pitcheval.programs.identities import Identities
+    from pytest_pitcheval.rollouts.answers.book import AnswerBook
     from pytest_pitcheval.rollouts.rollouts import Rollouts
 
 _AHEAD = 4
@@ -81,15 +82,22 @@ class Runner:
         if self._rollouts is None:
             os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "true")  # else LiteLLM fetches a price list
             from pytest_pitcheval.concurrency.limits.limiter import Limiter
+            from pytest_pitcheval.rollouts.answers.opening import open_book
             from pytest_pitcheval.rollouts.rollouts import Rollouts
             from pytest_pitcheval.rollouts.spending import Spending
 
             folder, total = (self.process.make_runtime_dir(), self._worker.total) if self._worker else (None, 1)
-            limits, patience, note = self._settings.rate_limits, self._settings.timeout, self.process.notes.add
+            patience, note, book = self._settings.timeout, self.process.notes.add, open_book(self.process, lambda: self.lm_keys)
+            limits = () if book and book.strict else self._settings.rate_limits
             limiter = Limiter(limits, folder, lambda: self.pool.closed, patience=patience, processes=total, note=note)
             bounded = not self._config.pluginmanager.hasplugin("timeout")
-            self._rollouts = Rollouts(limiter, self._clock_stopped, Spending.of(self.process), bounded, note)
+            self._rollouts = Rollouts(limiter, self._clock_stopped, Spending.of(self.process), bounded, note, book)
         return self._rollouts
+
+    @property
+    def book(self) -> AnswerBook | None:
+        """The answers that are kept or replayed here."""
+        return self._rollouts.book if self._rollouts else None
 
     def _clock_stopped(self) -> AbstractContextManager[object]:
         """Within it, time is not charged to the running test."""
@@ -189,6 +197,8 @@ class Runner:
         if not ours and not uses_lm(item) and not self._any_may_ask:
             return
         self.running, self._has_lm = self._coming.start(item), uses_lm(item)
+        if self._settings.answers or self._settings.record:
+            self.rollouts.install()  # before fixtures that all tests share ask for anything
         if ours:
             item.stash[RUNNING] = self.running
             self._leaving_out.starts(self.running, self._rollout_maker)

@@ -30,9 +30,11 @@ RUNNING: pytest.StashKey[RunningTest] = pytest.StashKey()
 
 def answers_of(settings: Settings) -> Answers:
     """Where the answers to LM calls may come from in this session."""
-    if settings.replay is not None:
+    if settings.answers is not None:  # what is missing there is asked for, if it may be
+        return Answers.REPLAYED if settings.record is None else Answers.FRESH
+    if settings.replay is not None and settings.record is None:
         return Answers.REPLAYED
-    return Answers.FRESH if settings.resume is None else Answers.RESUMED
+    return Answers.RESUMED if settings.resume or settings.replay else Answers.FRESH
 
 
 class RunningTest:

@@ -68,9 +68,17 @@ OPTIONS = (
     Option("eval_seed", "N", "seed", "seed of the samples, and of --eval-stop's order; default: 0", 0, repeats=True),
     Option(
         "eval_replay",
-        "RUN",
+        "RUN|PATH",
         "text",
-        "repeat a run (its ID, its file or 'last') from DSPy's cache, without LM calls; default: ask afresh",
+        "repeat a run (its ID, its file or 'last') from DSPy's cache, or what --eval-record has written, without LM "
+        "calls; default: ask afresh",
+    ),
+    Option(
+        "eval_record",
+        "PATH",
+        "text",
+        "keep the answers of LMs and tools in PATH: an archive of the run if it ends in .zip, else a folder to commit, "
+        "a file for each test; with --eval-replay: ask for what is missing there; default: not kept",
     ),
     Option(
         "eval_resume",

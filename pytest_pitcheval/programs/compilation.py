@@ -29,6 +29,8 @@ from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.plain import plain
 from pytest_pitcheval.rollouts.scopes import Scope
 from pytest_pitcheval.settings.methods import Optimization
+from pytest_pitcheval.storage.answers.answer import COMPILING, Place
+from pytest_pitcheval.storage.answers.layout import program_name
 
 if TYPE_CHECKING:
     from pytest_pitcheval.rollouts.rollouts import Rollouts
@@ -124,11 +126,25 @@ class Compiler:
 
     def _locks(self, mark: str) -> Iterator[Path]:
         """The lock of those who compile a program; others where whoever holds it is stuck."""
-        folder = self._process.settings.directory / "programs"
-        return (folder / f"{mark}{f'-{number}' if number else ''}.lock" for number in itertools.count())
+        return (self._folder / f"{mark}{f'-{number}' if number else ''}.lock" for number in itertools.count())
+
+    @property
+    def _folder(self) -> Path:
+        """Where compiled programs are: those of recorded answers are this session's alone."""
+        process = self._process
+        return (process.settings.directory if process.settings.answers is None else process.runtime_dir) / "programs"
 
     def _path(self, mark: str) -> Path:
-        return self._process.settings.directory / "programs" / f"{mark}.json"
+        return self._folder / f"{mark}.json"
+
+    def _take_recorded(self, mark: str) -> bool:
+        """Whether the program was recorded with the answers that are replayed; then it is where it is looked for."""
+        book, path = self._rollouts.book, self._path(mark)
+        text = None if book is None else book.program(program_name(mark))
+        if text is not None and not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            files.write_atomically(path, text)
+        return text is not None
 
     def _failure_path(self, mark: str) -> Path:
         return self._process.runtime_dir / f"{mark}.failed.json"
@@ -140,14 +156,14 @@ class Compiler:
 
     def _load(self, mark: str, ingredients: Ingredients, of_this_session: bool = True) -> Any:
         """The stored program, or None: not there, or to be compiled again."""
-        path = self._path(mark)
+        path, recorded = self._path(mark), self._take_recorded(mark)
         if not path.exists():
             return None
         try:
             stored = read_stored(path, mark, ingredients.program)
-            if not of_this_session and stored.run_id == self._process.run_id:
+            if not (of_this_session or recorded) and stored.run_id == self._process.run_id:
                 return None
-            incomplete = stored.failed_calls > 0  # good for the session that has paid for it
+            incomplete = stored.failed_calls > 0 and not recorded  # good for the session that has paid for it
             if (self._process.settings.recompile or incomplete) and stored.run_id != self._process.run_id:
                 return None
             program = load_program(ingredients.program, stored.state)
@@ -166,8 +182,8 @@ class Compiler:
         nodeid: str,
         say: Callable[[str], None],
     ) -> Any:
-        scope, start = Compiling(self._locks(mark)), time.monotonic()
-        name = f"{type(ingredients.program).__name__} with {optimization}"
+        name, start = f"{type(ingredients.program).__name__} with {optimization}", time.monotonic()
+        scope = Compiling(self._locks(mark), Place(f"{COMPILING}{name}", since=time.time_ns()))
         say(f"compiling {name} on {len(ingredients.trainset)} examples")
         try:
             with _ticking(scope, lambda text: say(f"compiling {name}: {text}")):

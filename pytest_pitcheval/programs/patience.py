@@ -13,6 +13,7 @@ from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.lm.attempts import begun_apart
 from pytest_pitcheval.results.records import Usage
 from pytest_pitcheval.rollouts.scopes import Scope
+from pytest_pitcheval.storage.answers.answer import Place
 
 T = TypeVar("T")
 
@@ -23,8 +24,8 @@ _TICK = 0.5
 class Compiling(Scope):
     """The LM calls of one compilation, each of which is a sign of life for those who wait for its ``locks``."""
 
-    def __init__(self, locks: Iterable[Path]) -> None:
-        super().__init__()
+    def __init__(self, locks: Iterable[Path], place: Place | None = None) -> None:
+        super().__init__(place)
         self._lock_path = next(iter(locks))
         self._given_up = False
 

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
@@ -97,11 +98,12 @@ def amend(
     records: Iterable[Record],
     decision: Decision,
     hidden: Sequence[str] = (),
-    budget: str | None = None,
+    told: Mapping[str, str | None] = MappingProxyType({}),
 ) -> None:
     """Add totals, means and a failed testcase for each failed gate to the file at ``path``; remove the nameless.
 
-    ``hidden`` are credentials that were not known yet when pytest heard of some tests, ``budget`` says what was spent.
+    ``hidden`` are credentials that were not known yet when pytest heard of some tests, ``told`` is what else is told
+    of the run, by name.
 
     What is no regular file, such as a pipe, cannot be read back and stays as pytest has written it.
 
@@ -117,7 +119,7 @@ def amend(
         raise ElementTree.ParseError("expected a <testsuite> in it")
     _remove_nameless(suite)
     _hide(suite, hidden)
-    _add_properties(suite, [*totals(run_id, records), *means(decision), *_named({"budget": budget})])
+    _add_properties(suite, [*totals(run_id, records), *means(decision), *_named(told)])
     _add_failed(suite, [gate for gate in decision.gates if gate.status == "failed"])
     text = ElementTree.tostring(root, encoding="unicode")
     files.write_output(path, f'<?xml version="1.0" encoding="utf-8"?>{text}')

@@ -104,6 +104,8 @@ def _head(report: RunReport) -> Iterator[str]:
         yield f"{code(report.affected)}."
     if report.budget:
         yield f"{code(report.budget.text)}."
+    if report.run.replayed:
+        yield f"{code(report.run.replayed.text)}."
     for remark in total(summary.usage for summary in report.decision.summaries).remarks:
         yield f"{remark}."
     yield from _notes(report)

@@ -45,8 +45,9 @@ def amend_junit(path: Path, results: Results) -> None:
     """Add totals and failed gates to the XML file that pytest has written to ``path``."""
     try:
         report, budget = results.report, results.report.budget
-        records, spent = report.file.outcome.records.values(), budget.text if budget else None
-        junit.amend(path, report.run.id, records, report.decision, results.hidden, spent)
+        records, replayed = report.file.outcome.records.values(), report.run.replayed
+        told = {"budget": budget.text if budget else None, "replayed": replayed.text if replayed else None}
+        junit.amend(path, report.run.id, records, report.decision, results.hidden, told)
     except (OSError, ElementTree.ParseError) as error:
         results.problems.append(f"the JUnit file {path} could not be amended: {error}")
 

@@ -16,6 +16,7 @@ class Results:
 
     Attributes:
         update: what was written to the baseline file, or None.
+        answers: what became of the answers that were recorded or replayed, a line each.
         paths: the run files that were written.
         problems: what could not be written or read at the end, a line each.
         reports: what was written for people to read.
@@ -26,6 +27,7 @@ class Results:
     report: RunReport
     hidden: Sequence[str] = ()
     update: Update | None = None
+    answers: list[str] = dataclasses.field(default_factory=list)
     paths: list[Path] = dataclasses.field(default_factory=list)
     problems: list[str] = dataclasses.field(default_factory=list)
     reports: list[Path] = dataclasses.field(default_factory=list)

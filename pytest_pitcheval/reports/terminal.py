@@ -46,6 +46,8 @@ def lines(results: Results, folder: Path) -> Iterator[Line]:
     yield from decision_lines(results.report.decision, results.report.baseline)
     yield from ((line, False) for line in wrap(results.report.affected, "  "))
     yield from budget_lines(results.report.run, results.report.decision)
+    yield from replay_lines(results.report.run)
+    yield from ((line, False) for text in results.answers for line in wrap(text, "    "))
     if results.update:
         yield from update_lines(results.update, folder)
     yield from ((problem, True) for problem in results.problems)
@@ -57,6 +59,9 @@ def lines(results: Results, folder: Path) -> Iterator[Line]:
 
 def update_lines(update: Update, folder: Path) -> Iterator[Line]:
     """What was written to the baseline file."""
+    if update.replayed:
+        yield f"baseline: {os.path.relpath(update.path, folder)}: not written, as nothing was measured anew", True
+        return
     if update.left_out:
         left_out = (
             f"{formats.count(number)} {formats.were(number)} left out ({_LEFT_OUT[why]})"
@@ -78,6 +83,12 @@ def _growth(growth: Growth) -> str:
     parts += [f"{growth.known} had this run's samples already"] if growth.known else []
     parts += [f"{sum(growth.replaced.values())} replaced: {', '.join(changes)}"] if changes else []
     return "; ".join(parts)
+
+
+def replay_lines(run: RunInfo) -> Iterator[Line]:
+    """Of when the recorded answers are that the run was made of; nothing of another run."""
+    if run.replayed is not None:
+        yield from ((line, False) for line in wrap(run.replayed.text, "  "))
 
 
 def budget_lines(run: RunInfo, decision: Decision) -> Iterator[Line]:

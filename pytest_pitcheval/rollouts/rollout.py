@@ -71,9 +71,6 @@ class Rollout(Scope):
         super().replayed(part)
         self.has_replayed = True
 
-    def missed(self, problem: PitchevalError) -> None:
-        self.report(problem)
-
     def asks_provider(self, part: str) -> None:
         if self._answers is Answers.REPLAYED:
             miss = ReplayMiss(

@@ -61,7 +61,7 @@ class Scope:
         self._failures: deque[Failure] = deque(maxlen=_KEPT)
         self._answered: dict[str, Moment] = {}
         self.refusal: PitchevalError | None = None
-        """Why a call was not sent, or no further one will be: the session may spend no more."""
+        """Why a call was not sent, or no further one will be: the session may spend no more, or is a replay."""
 
     @contextlib.contextmanager
     def waiting(self) -> Iterator[None]:
@@ -111,7 +111,8 @@ class Scope:
         self.count(part, Usage(cached=1))
 
     def missed(self, problem: PitchevalError) -> None:
-        """A call cannot be replayed, or not be answered in the way that was asked for; ``problem`` is raised next."""
+        """A call is not recorded, and may not be sent; ``problem`` is raised next."""
+        self.refused(problem)
 
     def asks_provider(self, part: str) -> None:
         """The cache has no answer: the call goes to the provider."""

@@ -20,6 +20,7 @@ from pytest_pitcheval.results.collected import Collected, Requirements
 from pytest_pitcheval.results.deciding.decisions import Decision, Outcome, decide
 from pytest_pitcheval.results.formats import some
 from pytest_pitcheval.results.records import Record, function_of
+from pytest_pitcheval.session.answers.concluding import not_asked_for, record, replayed
 from pytest_pitcheval.session.controller import Controller
 from pytest_pitcheval.session.selection import selection
 from pytest_pitcheval.storage import references, run_files
@@ -56,6 +57,8 @@ def conclude(controller: Controller, secrets: Sequence[str]) -> Results:
     report = _report(_describe_run(controller, secrets), outcome, decision, controller, late)
     results = Results(report, hidden=late)
     _write(controller, results)
+    results.answers.extend(not_asked_for(controller))
+    record(controller, results)
     _wait_for_tracker(controller, results)
     if settings.baseline.update:
         results = dataclasses.replace(results, update=_update_baseline(controller, outcome, results))
@@ -191,6 +194,7 @@ def _describe_run(controller: Controller, secrets: Sequence[str]) -> RunInfo:
         affected=settings.baseline.affected and not settings.replay,
         unchanged_since=_known_before(controller, secrets),
         budget=controller.expenses,
+        replayed=replayed(controller),
         repeat=dataclasses.replace(repeat, options=_redacted(repeat.options, secrets)),
         baseline=redact(controller.baseline.name, secrets) if controller.baseline else None,
         selection=selection(config),

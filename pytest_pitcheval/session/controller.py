@@ -16,6 +16,7 @@ from pytest_pitcheval.concurrency.process import Process
 from pytest_pitcheval.credentials import redact_content
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.results.printable import printable_line
+from pytest_pitcheval.rollouts.answers.telling import ANSWERS, Heard
 from pytest_pitcheval.session.shared_texts import SharedTexts
 from pytest_pitcheval.session.workforce import Workforce
 
@@ -45,6 +46,8 @@ class Controller:
         texts: what reports and records have in common.
         lost: by node ID, why a test that was begun left no record.
         keys: the credentials of LMs that workers have seen.
+        heard: what the processes tell of recorded answers.
+        exit_status: pytest's, as far as it is known when the session is concluded.
         results: what the session came to, once it has ended with evaluation tests.
     """
 
@@ -72,6 +75,8 @@ class Controller:
         self._hidden: frozenset[str] | None = None
         self._late: list[str] = []
         self._stopper: Stopper | None = None
+        self.heard = Heard()
+        self.exit_status = 0
         self.results: Results | None = None
         self._has_evaluations = False
         self.workforce = Workforce(process)
@@ -111,6 +116,11 @@ class Controller:
         from pytest_pitcheval.session.display import Display
 
         return Display(Progress(self.config), self._count(), self._flying, self._spent)
+
+    @property
+    def known_tests(self) -> Sequence[str]:
+        """The evaluation tests that were collected, by node ID."""
+        return [one.nodeid for one in self._collected()]
 
     def _collected(self) -> Sequence[Collected]:
         from pytest_pitcheval.results.collected import Collected
@@ -253,6 +263,11 @@ class Controller:
         return record if data is None else type(record).from_dict(data)
 
     # The end
+
+    def heard_of_answers(self, told: Mapping[str, Any]) -> None:
+        """A worker has ended, and tells what it has in xdist's ``workeroutput``."""
+        if told.get(ANSWERS):
+            self.heard.hear(told[ANSWERS], self.process.runtime_dir)
 
     def stop(self) -> None:
         """Tell workers to begin no rollout that has not begun; what is in flight is not waited for."""

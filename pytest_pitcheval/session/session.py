@@ -16,6 +16,7 @@ from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.names import ORIGIN
 from pytest_pitcheval.ownership import is_ours
 from pytest_pitcheval.results.printable import printable_line
+from pytest_pitcheval.rollouts.answers.telling import ANSWERS, told_by
 from pytest_pitcheval.session import ending, stopping
 from pytest_pitcheval.session.controller import Controller
 from pytest_pitcheval.session.workforce import METER, SPENT
@@ -198,6 +199,7 @@ class Session:
             output: dict[str, Any] = self.config.workeroutput  # type: ignore[attr-defined]
             output[f"{KEY}_notes"] = self.process.notes.lines
             output[SPENT] = self.process.budget.untold
+            output[ANSWERS] = told_by(self.runner.book if self.runner else None, self.process)
             if self.runner is not None and (read := self.runner.meter.read()):
                 output[METER] = list(read)
 
@@ -210,6 +212,9 @@ class Session:
         if controller.has_something_to_tell or (ended_well and controller.has_evaluations):
             from pytest_pitcheval.session.conclusion import conclude, never_run
 
+            controller.exit_status = self.exit_status()
+            if told := told_by(self.runner.book if self.runner else None, self.process):
+                controller.heard.hear(told, self.process.runtime_dir)
             controller.results = conclude(controller, self.secrets())
             if ended_well:
                 controller.results.problems.extend(never_run(controller.results))
@@ -258,6 +263,13 @@ def _begin(settings: Settings, rootpath: Path) -> tuple[Process, LoadedBaseline 
 
         return tracker.fetch(settings.mlflow, settings.directory, rootpath, reference)
 
+    if settings.record is not None:
+        from pytest_pitcheval.storage.answers import recording
+
+        try:
+            recording.check_target(settings.record)
+        except PitchevalError as error:
+            raise pytest.UsageError(f"--eval-record: {str(settings.record)!r}: {error}") from None
     try:
         repeated = references.repeated_run(settings)
         baseline = references.load_baseline(settings, fetch)

@@ -19,6 +19,7 @@ from pytest_pitcheval.settings.parsers import OWN_TEMPERATURE, PARSERS
 from pytest_pitcheval.settings.rate_limits import RateLimit
 from pytest_pitcheval.settings.source_files import SourceFiles, read_source_files
 from pytest_pitcheval.settings.temperatures import takes_temperature
+from pytest_pitcheval.timestamps import is_run_id
 
 
 class ModelSettings(NamedTuple):
@@ -76,7 +77,8 @@ class MlflowSettings(NamedTuple):
 class Settings(NamedTuple):
     """What the command line and the ini file ask for, checked.
 
-    Sizes are numbers of examples, ``timeout`` is in seconds, paths are absolute, ``slice`` is a label and its value.
+    Sizes are numbers of examples, ``timeout`` is in seconds, paths are absolute, ``slice`` is a label and its value;
+    ``answers`` is what ``replay`` names, where that is no run.
     """
 
     methods: Choice[tuple[str, ...]]
@@ -101,6 +103,8 @@ class Settings(NamedTuple):
     save_program: Path | None
     recompile: bool
     replay: str | None
+    answers: Path | None
+    record: Path | None
     resume: str | None
     baseline: BaselineSettings
     limits: Mapping[str, Choice[Mapping[str, float]]]
@@ -169,6 +173,13 @@ class _Reader:
         if path is not None and os.path.isdir(path):
             raise pytest.UsageError(f"{self.named_by(name)}: {self.value(name)!r}: expected a file, not a folder")
         return path
+
+    def answers(self) -> Path | None:
+        """The recorded answers that --eval-replay names; None where it names a run."""
+        reference, path = self.value("eval_replay"), self.path("eval_replay")
+        if path is None or reference == "last" or is_run_id(reference):
+            return None
+        return path if path.suffix == ".zip" or os.path.isdir(path) else None
 
     def named_by(self, name: str) -> str | None:
         """Where the value of an option was written: its flag or its ini key; None for its default."""
@@ -283,6 +294,8 @@ def read_settings(config: pytest.Config) -> Settings:
         save_program=read.path("save_program"),
         recompile=bool(read.value("eval_recompile")),
         replay=read.value("eval_replay"),
+        answers=read.answers(),
+        record=read.path("eval_record"),
         resume=read.value("eval_resume"),
         baseline=read.baseline(),
         limits={gate: read.choices[f"eval_{gate}"] for gate in GATES},

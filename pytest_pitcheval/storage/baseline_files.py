@@ -24,7 +24,8 @@ _PATIENCE = 60
 class Update:
     """What an update of a baseline file did: how many examples it wrote, kept as they were, and took out.
 
-    It did nothing where examples were ``left_out`` of the run: how many, by reason. ``growth`` is what adding did; None
+    It did nothing where examples were ``left_out`` of the run (how many, by reason), or the run was ``replayed`` from
+    recorded answers. ``growth`` is what adding did; None
     where what was measured took the place of what was there.
     """
 
@@ -34,6 +35,7 @@ class Update:
     removed: int
     growth: Growth | None = None
     left_out: Mapping[LeftOut, int] = dataclasses.field(default_factory=dict)
+    replayed: bool = False
 
 
 def read(path: Path) -> Baseline:

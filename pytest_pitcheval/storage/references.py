@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_pitcheval.results.deciding.decisions import Outcome, Terms
     from pytest_pitcheval.results.records import Key, Omission, Record
     from pytest_pitcheval.settings.settings import Settings
+    from pytest_pitcheval.storage.answers.replaying import Replayable
     from pytest_pitcheval.storage.baseline_files import Update
     from pytest_pitcheval.storage.run_files import RunFile
 
@@ -57,6 +58,7 @@ class RepeatedRun(NamedTuple):
         stopped: whether it left examples out as soon as gates were decided.
         left_out: these tests by node ID, each with the reason.
         unchanged: by node ID, what its records have of those that were not asked, as nothing had changed.
+        answers: what was recorded of it, where that is replayed.
         spent: what its LM calls had cost, in US dollars as far as prices are known, and how many tokens they had taken.
     """
 
@@ -67,6 +69,7 @@ class RepeatedRun(NamedTuple):
     left_out: Mapping[str, Omission] = MappingProxyType({})
     spent: tuple[float, int] = (0.0, 0)
     unchanged: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+    answers: Replayable | None = None
 
     def completed(self, record: Mapping[str, Any]) -> Mapping[str, Any]:
         """A record of this session (plain values), with what was not measured again, as that is known of the run."""
@@ -94,17 +97,34 @@ def repeated_run(settings: Settings) -> RepeatedRun | None:
     option, reference = ("--eval-replay", settings.replay) if settings.replay else ("--eval-resume", settings.resume)
     if reference is None:
         return None
-    from pytest_pitcheval.results.records import Omission
     from pytest_pitcheval.storage import run_files
 
     try:
+        if settings.answers is not None:
+            return _recorded_run(settings.answers)
         file = run_files.read(run_files.find(settings.directory, reference, unfinished=True))
-        run = file.run
-        if run.merged_from:
-            raise PitchevalError(f"merged of other runs; expected one of {', '.join(run.merged_from)}")
+        if file.run.merged_from:
+            raise PitchevalError(f"merged of other runs; expected one of {', '.join(file.run.merged_from)}")
     except PitchevalError as error:
         raise PitchevalError(f"{option}: {reference!r}: {error}") from None
-    records = file.outcome.records.values()
+    return _as_in(file)
+
+
+def _recorded_run(path: Path) -> RepeatedRun:
+    """The run whose answers were recorded at ``path``; raises as `replayable`."""
+    from pytest_pitcheval.storage.answers.replaying import replayable
+
+    recorded = replayable(path)
+    manifest = recorded.manifest
+    run = _as_in(recorded.run) if recorded.run else RepeatedRun(manifest.timestamp)
+    return run._replace(left_out=manifest.left_out, answers=recorded)
+
+
+def _as_in(file: RunFile) -> RepeatedRun:
+    """As the run file or journal tells it."""
+    from pytest_pitcheval.results.records import Omission
+
+    records, run = file.outcome.records.values(), file.run
     took = {one.rollout_id: {name: one.metrics[name] for name in MEASURED if name in one.metrics} for one in records}
     left_out = {
         nodeid: Omission(one.left_out, one.error or "")
@@ -261,6 +281,8 @@ def update_baseline(settings: Settings, outcome: Outcome) -> Update:
     from pytest_pitcheval.results.summaries import left_out_for
     from pytest_pitcheval.storage import baseline_files
 
+    if settings.answers is not None:
+        return baseline_files.Update(settings.baseline.path, 0, 0, 0, replayed=True)
     programs = [record for record in outcome.records.values() if not record.people]
     if left_out := left_out_for(record for record in programs if not record.is_unchanged):
         return baseline_files.Update(settings.baseline.path, 0, 0, 0, left_out=left_out)

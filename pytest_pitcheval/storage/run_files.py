@@ -193,7 +193,7 @@ def to_rows(run: RunInfo, outcome: Outcome, decision: Decision, whole: Callable[
 
     about = plain({"schema_version": SCHEMA_VERSION, "run": run.to_dict()}, WHOLE)
     budget = budget_line(run.id, run.budget, decision.summaries)
-    told = {"budget": budget.text if budget else None}
+    told = {"budget": budget.text if budget else None, "replayed": run.replayed.text if run.replayed else None}
     return {**about, **told, "tests": files.Rows(rows), **_decided(outcome, decision)}
 
 

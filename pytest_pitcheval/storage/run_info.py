@@ -11,6 +11,7 @@ from typing import Any
 from pytest_pitcheval import files
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.storage.expenses import Expenses
+from pytest_pitcheval.storage.replays import Replayed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,6 +71,7 @@ class RunInfo:
         unchanged_since: the name of that baseline; None where there was none.
         stopped: whether examples were left out once their test's gates were decided (``--eval-stop``).
         budget: what was spent, where there was a cap.
+        replayed: the recorded answers that it was made of, if it was.
     """
 
     id: str
@@ -96,6 +98,7 @@ class RunInfo:
     affected: bool = False
     unchanged_since: str | None = None
     budget: Expenses | None = None
+    replayed: Replayed | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -128,7 +131,7 @@ class RunInfo:
 
 def _known(kind: type, data: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of the dataclass ``kind`` that ``data`` has."""
-    parts = {"git": GitState, "repeat": Repeat, "selection": Selection, "budget": Expenses}
+    parts = {"git": GitState, "repeat": Repeat, "selection": Selection, "budget": Expenses, "replayed": Replayed}
     known = {field.name: data[field.name] for field in dataclasses.fields(kind) if field.name in data}
     return {
         name: _known(parts[name], value) if name in parts and isinstance(value, dict) else value

@@ -17,7 +17,7 @@ SESSION = "session"
 """The part of the run that stands for the whole session."""
 
 RUN_ID, PART, GATES_TAG = "pitcheval.run_id", "pitcheval.part", "pitcheval.gates"
-BUDGET_TAG = "pitcheval.budget"
+BUDGET_TAG, REPLAYED_TAG = "pitcheval.budget", "pitcheval.replayed"
 """Tags by which a run is found again."""
 
 TABLE = "evaluations.json"
@@ -122,6 +122,7 @@ def _tags(document: Mapping[str, Any], gates: Iterable[Mapping[str, Any]]) -> di
     tags = {RUN_ID: run["id"], GATES_TAG: _worst(gate["status"] for gate in decided)}
     tags |= {"mlflow.source.type": "LOCAL", "mlflow.source.name": _text(shlex.join(["pytest", *run["argv"]]))}
     tags |= {BUDGET_TAG: _text(document["budget"])} if document.get("budget") else {}  # older run files lack it
+    tags |= {REPLAYED_TAG: _text(document["replayed"])} if document.get("replayed") else {}
     git = run["git"]
     tags |= {"mlflow.source.git.commit": git["commit"]} if git["commit"] else {}
     tags |= {"mlflow.source.git.branch": git["branch"], "pitcheval.branch": git["branch"]} if git["branch"] else {}

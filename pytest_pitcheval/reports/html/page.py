@@ -114,6 +114,8 @@ def _facts(report: RunReport) -> Iterator[tuple[str, str]]:
         yield "Took", formats.duration(times[1].total_seconds())
     if report.affected:
         yield "Changed since the baseline", report.affected
+    if report.run.replayed:
+        yield "Answers", report.run.replayed.text
     if report.budget:
         yield "Budget", report.budget.text.removeprefix("budget: ")
     if run.git.commit:

@@ -45,12 +45,17 @@ def check(source: Source) -> dict[str, int]:
     return counts
 
 
-def _parsed(text: str, name: str) -> tuple[str, list[Answer]]:
-    if not text.endswith("\n"):
-        raise PitchevalError(f"{name}: its end is missing: expected a line break there")
-    head, *lines = text[:-1].split("\n")
-    told = files.parse_json(head, f"{name}:1")
+def test_of(text: str, name: str) -> str:
+    """The test that a file of answers is of. Raises as `answers_of`."""
+    told = files.parse_json(text.partition("\n")[0], f"{name}:1")
     test = told.get("test") if isinstance(told, dict) else None
     if not isinstance(test, str) or layout.answers_name(test) != name:
         raise PitchevalError(f"{name}:1: expected the test that the file is named after")
+    return test
+
+
+def _parsed(text: str, name: str) -> tuple[str, list[Answer]]:
+    if not text.endswith("\n"):
+        raise PitchevalError(f"{name}: its end is missing: expected a line break there")
+    test, lines = test_of(text, name), text[:-1].split("\n")[1:]
     return test, [Answer.from_line(line, test, f"{name}:{number}") for number, line in enumerate(lines, 2)]
