@@ -57,6 +57,7 @@ WRONG = [
     ("test_size", "0", SIZE),
     ("test_size", "1.5", SIZE),
     ("save_program", "", VALUE),
+    ("eval_record", "", VALUE),
     ("eval_concurrency", "0", ROLLOUTS),
     ("eval_concurrency", "all", ROLLOUTS),
     ("eval_rate_limit", "30", RATE),
