@@ -169,7 +169,7 @@ def test_a_wrong_option_is_one_line(
 def test_every_option_that_can_be_wrong_is_tried() -> None:
     assert {name for name, _, _ in WRONG} == {option.name for option in OPTIONS} - SWITCHES
     names = {option.name for option in (*OPTIONS, *INI_ONLY)} | {*LM_ARGUMENTS, *SOURCES}
-    files = {"save_program", "eval_json", "eval_dir", "eval_replay", "eval_resume", "eval_baseline"}
+    files = {"save_program", "eval_record", "eval_json", "eval_dir", "eval_replay", "eval_resume", "eval_baseline"}
     names_of_things = {"eval_mlflow", "eval_mlflow_experiment", "eval_mlflow_run_name"}
     anything_goes = files | names_of_things | {"generator_api_base", "evaluator_api_base"}
     assert {name for name, _, _ in WRONG_INI} == names - anything_goes - SWITCHES - {"evaluator_model"}
