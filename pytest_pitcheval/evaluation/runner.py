@@ -95,7 +95,8 @@ class Runner:
             limits = () if book and book.strict else self._settings.rate_limits
             limiter = Limiter(limits, folder, lambda: self.pool.closed, patience=patience, processes=total, note=note)
             bounded = not self._config.pluginmanager.hasplugin("timeout")
-            self._rollouts = Rollouts(limiter, self._clock_stopped, Spending.of(self.process), bounded, note, book)
+            spending, live = Spending.of(self.process), self._settings.live_tools
+            self._rollouts = Rollouts(limiter, self._clock_stopped, spending, bounded, note, book, live)
         return self._rollouts
 
     @property

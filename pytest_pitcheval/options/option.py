@@ -14,7 +14,7 @@ Kind = Literal[
     "flag", "text", "methods", "model", "examples", "count", "seed", "seconds", "score", "share",
     "limits of means", "limits of drops", "temperature", "rate limits", "gate mode", "allowed", "metrics", "family",
     "slice", "baseline update", "days", "stop", "dollars", "tokens", "prices",
-    "judge exam",
+    "judge exam", "names",
 ]
 # fmt: on
 """What kind of value an option takes; `settings.parsers` has the parser of each."""

@@ -144,6 +144,9 @@ INI_ONLY = (
     Option("evaluator_temperature", None, "temperature", "temperature of evaluator_lm, or null; default: 0.7", 0.7),
     Option("generator_api_base", None, "text", "URL of the API that serves generator_lm; default: the provider's"),
     Option("evaluator_api_base", None, "text", "URL of the API that serves evaluator_lm; default: the generator's"),
+    Option(
+        "eval_live_tools", None, "names", "tools that run in a replay of a file, too: clock,search_*; default: none", ()
+    ),
 )
 
 SOURCES = {

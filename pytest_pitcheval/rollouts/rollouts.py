@@ -22,7 +22,7 @@ from pytest_pitcheval.rollouts.lm_calls import PART, LMCalls
 from pytest_pitcheval.rollouts.rollout import Rollout
 from pytest_pitcheval.rollouts.threads import child_processes, left_out, process_wide, progress_bars, strands
 from pytest_pitcheval.rollouts.threads.event_loops import EventLoop
-from pytest_pitcheval.rollouts.watched import callbacks, embedders, uncached
+from pytest_pitcheval.rollouts.watched import callbacks, embedders, tools, uncached
 
 if TYPE_CHECKING:
     from pytest_pitcheval.concurrency.limits.limiter import Limiter
@@ -36,7 +36,8 @@ class Rollouts:
 
     ``limiter`` and ``spending`` are asked before each LM request; ``clock`` gives what stops the running test's timeout
     meanwhile; ``bounded`` says that tests have no timeouts that end their LM calls; ``note`` is told what the run
-    cannot do; ``book`` has recorded answers, or keeps them, None where neither was asked for.
+    cannot do; ``book`` has recorded answers, or keeps them, None where neither was asked for;
+    ``live_tools`` run in a replay, too.
     """
 
     def __init__(
@@ -47,8 +48,10 @@ class Rollouts:
         bounded: bool = False,
         note: Callable[[str], object] = lambda text: None,
         book: AnswerBook | None = None,
+        live_tools: Collection[str] = (),
     ) -> None:
         self.book = book
+        self._live_tools = live_tools
         self._bounded = bounded
         self._note = note
         self.started: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
@@ -121,6 +124,7 @@ class Rollouts:
                 if self.book is not None:
                     self.calls.at_the_door = asking.passes_cache
                     self._around.enter_context(asking.kept(self.book, self.scopes, self.calls))
+                    self._around.enter_context(tools.kept(self.book, self.scopes, self._live_tools))
                 if self._spending.is_capped:
                     self._around.enter_context(uncached.admitted(self.calls.admit_uncached))
                 return

@@ -8,6 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 from pytest_pitcheval.errors import PitchevalError
@@ -18,6 +19,19 @@ from pytest_pitcheval.storage.answers.answer import Place
 
 _KEPT = 100
 """Failures of one scope that are kept: a compilation may have thousands, each with all that its frames hold."""
+
+
+_tool: ContextVar[str] = ContextVar("pitcheval_tool", default="")
+
+
+@contextlib.contextmanager
+def within(tool: str) -> Iterator[None]:
+    """Within it, whatever is asked is asked by a ``tool`` of a program."""
+    token = _tool.set(f"{_tool.get()}/{tool}" if _tool.get() else tool)
+    try:
+        yield
+    finally:
+        _tool.reset(token)
 
 
 class Failure(NamedTuple):
@@ -52,7 +66,7 @@ class Scope:
     """
 
     def __init__(self, place: Place | None = None) -> None:
-        self.place = place
+        self._place = place
         self._lock = threading.Lock()
         self._usage = dict.fromkeys(PARTS, Usage())
         self._waits = 0
@@ -62,6 +76,12 @@ class Scope:
         self._answered: dict[str, Moment] = {}
         self.refusal: PitchevalError | None = None
         """Why a call was not sent, or no further one will be: the session may spend no more, or is a replay."""
+
+    @property
+    def place(self) -> Place | None:
+        """Whose calls they are in a file of answers, and within which tool; None for those of no test."""
+        tool = _tool.get()
+        return self._place._replace(within=tool) if self._place is not None and tool else self._place
 
     @contextlib.contextmanager
     def waiting(self) -> Iterator[None]:

@@ -102,6 +102,13 @@ def _metrics(text: str) -> frozenset[str]:
     return found
 
 
+def _names(text: str) -> tuple[str, ...]:
+    found = tuple(name.strip() for name in text.split(","))
+    if "" in found:
+        raise ValueError("expected names or patterns, such as clock,search_*")
+    return found
+
+
 def _slice(text: str) -> tuple[str, str]:
     label, separator, value = text.partition("=")
     if not separator or not label:
@@ -154,5 +161,6 @@ PARSERS: Mapping[Kind, Callable[[Any], Any]] = MappingProxyType(
         "judge exam": _one_of("changed", "always", "off"),
         "allowed": _allowed,
         "metrics": _metrics,
+        "names": _names,
     }
 )

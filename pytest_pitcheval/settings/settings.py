@@ -114,6 +114,7 @@ class Settings(NamedTuple):
     judge_exam: ExamMode
     allowed: frozenset[str]
     lower_is_better: frozenset[str]
+    live_tools: tuple[str, ...]
     sources: SourceFiles
     mlflow: MlflowSettings
 
@@ -305,6 +306,7 @@ def read_settings(config: pytest.Config) -> Settings:
         judge_exam=read.value("eval_judge_exam"),
         allowed=read.value("eval_baseline_allow"),
         lower_is_better=read.value("eval_lower_is_better"),
+        live_tools=read.value("eval_live_tools"),
         sources=read_source_files(config),
         mlflow=read.mlflow(),
     )

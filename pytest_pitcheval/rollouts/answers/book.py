@@ -188,7 +188,9 @@ class _OfTest:
 
     @property
     def unused(self) -> list[int]:
-        return [position for position in range(len(self.answers)) if position not in self.used]
+        """What was asked within a tool goes with the tool's answer."""
+        left = (position for position in range(len(self.answers)) if position not in self.used)
+        return [position for position in left if not self.answers[position].place.within]
 
 
 def _positions(answers: Sequence[Answer]) -> dict[Key, list[int]]:

@@ -23,12 +23,14 @@ class Place(NamedTuple):
         rollout: the number of the rollout, from 0.
         attempt: the number of the attempt at the test within its session, from 1.
         since: when it began, in nanoseconds; of two that are the same otherwise, what the later one got counts.
+        within: the names of the tools that ask, the outer one first, separated by slashes.
     """
 
     test: str
     rollout: int = 0
     attempt: int = 1
     since: int = 0
+    within: str = ""
 
 
 SHARED = "shared"
@@ -66,13 +68,16 @@ class Answer(NamedTuple):
     @property
     def key(self) -> tuple[int, int, str, str]:
         """What orders the answers of a test; the same for each answer to one request."""
-        return self.place.rollout, self.place.attempt, self.kind, digest(self.kind, self.request)
+        asked = [self.place.within, self.request] if self.place.within else self.request
+        return self.place.rollout, self.place.attempt, self.kind, digest(self.kind, asked)
 
     def line(self) -> str:
         """One line of JSON, the same whenever the answer is the same; without the name of the test."""
         told: dict[str, Any] = {"rollout": self.place.rollout, "kind": self.kind, "request": self.request}
         if self.place.attempt > 1:
             told["attempt"] = self.place.attempt
+        if self.place.within:
+            told["within"] = self.place.within
         told |= {"error": self.failure._asdict()} if self.failure else {"answer": self.value}
         return json.dumps(told, ensure_ascii=False, allow_nan=False)
 
@@ -91,9 +96,9 @@ class Answer(NamedTuple):
 
 
 def _place(told: Mapping[str, Any], test: str) -> Place | None:
-    rollout, attempt = told.get("rollout"), told.get("attempt", 1)
+    rollout, attempt, within = told.get("rollout"), told.get("attempt", 1), told.get("within", "")
     is_right = type(rollout) is int and rollout >= 0 and type(attempt) is int and attempt >= 1
-    return Place(test, rollout, attempt) if is_right else None  # type: ignore[arg-type]
+    return Place(test, rollout, attempt, within=within) if is_right and isinstance(within, str) else None  # type: ignore[arg-type]
 
 
 def _failure(told: object, name: str) -> Failure | None:
