@@ -15,7 +15,7 @@ from pytest_pitcheval.results.exams.exam import Conditions
 from pytest_pitcheval.results.exams.terms import PASS_OR_FAIL
 from pytest_pitcheval.results.records import Omission
 from pytest_pitcheval.rollouts.verdicts import as_number
-from pytest_pitcheval.settings.settings import ModelSettings
+from pytest_pitcheval.settings.parts import ModelSettings
 from pytest_pitcheval.timestamps import date_of
 
 _COMPLAINT = (

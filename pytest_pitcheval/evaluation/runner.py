@@ -87,11 +87,8 @@ class Runner:
             from pytest_pitcheval.rollouts.spending import Spending
 
             folder, total = (self.process.make_runtime_dir(), self._worker.total) if self._worker else (None, 1)
-            patience, note, book = (
-                self._settings.timeout,
-                self.process.notes.add,
-                open_book(self.process, lambda: self.lm_keys),
-            )
+            patience, note = self._settings.timeout, self.process.notes.add
+            book = open_book(self.process, lambda: self.lm_keys)
             limits = () if book and book.strict else self._settings.rate_limits
             limiter = Limiter(limits, folder, lambda: self.pool.closed, patience=patience, processes=total, note=note)
             bounded = not self._config.pluginmanager.hasplugin("timeout")

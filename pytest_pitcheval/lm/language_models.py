@@ -8,7 +8,7 @@ from typing import Any
 from pytest_pitcheval.errors import PitchevalError, one_line
 from pytest_pitcheval.lm import local_lm
 from pytest_pitcheval.names import GENERATOR, JUDGE
-from pytest_pitcheval.settings.settings import ModelSettings
+from pytest_pitcheval.settings.parts import ModelSettings
 from pytest_pitcheval.settings.temperatures import takes_temperature
 
 

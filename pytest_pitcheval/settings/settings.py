@@ -10,68 +10,17 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from pytest_pitcheval.names import GATES, BaselineUpdate, ExamMode, Family, GateMode
+from pytest_pitcheval.names import GATES, ExamMode, Family, GateMode
 from pytest_pitcheval.options.option import Option
 from pytest_pitcheval.options.table import INI_ONLY, OPTIONS
 from pytest_pitcheval.settings.budgets import Cap, Price
 from pytest_pitcheval.settings.choices import Choice
 from pytest_pitcheval.settings.parsers import OWN_TEMPERATURE, PARSERS
+from pytest_pitcheval.settings.parts import BaselineSettings, MlflowSettings, ModelSettings
 from pytest_pitcheval.settings.rate_limits import RateLimit
 from pytest_pitcheval.settings.source_files import SourceFiles, read_source_files
 from pytest_pitcheval.settings.temperatures import takes_temperature
 from pytest_pitcheval.timestamps import is_run_id
-
-
-class ModelSettings(NamedTuple):
-    """How one of the two LMs is made: a DSPy model name and keyword arguments for ``dspy.LM``.
-
-    ``temperature`` is None for a model that takes none; ``has_own_temperature``: the user has set it.
-    """
-
-    model: str | None
-    temperature: float | None
-    arguments: Mapping[str, Any]
-    has_own_temperature: bool = False
-
-
-class BaselineSettings(NamedTuple):
-    """Which baseline is meant.
-
-    Attributes:
-        reference: as it was named: a path, a run ID or ``last``.
-        path: the reference as an absolute path.
-        named_by: the option or ini key that names it; None for the default one, which may be missing.
-        update: how it is to be written; None: not at all.
-        samples: how many of an example are kept where a run is added, the newest ones.
-        max_age: in days; older ones are warned of.
-        affected: whether only the examples are asked that have changed since.
-    """
-
-    reference: str
-    path: Path
-    named_by: str | None
-    update: BaselineUpdate | None
-    samples: int
-    max_age: float
-    affected: bool
-
-
-class MlflowSettings(NamedTuple):
-    """Where and how runs are logged to MLflow.
-
-    Attributes:
-        off: nothing is logged.
-        uri: the tracker; None for MLflow's own local default.
-        timeout: seconds for everything, or None where it was not asked for.
-    """
-
-    off: bool
-    uri: str | None
-    experiment: str
-    run_name: str | None
-    tags: Mapping[str, str]
-    traces: bool
-    timeout: float | None
 
 
 class Settings(NamedTuple):

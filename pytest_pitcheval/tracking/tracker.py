@@ -10,7 +10,7 @@ from typing import Any
 
 from pytest_pitcheval.credentials import without_credentials
 from pytest_pitcheval.errors import PitchevalError
-from pytest_pitcheval.settings.settings import MlflowSettings
+from pytest_pitcheval.settings.parts import MlflowSettings
 from pytest_pitcheval.tracking.process import TrackingProcess
 from pytest_pitcheval.tracking.spool import Spool, Waiting
 
