@@ -35,8 +35,7 @@ from pytest_pitcheval.storage.answers.layout import program_name
 if TYPE_CHECKING:
     from pytest_pitcheval.rollouts.rollouts import Rollouts
 
-_TICK = 10.0
-"""Seconds between lines of progress."""
+_TICK = 10.0  # seconds between lines of progress
 
 
 class Compiler:
@@ -140,8 +139,7 @@ class Compiler:
     def _take_recorded(self, mark: str) -> bool:
         """Whether the program was recorded with the answers that are replayed; then it is where it is looked for."""
         book, path = self._rollouts.book, self._path(mark)
-        text = None if book is None else book.program(program_name(mark))
-        if text is not None and not path.exists():
+        if (text := None if book is None else book.program(program_name(mark))) and not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             files.write_atomically(path, text)
         return text is not None

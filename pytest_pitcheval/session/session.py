@@ -263,14 +263,11 @@ def _begin(settings: Settings, rootpath: Path) -> tuple[Process, LoadedBaseline 
 
         return tracker.fetch(settings.mlflow, settings.directory, rootpath, reference)
 
-    if settings.record is not None:
-        from pytest_pitcheval.storage.answers import recording
-
-        try:
-            recording.check_target(settings.record)
-        except PitchevalError as error:
-            raise pytest.UsageError(f"--eval-record: {str(settings.record)!r}: {error}") from None
     try:
+        if settings.record is not None:
+            from pytest_pitcheval.storage.answers import recording
+
+            recording.check_target(settings.record)
         repeated = references.repeated_run(settings)
         baseline = references.load_baseline(settings, fetch)
         before = references.load_affected(settings, baseline)

@@ -124,6 +124,16 @@ class _Reader:
             raise pytest.UsageError(f"{self.named_by(name)}: {self.value(name)!r}: expected a file, not a folder")
         return path
 
+    def outputs(self) -> dict[str, Path | None]:
+        """Where a session writes, by the names of `Settings`."""
+        return {
+            "json_path": self.path("eval_json"),
+            "html_path": self.file("eval_html"),
+            "markdown_path": self.file("eval_markdown"),
+            "junit_path": self.junit_path(),
+            "save_program": self.path("save_program"),
+        }
+
     def answers(self) -> Path | None:
         """The recorded answers that --eval-replay names; None where it names a run."""
         reference, path = self.value("eval_replay"), self.path("eval_replay")
@@ -237,11 +247,7 @@ def read_settings(config: pytest.Config) -> Settings:
         slice=read.value("eval_slice"),
         timeout=read.value("eval_timeout"),
         directory=read.directory(),
-        json_path=read.path("eval_json"),
-        html_path=read.file("eval_html"),
-        markdown_path=read.file("eval_markdown"),
-        junit_path=read.junit_path(),
-        save_program=read.path("save_program"),
+        **read.outputs(),
         recompile=bool(read.value("eval_recompile")),
         replay=read.value("eval_replay"),
         answers=read.answers(),

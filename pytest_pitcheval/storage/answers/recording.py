@@ -62,6 +62,13 @@ class Recorded(NamedTuple):
 
 def check_target(path: Path) -> None:
     """Raise a PitchevalError of one line if no answers can be recorded at ``path``: better now than after hours."""
+    try:
+        _check(path)
+    except PitchevalError as error:
+        raise PitchevalError(f"--eval-record: {str(path)!r}: {error}") from None
+
+
+def _check(path: Path) -> None:
     is_archive = path.suffix == layout.SUFFIX
     if is_archive and path.is_dir():
         raise PitchevalError("expected a file, not a folder")
