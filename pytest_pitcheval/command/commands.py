@@ -23,7 +23,7 @@ from pytest_pitcheval.results.deciding.decisions import NO_TERMS, Decision, Outc
 from pytest_pitcheval.results.deciding.drops import describe_change, describe_power
 from pytest_pitcheval.results.records import Record, total
 from pytest_pitcheval.settings.settings import Settings
-from pytest_pitcheval.storage import merging, references, run_files
+from pytest_pitcheval.storage import merging, references, run_files, updating
 from pytest_pitcheval.storage.references import LoadedBaseline
 from pytest_pitcheval.storage.run_files import RunFile
 from pytest_pitcheval.timestamps import session_timestamp
@@ -184,7 +184,7 @@ def decide_run(settings: Settings, folder: Path, reference: str) -> Printed:
     lines += _changed(run.outcome, outcome)
     if settings.baseline.update:
         try:
-            lines += terminal.update_lines(references.update_baseline(settings, outcome), Path.cwd())
+            lines += terminal.update_lines(updating.update_baseline(settings, outcome), Path.cwd())
         except PitchevalError as error:
             lines.append((str(error), True))
     return lines, _is_good(decision, outcome)

@@ -23,7 +23,7 @@ from pytest_pitcheval.results.records import Record, function_of
 from pytest_pitcheval.session.answers.concluding import not_asked_for, record, replayed
 from pytest_pitcheval.session.controller import Controller
 from pytest_pitcheval.session.selection import selection
-from pytest_pitcheval.storage import references, run_files
+from pytest_pitcheval.storage import references, run_files, updating
 from pytest_pitcheval.storage.baseline_files import Update
 from pytest_pitcheval.storage.run_files import RunFile
 from pytest_pitcheval.storage.run_info import GitState, RunInfo
@@ -162,7 +162,7 @@ def _wait_for_tracker(controller: Controller, results: Results) -> None:
 
 def _update_baseline(controller: Controller, outcome: Outcome, results: Results) -> Update | None:
     try:
-        return references.update_baseline(controller.process.settings, outcome)
+        return updating.update_baseline(controller.process.settings, outcome)
     except PitchevalError as error:
         results.problems.append(str(error))
         return None

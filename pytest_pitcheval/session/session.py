@@ -103,7 +103,7 @@ class Session:
         from pytest_pitcheval.evaluation.runner import Runner
 
         controller = self.controller
-        update = controller.update if controller else _nothing
+        update = controller.update if controller else lambda: None  # the controller says how far the session is
         self.runner = Runner(self.process, self.config, items, update)
         self.config.pluginmanager.register(RunningHooks(self.runner, self.secrets), "pitcheval-running")
         self.config.pluginmanager.register(MarkerHooks(), "pitcheval-markers")
@@ -296,7 +296,3 @@ def _informed(worker: Process, told: Mapping[str, Any]) -> Process:
 
     document = files.parse_json(told["before"], "baseline")
     return dataclasses.replace(worker, before=baseline_documents.from_document(document, "baseline"))
-
-
-def _nothing() -> None:
-    """Workers leave it to the controller to say how far the session is."""

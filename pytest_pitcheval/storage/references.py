@@ -18,11 +18,10 @@ from pytest_pitcheval.timestamps import is_run_id
 if TYPE_CHECKING:
     from pytest_pitcheval.results.baselines import Baseline, Measurements
     from pytest_pitcheval.results.comparison import Coverage
-    from pytest_pitcheval.results.deciding.decisions import Outcome, Terms
+    from pytest_pitcheval.results.deciding.decisions import Terms
     from pytest_pitcheval.results.records import Key, Omission, Record
     from pytest_pitcheval.settings.settings import Settings
     from pytest_pitcheval.storage.answers.replaying import Replayable
-    from pytest_pitcheval.storage.baseline_files import Update
     from pytest_pitcheval.storage.run_files import RunFile
 
 
@@ -269,41 +268,3 @@ def terms_of(settings: Settings, looks: int | None = None) -> Terms:
 
     max_age = settings.baseline.max_age
     return Terms(limits, settings.gate, settings.family, settings.allowed, settings.lower_is_better, max_age, looks)
-
-
-def update_baseline(settings: Settings, outcome: Outcome) -> Update:
-    """Write what was measured to the baseline file, unless examples were left out of the run.
-
-    Raises:
-        PitchevalError: one line: the file is none of ours, or cannot be written.
-    """
-    from pytest_pitcheval import files
-    from pytest_pitcheval.results.summaries import left_out_for
-    from pytest_pitcheval.storage import baseline_files
-
-    if settings.answers is not None:
-        return baseline_files.Update(settings.baseline.path, 0, 0, 0, replayed=True)
-    programs = [record for record in outcome.records.values() if not record.people]
-    if left_out := left_out_for(record for record in programs if not record.is_unchanged):
-        return baseline_files.Update(settings.baseline.path, 0, 0, 0, left_out=left_out)
-    coverage = outcome.coverage()
-
-    def gone(key: Key, example_id: str) -> bool:
-        covered = coverage[key]
-        return bool(example_id) and example_id not in covered.collected and example_id not in covered.not_run
-
-    try:
-        files.make_directory(settings.directory)
-        measured = _to_keep(outcome)
-        most = settings.baseline.samples if settings.baseline.update == "add" else None
-        return baseline_files.update(settings.baseline.path, settings.directory / "locks", measured, gone, most)
-    except (OSError, PitchevalError) as error:
-        raise PitchevalError(f"the baseline could not be written: {error}") from None
-
-
-def _to_keep(outcome: Outcome) -> Baseline:
-    """What was measured, but for exams that say nothing, and those of some of their answers alone."""
-    asked = {record.key for record in outcome.records.values() if record.people and record.samples}
-    partial = {key for key in asked if outcome.not_run.get(key)}
-    measured = outcome.measured()
-    return {k: one for k, one in measured.items() if one.exam is None or not (one.exam.undefined or k in partial)}
