@@ -110,6 +110,7 @@ WRONG = [
     ("eval_family", "all", "expected holm or none"),
     ("eval_stop", "none", "expected decided"),
     ("eval_stop", "", "expected decided"),
+    ("eval_judge_exam", "never", "expected changed, always or off"),
     ("eval_baseline", "", VALUE),
     ("eval_baseline_samples", "0", ROLLOUTS),
     ("eval_baseline_max_age", "-1", "expected a number of days, 0 or more"),
