@@ -14,7 +14,6 @@ from pytest_pitcheval.evaluation.examples.fields import plain_inputs, plain_labe
 from pytest_pitcheval.evaluation.examples.own_example import OwnExample
 from pytest_pitcheval.names import EXAMPLE, GENERATOR, JUDGE, MEASURED, LeftOut
 from pytest_pitcheval.ownership import fixture_names
-from pytest_pitcheval.programs.identities import example_identity
 from pytest_pitcheval.results.baselines import Measurement
 from pytest_pitcheval.results.plain import text_of
 from pytest_pitcheval.results.records import Omission, Record, Status, Usage, total
@@ -23,6 +22,7 @@ from pytest_pitcheval.rollouts.program_and_metric import Generator
 from pytest_pitcheval.rollouts.rollout import Answers, Rollout, taken
 from pytest_pitcheval.rollouts.rollout_id import RolloutId
 from pytest_pitcheval.settings.settings import Settings
+from pytest_pitcheval.storage.media import MediaFolder
 
 RUNNING: pytest.StashKey[RunningTest] = pytest.StashKey()
 """Where an item keeps its `RunningTest` while it runs."""
@@ -92,7 +92,8 @@ class RunningTest:
         self._later_rollouts: list[dict[str, Any]] = []
         self._program_file: str | None = None
         self.given = asked.row.given if asked.row else None
-        self._fingerprints = {EXAMPLE: example_identity(asked.row.all_values)} if asked.row else {}
+        self._fingerprints: dict[str, str] = {}
+        self._media = MediaFolder(settings.directory)
         self._status: Status = "passed"
         self._error: str | None = None
         self._omission: Omission | None = None
@@ -167,7 +168,9 @@ class RunningTest:
 
     def judged_later(self, prediction: Any, feedback: str | None) -> None:
         """What a rollout after the first one came to."""
-        self._later_rollouts.append({"prediction": plain_prediction(prediction), "feedback": feedback})
+        self._later_rollouts.append(
+            {"prediction": plain_prediction(prediction, self._media.kept), "feedback": feedback}
+        )
 
     def scored(self, score: Score, example: Any, prediction: Any) -> None:
         """The fixture ``score`` is there, with the example and the first prediction that it was given."""
@@ -220,7 +223,9 @@ class RunningTest:
     def _known_fingerprints(self) -> dict[str, str]:
         """A judge that the metric did not ask makes no difference."""
         asked = self._baseline or self._own_usage(JUDGE).fresh + self._own_usage(JUDGE).cached
-        return {role: mark for role, mark in self._fingerprints.items() if asked or role != JUDGE}
+        known = {role: mark for role, mark in self._fingerprints.items() if asked or role != JUDGE}
+        example = None if EXAMPLE in known else self.own_example.identity(self._media.kept)
+        return known if example is None else {EXAMPLE: example, **known}
 
     def _metrics(self) -> dict[str, tuple[float | None, ...]]:
         """By rollout: what each took, where there is a score, and the user's own numbers before that."""
@@ -264,9 +269,9 @@ class RunningTest:
             judge=self.usage(JUDGE),
             seconds=sum(rollout.seconds for rollout in self.rollouts),
             fingerprints=self._known_fingerprints(),
-            inputs=plain_inputs(self.example),
-            labels=plain_labels(self.own_example.row, self.example),
-            prediction=plain_prediction(self.prediction),
+            inputs=plain_inputs(self.example, self._media.kept),
+            labels=plain_labels(self.own_example.row, self.example, self._media.kept),
+            prediction=plain_prediction(self.prediction, self._media.kept),
             program_file=self._program_file,
             later_rollouts=tuple(self._later_rollouts),
             left_out=self._why_left_out,

@@ -38,12 +38,21 @@ _RAISED = (Exception, SystemExit)
 """What a value's own method may raise; an interrupt and what pytest raises are none of them."""
 
 
-def plain(value: Any, bounds: Bounds = VALUE) -> Any:
-    """``value`` as JSON types only; what has no such form becomes its ``str()``, and NaN and infinities None."""
+Keep = Callable[[Any], Any]
+"""What a text or bytes become in place of themselves, as plain values; None where they stay what they are."""
+
+
+def plain(value: Any, bounds: Bounds = VALUE, keep: Keep | None = None) -> Any:
+    """``value`` as JSON types only; what has no such form becomes its ``str()``, and NaN and infinities None.
+
+    ``keep`` is asked of all texts in it, and of bytes.
+    """
     kind = type(value)
+    if keep is not None and kind is str and (kept := keep(value)) is not None:
+        return kept
     if value is None or kind is bool or (kind is str and len(value) <= bounds.characters and value.isascii()):
         return value  # as most there is
-    return _Plain(bounds).of(value, bounds.depth)
+    return _Plain(bounds, keep).of(value, bounds.depth)
 
 
 def text_of(value: Any) -> str:
@@ -55,7 +64,8 @@ def text_of(value: Any) -> str:
 class _Plain:
     """The way through one value: what room is left, and the containers that it is in."""
 
-    def __init__(self, bounds: Bounds) -> None:
+    def __init__(self, bounds: Bounds, keep: Keep | None = None) -> None:
+        self._keep = keep
         self._note = bounds.note
         self._items = bounds.items
         self._characters = bounds.characters
@@ -65,7 +75,7 @@ class _Plain:
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, str):
-            return self.text(value)
+            return self._kept(str.__str__(value)) or self.text(value)
         if isinstance(value, int):
             return self._integer(int.__int__(value))
         if isinstance(value, float):
@@ -89,6 +99,8 @@ class _Plain:
             items = self._list(value, depth)
             return sorted(items, key=lambda item: json.dumps(item, sort_keys=True))  # the same in every process
         if isinstance(value, (bytes, bytearray)):
+            if (kept := self._kept(bytes(value))) is not None:
+                return kept
             return self.text(repr(value[: self._characters // 4]))
         if isinstance(value, Mapping):
             return self._dict(value.items(), depth)
@@ -97,7 +109,7 @@ class _Plain:
         converted = _converted(value)
         if isinstance(converted, _Pairs):
             return self._dict(converted.pairs, depth)
-        return self.described(value) if converted is value else self.of(converted, depth)
+        return self._described(value) if converted is value else self.of(converted, depth)
 
     def _list(self, values: Iterable[Any], depth: int) -> list[Any]:
         return [self.of(item, depth) for item in self._bounded(values, lambda: f"[... further items{self._note}]")]
@@ -134,6 +146,14 @@ class _Plain:
         if value.bit_length() <= _LARGEST_BITS:
             return value
         return str(value) if value.bit_length() < 10_000 else f"[a whole number of {value.bit_length():,} bits]"
+
+    def _kept(self, value: str | bytes) -> Any:
+        return None if self._keep is None else self._keep(value)
+
+    def _described(self, value: Any) -> Any:
+        if self._keep is None:
+            return self.described(value)
+        return self._kept(text := str.__str__(str(value))) or self.text(text)
 
     def described(self, value: Any) -> str:
         """What it says of itself."""

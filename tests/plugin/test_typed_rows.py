@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import hashlib
 import json
 from typing import Any
 
@@ -274,10 +275,33 @@ def test_pictures_of_all_kinds_of_files(suite: Suite) -> None:
         for number, name in enumerate(names)
     ]
     suite.write("test_qa.py", "\n\n".join(["import pytest\n", *tests]))
-    run = suite.run()
+    run = suite.run("--eval-html=page.html")
     run.result.assert_outcomes(passed=5)
     inline = f"data:image/png;base64,{PIXEL}"
     assert sorted(sent_pictures(run)) == [inline] * 4 + ["https://host/dot.png"]
+    check_records(suite, run)
+    assert (suite.path / "page.html").read_text(encoding="utf-8").count(PIXEL) == 1
+    before = fingerprints(run)
+    assert len(before) == 2  # whatever kind of file the picture is in
+    (suite.path / "data" / "pictures" / "dot.png").write_bytes(base64.b64decode(PIXEL) + b"changed")
+    assert len(fingerprints(suite.run("-k", "test_0 or test_3")) & before) == 2  # of the URL, and of what is in Parquet
+
+
+def check_records(suite: Suite, run: Run) -> None:
+    """A picture is in no record: its bytes are in one file beside them."""
+    content = base64.b64decode(PIXEL)
+    total = hashlib.sha256(content).hexdigest()
+    medium = {"media": "image/png", "bytes": len(content), "sha256": total}
+    found = [test["inputs"]["picture"] for test in run.tests]
+    assert found == [medium, "https://host/dot.png", medium, medium, medium]
+    assert {path.name: path.read_bytes() for path in (suite.path / ".pitcheval" / "media").iterdir()} == {
+        f"{total}.png": content
+    }
+    assert PIXEL not in json.dumps(run.document)
+
+
+def fingerprints(run: Run) -> set[str]:
+    return {test["fingerprints"]["example"] for test in run.tests}
 
 
 SUITES = {

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_pitcheval.collection.markers import Evaluation
 from pytest_pitcheval.collection.rows import Row
+from pytest_pitcheval.programs.identities import example_identity
 from pytest_pitcheval.programs.typed.field_types import FieldTypes
+from pytest_pitcheval.results.plain import Keep, plain
+from pytest_pitcheval.storage.media import has_media
 
 if TYPE_CHECKING:
     from pytest_pitcheval.programs.typed.casting import Casting
@@ -28,6 +32,7 @@ class OwnExample:
         self.declared = FieldTypes()
         self.made: Any = None
         self._casting: Casting | None = None
+        self._cast: Mapping[str, Any] = {}
 
     def cast_with(self, declared: FieldTypes, casting: Casting | None) -> None:
         """The row's values are to be cast in this way; an example that was made in another one is forgotten."""
@@ -40,5 +45,14 @@ class OwnExample:
         if self.made is None and self.row is not None:
             from pytest_pitcheval.programs.trainsets import as_example
 
-            self.made = as_example(self.row, self._casting.values_of(self.row) if self._casting else {})
+            self._cast = self._casting.values_of(self.row) if self._casting else {}
+            self.made = as_example(self.row, self._cast)
         return self.made
+
+    def identity(self, keep: Keep) -> str | None:
+        """The fingerprint of its row, None without one: of a picture in a file beside it counts what is in that."""
+        if self.row is None:
+            return None
+        kept = {name: plain(value, keep=keep) for name, value in self._cast.items()}
+        media = {name: value for name, value in kept.items() if has_media(value)}
+        return example_identity({**self.row.all_values, **media})

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_pitcheval.reports import exams
-from pytest_pitcheval.reports.html import rows
+from pytest_pitcheval.reports.html import media, rows
 from pytest_pitcheval.reports.html.groups import Group
 from pytest_pitcheval.reports.run_reports import RunReport
 from pytest_pitcheval.results import formats
@@ -51,7 +51,9 @@ def render(report: RunReport) -> str:
 
 def data(report: RunReport) -> dict[str, Any]:
     """What the page's script gets."""
-    return {"examples": rows.rows(report), "baseline": report.baseline, "has_before": bool(report.before)}
+    examples, folder = rows.rows(report), report.file.path.parent.parent / "media"
+    shown = media.embedded(examples, folder)
+    return {"examples": examples, "media": shown, "baseline": report.baseline, "has_before": bool(report.before)}
 
 
 def embedded(value: Any) -> str:

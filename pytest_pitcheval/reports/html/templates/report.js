@@ -31,6 +31,27 @@
   const money = (value) => (value === null ? "-" : "$" + value.toFixed(value < 1 ? 4 : 2));
   const written = (value) => (typeof value === "string" ? value : JSON.stringify(value, null, 1));
   const kindOf = (value) => (typeof value === "object" && value !== null ? "text json" : "text");
+
+  // Pictures and sounds, of which the data has the small ones
+
+  const isMedium = (value) => typeof value === "object" && value !== null && typeof value.sha256 === "string" && typeof value.media === "string";
+
+  function shown(value) {
+    if (isMedium(value)) return medium(value);
+    if (Array.isArray(value) && value.some(isMedium)) return element("div", { class: "media" }, ...value.map(shown));
+    return written(value);
+  }
+
+  function medium(value) {
+    const source = Object.hasOwn(data.media, value.sha256) ? data.media[value.sha256] : null;
+    const told = `${value.name || value.media}, ${value.bytes.toLocaleString("en")} bytes`;
+    if (source && value.media.startsWith("audio/")) return element("audio", { controls: true, preload: "none", src: source, title: told });
+    if (!source || !value.media.startsWith("image/")) return `${told}: media/${value.sha256.slice(0, 12)}...`;
+    const picture = element("button", { type: "button", class: "picture", title: told, "aria-expanded": "false" }, element("img", { src: source, alt: told }));
+    picture.onclick = () => picture.setAttribute("aria-expanded", String(picture.getAttribute("aria-expanded") !== "true"));
+    return picture;
+  }
+
   const examples = (count) => `${count} example${count === 1 ? "" : "s"}`;
 
   // What can be shown, sorted and searched
@@ -172,7 +193,7 @@
 
   function fields(values) {
     return element("dl", { class: "fields" }, ...Object.entries(values).map(([name, value]) =>
-      element("div", {}, element("dt", {}, name), element("dd", { class: kindOf(value) }, written(value)))));
+      element("div", {}, element("dt", {}, name), element("dd", { class: kindOf(value) }, shown(value)))));
   }
 
   const rolloutsOf = (one) => [...(one.rollouts || []), ...(one.was || [])];
@@ -190,8 +211,8 @@
       return element("th", { scope: "col", class: rollout.old ? "old" : "" }, rollout.old ? `Baseline${numbered}` : group.length > 1 ? `Rollout${numbered}` : "Now");
     };
     const cell = (rollout, value, kind) =>
-      element("td", { class: `${kind || kindOf(value)}${rollout.old ? " old" : ""}` }, absent(value) ? "-" : written(value));
-    const label = (name) => element("td", { class: kindOf(one.labels[name]) }, written(one.labels[name]));
+      element("td", { class: `${kind || kindOf(value)}${rollout.old ? " old" : ""}` }, absent(value) ? "-" : shown(value));
+    const label = (name) => element("td", { class: kindOf(one.labels[name]) }, shown(one.labels[name]));
     const line = (name, value, kind, beside = element("td")) => element("tr", {}, element("th", { scope: "row" }, name),
       anyExpected ? beside : null, ...columns.map((rollout) => cell(rollout, value(rollout), kind)));
     const table = element("table", { class: "predictions" },
