@@ -88,12 +88,10 @@ class RunningTest:
         self._thrown_away: list[Rollout] = []
         self.own_example = OwnExample(asked.row, asked.program_marker)
         self._own_program: Any = None
-        self._named_scores: dict[str, float] = {}
-        self._later_rollouts: list[dict[str, Any]] = []
+        self._named_scores, self._later_rollouts = dict[str, float](), list[dict[str, Any]]()
         self._program_file: str | None = None
         self.given = asked.row.given if asked.row else None
-        self._fingerprints: dict[str, str] = {}
-        self._media = MediaFolder(settings.directory)
+        self._fingerprints, self._media = dict[str, str](), MediaFolder(settings.directory)
         self._status: Status = "passed"
         self._error: str | None = None
         self._omission: Omission | None = None
