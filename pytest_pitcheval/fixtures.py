@@ -188,7 +188,9 @@ def prediction(
     from pytest_pitcheval.evaluation.scoring import predict_example
     from pytest_pitcheval.state import get_runner
 
-    return predict_example(get_runner(request.config), request, _pitcheval_test, compiled_program, example)
+    runner = get_runner(request.config)
+    runner.typed_rows.settle_late(_pitcheval_test.own_example, request, example)
+    return predict_example(runner, request, _pitcheval_test, compiled_program, example)
 
 
 @pytest.fixture

@@ -304,6 +304,37 @@ def fingerprints(run: Run) -> set[str]:
     return {test["fingerprints"]["example"] for test in run.tests}
 
 
+FOR_ITS_EXAMPLE = {
+    "argument": """
+@pytest.fixture
+def program(example):
+    return dspy.Predict(Ask.with_instructions(example.question))
+""",
+    "asked for": """
+@pytest.fixture
+def program(request):
+    return dspy.Predict(Ask.with_instructions(request.getfixturevalue("example").question))
+""",
+}
+"""Programs that are there only when their example is."""
+
+
+@pytest.mark.parametrize("program", FOR_ITS_EXAMPLE.values(), ids=list(FOR_ITS_EXAMPLE))
+def test_a_program_that_is_made_for_its_example(typed: Suite, program: str) -> None:
+    typed.add("conftest.py", program)
+    write_rows(typed, {}, {"question": "And of Peru?"})
+    run = typed.run()
+    assert [test["error"] for test in run.tests] == [None, None], run.text
+    run.result.assert_outcomes(passed=2)
+    write_rows(typed, {}, {"kind": "sead"})
+    run = typed.run()
+    run.result.assert_outcomes(failed=1, skipped=1)
+    assert (run.tests[1]["error"], run.requests) == (
+        "data.jsonl:2: column 'kind': 'sead': Input should be 'seed' or 'late'; expected Kind",
+        [],
+    )
+
+
 SUITES = {
     "a program made for its example": """
 @pytest.fixture

@@ -56,3 +56,11 @@ class OwnExample:
         kept = {name: plain(value, keep=keep) for name, value in self._cast.items()}
         media = {name: value for name, value in kept.items() if has_media(value)}
         return example_identity({**self.row.all_values, **media})
+
+    def replace(self, example: Any) -> None:
+        """Let ``example``, which somebody has, be the one that is made, with its values cast in place."""
+        if self.row is not None and self._casting is not None:
+            self._cast = self._casting.values_of(self.row)
+            for name, value in self._cast.items():
+                example[name] = value
+        self.made = example

@@ -48,6 +48,13 @@ class TypedRows:
         if elsewhere:
             pytest.skip(f"{count(len(elsewhere), 'row')} of its dataset cannot be read: see {next(iter(elsewhere))}")
 
+    def settle_late(self, own: OwnExample, request: pytest.FixtureRequest, example: Any) -> None:
+        """Cast the values of an ``example`` that was made before its program was, which was made for it."""
+        __tracebackhide__ = True
+        if own.made is example and own.declared == FieldTypes():
+            self.settle(own, request)
+            own.replace(example)
+
     def look(self, own: OwnExample, item: pytest.Item, declared: FieldTypes) -> tuple[str | None, Mapping[str, str]]:
         """What is wrong with the row of ``item``, and, by node ID, with those of other tests of its dataset."""
         casting = _casting(own, declared)
