@@ -124,7 +124,7 @@ class Runner:
         """What the scores of this process's tests come from, and which are not asked for, as that is the same."""
         from pytest_pitcheval.evaluation.affected.unchanged import Unchanged
 
-        return Unchanged(self._settings, self.process.before, self.process.notes.add)
+        return Unchanged(self._settings, self.process.before, self.process.notes.add, self.typed_rows.identity)
 
     @property
     def lm_keys(self) -> set[str]:

@@ -287,6 +287,21 @@ def test_pictures_of_all_kinds_of_files(suite: Suite) -> None:
     assert len(fingerprints(suite.run("-k", "test_0 or test_3")) & before) == 2  # of the URL, and of what is in Parquet
 
 
+def test_a_picture_that_has_changed_is_asked_again(suite: Suite) -> None:
+    suite.write("conftest.py", LOOKING)
+    names = ["a.png", "b.png"]
+    for name in names:
+        (suite.path / name).write_bytes(base64.b64decode(PIXEL) + name.encode())
+    suite.write("data.jsonl", "".join(json.dumps({"question": "?", "picture": name}) + "\n" for name in names))
+    suite.write("test_qa.py", TEST.replace('["question"]', '["question", "picture"]'))
+    assert len(suite.run("--eval-update-baseline").requests) == 2
+    assert len(suite.run("--eval-affected").requests) == 0
+    (suite.path / "b.png").write_bytes(base64.b64decode(PIXEL) + b"another")
+    run = suite.run("--eval-affected")
+    assert [test["left_out"] for test in run.tests] == ["unchanged", None], run.text
+    assert len(run.requests) == 1
+
+
 def check_records(suite: Suite, run: Run) -> None:
     """A picture is in no record: its bytes are in one file beside them."""
     content = base64.b64decode(PIXEL)

@@ -11,7 +11,6 @@ from pytest_pitcheval.collection.collected import asked_by
 from pytest_pitcheval.evaluation.affected.origins import Parts, TestOrigins, origin_of
 from pytest_pitcheval.evaluation.ahead.lanes import LaneKey, lane_key
 from pytest_pitcheval.names import EXAMPLE, PROGRAM, UNCHANGED
-from pytest_pitcheval.programs.identities import example_identity
 from pytest_pitcheval.results.baselines import Baseline, Measurement
 from pytest_pitcheval.results.records import Omission
 from pytest_pitcheval.settings.settings import Settings
@@ -43,12 +42,20 @@ class Known(NamedTuple):
 class Unchanged:
     """Compares the tests of one process with what the baseline knows, ``before``; None: all are asked.
 
-    ``origins`` are what their scores come from; ``note`` is told of what cannot be seen.
+    ``origins`` are what their scores come from; ``note`` is told of what cannot be seen; ``row_identity`` is the
+    fingerprint of a test's row.
     """
 
-    def __init__(self, settings: Settings, before: Baseline | None, note: Callable[[str], object]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        before: Baseline | None,
+        note: Callable[[str], object],
+        row_identity: Callable[[pytest.Item], str | None],
+    ) -> None:
         self._settings = settings
         self._before = before
+        self._row_identity = row_identity
         self.origins = TestOrigins(settings, note)
         self._lanes: dict[LaneKey, Now] = {}
 
@@ -74,8 +81,8 @@ class Unchanged:
         if group is None or asked.row is None or asked.evaluation is None:
             return None
         name = asked.about.example_id or ""
-        measured, row = group.examples.get(name), example_identity(asked.row.values)
-        if measured is None or measured.failed or measured.fingerprint != row:
+        measured, row = group.examples.get(name), self._row_identity(item)
+        if measured is None or measured.failed or row is None or measured.fingerprint != row:
             return None
         threshold = self._settings.threshold.chosen(asked.evaluation.threshold)
         if threshold is not None and measured.score < threshold:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,14 +10,15 @@ import pytest
 
 from pytest_pitcheval.collection.collected import asked_by
 from pytest_pitcheval.errors import FixtureNotDefined, MarkerError
+from pytest_pitcheval.evaluation.examples.own_example import OwnExample
 from pytest_pitcheval.ownership import fixture_names, is_ours
 from pytest_pitcheval.programs.typed.field_types import FieldTypes, field_types
 from pytest_pitcheval.results.formats import count
 from pytest_pitcheval.settings.settings import Settings
+from pytest_pitcheval.storage.media import MediaFolder
 
 if TYPE_CHECKING:
     from pytest_pitcheval.collection.rows import Row
-    from pytest_pitcheval.evaluation.examples.own_example import OwnExample
     from pytest_pitcheval.programs.typed.casting import Casting
 
 _KEPT = 16
@@ -31,6 +33,7 @@ class TypedRows:
         self._settings = settings
         self._declared: dict[int, tuple[FieldTypes, Any]] = {}
         self._wrong: dict[str, tuple[Casting, dict[str, str]]] = {}
+        self._identities: dict[str, tuple[Casting | None, str | None]] = {}
 
     def settle(self, own: OwnExample, request: pytest.FixtureRequest) -> None:
         """Let a test have its ``own`` example as its program takes it.
@@ -63,6 +66,20 @@ class TypedRows:
             return None, {}
         wrong = self._wrong_rows(asked_by(item, self._settings).about.test, casting)
         return wrong.get(item.nodeid) or casting.complaint(own.row), wrong
+
+    def identity(self, item: pytest.Item) -> str | None:
+        """The fingerprint of the row of ``item``, None without one: as records have it, once its dataset is known."""
+        asked = asked_by(item, self._settings)
+        known = self._wrong.get(asked.about.test)
+        casting = known[0] if known is not None and item.nodeid not in known[1] else None
+        if item.nodeid not in self._identities or self._identities[item.nodeid][0] != casting:
+            own = OwnExample(asked.row, asked.program_marker)
+            if casting is not None:
+                own.cast_with(FieldTypes(), casting)
+                with contextlib.suppress(MarkerError):  # its test tells it
+                    own.make()
+            self._identities[item.nodeid] = casting, own.identity(MediaFolder(self._settings.directory).kept)
+        return self._identities[item.nodeid][1]
 
     def _declared_by(self, program: Any) -> FieldTypes:
         if program is None:
