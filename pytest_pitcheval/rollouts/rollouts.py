@@ -20,7 +20,7 @@ from pytest_pitcheval.rollouts.cache import CacheThread, RolloutCache
 from pytest_pitcheval.rollouts.call_scopes import SCOPE, CallScopes
 from pytest_pitcheval.rollouts.lm_calls import PART, LMCalls
 from pytest_pitcheval.rollouts.rollout import Rollout
-from pytest_pitcheval.rollouts.threads import child_processes, left_out, process_wide, progress_bars, strands
+from pytest_pitcheval.rollouts.threads import branches, child_processes, left_out, process_wide, progress_bars, strands
 from pytest_pitcheval.rollouts.threads.event_loops import EventLoop
 from pytest_pitcheval.rollouts.watched import callbacks, embedders, tools, uncached
 
@@ -84,7 +84,7 @@ class Rollouts:
         if self._bounded or not isinstance(scope, Rollout):  # compiling is charged to no test
             mine[BOUNDED] = True
         try:
-            with dspy.context(**mine, **settings):
+            with branches.counted(), dspy.context(**mine, **settings):
                 yield
         except BaseException:
             self.install(scope)  # what raised says enough

@@ -295,3 +295,111 @@ def test_without_a_file_tools_run(suite: Suite) -> None:
     use_tool(suite)
     suite.run().result.assert_outcomes(passed=3)
     assert runs(suite) == ["look_up"] * 3
+
+
+SIDE_BY_SIDE = """
+import asyncio
+import pathlib
+import random
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+RUNS = pathlib.Path(__file__).parent / "runs"
+
+
+class NoClock(LookupError):
+    pass
+
+
+def clock() -> float:
+    with RUNS.open("a") as file:
+        file.write("clock\\n")
+    time.sleep(random.random() / 50)
+    return time.time()
+
+
+async def late() -> float:
+    clock()
+    await asyncio.sleep(random.random() / 50)
+    return time.time()
+
+
+def broken() -> float:
+    raise NoClock(f"none at {time.time()}")
+
+
+class Timed(dspy.Module):
+    def __init__(self):
+        super().__init__()
+        self.ask = dspy.Predict("question -> answer")
+
+    def forward(self, question):
+        self.ask(question=question)
+        return dspy.Prediction(at=dspy.Tool(clock)())
+
+
+class InThreads(dspy.Module):
+    def __init__(self):
+        super().__init__()
+        self.timed = Timed()
+
+    def forward(self, question):
+        inputs = dspy.Example(question=question).with_inputs("question")
+        ask = dspy.Parallel(num_threads=3, disable_progress_bar=True)
+        times = [one.at for one in ask([(self.timed, inputs)] * 3)]
+        with ThreadPoolExecutor(3) as pool:
+            times += pool.map(lambda _: dspy.Tool(clock)(), range(3))
+        alone = [threading.Thread(target=lambda: times.append((1, dspy.Tool(clock)()))) for _ in range(2)]
+        for thread in alone:
+            thread.start()
+            thread.join()
+        try:
+            dspy.Tool(broken)()
+        except NoClock as error:
+            times.append(str(error))
+        return dspy.Prediction(answer=question, times=times)
+
+
+class InTasks(dspy.Module):
+    def __init__(self):
+        super().__init__()
+        self.ask = dspy.Predict("question -> answer")
+
+    async def one(self, question):
+        await self.ask.acall(question=question)
+        return await dspy.Tool(late).acall()
+
+    async def aforward(self, question):
+        times = await asyncio.gather(*(self.one(question) for _ in range(3)))
+        return dspy.Prediction(answer=question, times=times)
+
+
+@pytest.fixture(scope="session")
+def program():
+    return {program}()
+
+
+@pytest.fixture(scope="session")
+def metric():
+    return lambda example, pred, trace=None: dspy.Tool(clock)() % 1
+"""
+"""Identical calls at the same time, and a metric that uses a tool, too; the program catches a class of its own."""
+
+
+@pytest.mark.parametrize(("recorded", "replayed"), [("-n2", "-n0"), ("-n0", "-n2")])
+@pytest.mark.parametrize(("program", "count"), [("InThreads", 9), ("InTasks", 4)])
+def test_what_runs_side_by_side_gets_what_each_got(
+    suite: Suite, program: str, count: int, recorded: str, replayed: str
+) -> None:
+    suite.add("conftest.py", SIDE_BY_SIDE.replace("{program}", program))
+    suite.rows(2)
+    options = ["--eval-rollouts=2", "--eval-threshold=0"]
+    first = suite.run(recorded, *options, "--eval-record=run.zip")
+    first.result.assert_outcomes(passed=2)
+    assert len(runs(suite)) == 2 * 2 * count
+    (suite.path / "runs").unlink()
+    again = suite.run(replayed, *options, "--eval-replay=run.zip")
+    assert same(again) == same(first), again.text
+    assert (again.requests, runs(suite)) == ([], [])
+    assert "not asked for" not in again.text

@@ -22,6 +22,7 @@ from pytest_pitcheval.lm.failures import Recorded, is_race
 from pytest_pitcheval.lm.patient_lm import goes_on
 from pytest_pitcheval.rollouts.answers.lm_values import NotPlain, exactly
 from pytest_pitcheval.rollouts.answers.requests import direct_request
+from pytest_pitcheval.rollouts.threads import branches
 from pytest_pitcheval.storage.answers.answer import LM
 
 if TYPE_CHECKING:
@@ -125,7 +126,8 @@ class _Keeper:
             asking.missed = place, request
         token = _current.set(asking)
         try:
-            yield asking
+            with branches.uncounted():
+                yield asking
         except Exception as error:
             self._keep_failure(asking, error)
             raise

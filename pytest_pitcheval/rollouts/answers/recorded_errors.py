@@ -8,9 +8,6 @@ from typing import Any, cast
 from pytest_pitcheval.lm.failures import Recorded
 from pytest_pitcheval.storage.answers.answer import Failure
 
-_HOMES = ("builtins", "asyncio", "json", "dspy", "litellm", "openai", "httpx")
-"""The packages whose exceptions are made again; those of other ones are exceptions of that name."""
-
 
 class RecordedError(Recorded):
     """What an LM or a tool raised when its answers were recorded."""
@@ -25,7 +22,7 @@ class RecordedError(Recorded):
 
 
 def as_error(failure: Failure) -> RecordedError:
-    """The exception, as an instance of the class that it had where that is there and known, too."""
+    """The exception, as an instance of the class that it had where that is imported here, too."""
     name = failure.type.rpartition(".")[2]
     bases: tuple[Any, ...] = (RecordedError, *_class_of(failure.type))
     try:
@@ -35,10 +32,13 @@ def as_error(failure: Failure) -> RecordedError:
 
 
 def _class_of(path: str) -> tuple[type[Exception], ...]:
-    module, _, name = path.rpartition(".")
-    if module.partition(".")[0] not in _HOMES:
-        return ()
-    found = getattr(sys.modules.get(module), name, None)
+    module, names = path, list[str]()
+    while module and module not in sys.modules:  # a file makes nothing be imported
+        module, _, name = module.rpartition(".")
+        names.insert(0, name)
+    found: Any = sys.modules.get(module)
+    for name in names:
+        found = getattr(found, name, None)
     if isinstance(found, type) and issubclass(found, Exception) and found is not Exception:
         return (found,)
     return ()

@@ -12,6 +12,7 @@ from collections.abc import Coroutine
 from concurrent.futures import wait
 from typing import Any
 
+from pytest_pitcheval.rollouts.threads import branches
 from pytest_pitcheval.rollouts.threads.strands import OWN_THREADS
 
 _PATIENCE = 1.0
@@ -37,7 +38,7 @@ class EventLoop:
         if not self.shared:
             with self._turn:  # an optimizer's threads may ask an async metric
                 if self._loop is None:
-                    self._loop = asyncio.new_event_loop()
+                    self._loop = _new_loop()
                 return self._loop.run_until_complete(coroutine)
         future = asyncio.run_coroutine_threadsafe(coroutine, self._started())
         wait([future])
@@ -70,11 +71,17 @@ class EventLoop:
 
     def _started(self) -> asyncio.AbstractEventLoop:
         with self._turn, self._mutex:
-            loop = self._loop = self._loop or asyncio.new_event_loop()  # compiling may have used it in its own thread
+            loop = self._loop = self._loop or _new_loop()  # compiling may have used it in its own thread
             if self._thread is None:
                 self._thread = threading.Thread(target=_serve, args=(loop,), name=f"{OWN_THREADS}loop", daemon=True)
                 self._thread.start()
             return loop
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    loop = asyncio.new_event_loop()
+    loop.set_task_factory(branches.task)
+    return loop
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:

@@ -20,6 +20,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar
 from typing import Any, NamedTuple, TypeVar
 
+from pytest_pitcheval.rollouts.threads import branches
+
 T = TypeVar("T")
 
 _ticks = itertools.count(1)
@@ -127,4 +129,5 @@ def handed_on(
 def _in_copy_of_context(work: Callable[..., T]) -> Callable[..., T]:
     context = contextvars.copy_context()
     context.run(enter)
+    branches.begin_in(context, work)
     return functools.partial(context.run, work)

@@ -9,6 +9,8 @@ from typing import Any
 
 from dspy.clients import embedding
 
+from pytest_pitcheval.rollouts.threads import branches
+
 _ASKING = ("_compute_embeddings", "_acompute_embeddings")
 """DSPy's functions that ask a provider, for a ``dspy.Embedder`` with and without a cache; each call is one request."""
 
@@ -37,6 +39,8 @@ def counted(count: Count) -> Iterator[None]:
 
 def _counted(count: Count, ask: Callable[..., Any], model: Any, texts: Any, *args: Any, **kwargs: Any) -> Any:
     """What ``ask`` returns; a ``model`` that is a function of the user's own is no provider."""
-    if isinstance(model, str):
-        count(model, texts)
-    return ask(model, texts, *args, **kwargs)
+    if not isinstance(model, str):
+        return ask(model, texts, *args, **kwargs)
+    count(model, texts)
+    with branches.uncounted():
+        return ask(model, texts, *args, **kwargs)

@@ -21,6 +21,7 @@ from dspy.utils.callback import with_callbacks
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.rollouts.answers.tool_values import from_plain, to_plain
 from pytest_pitcheval.rollouts.scopes import within
+from pytest_pitcheval.rollouts.threads import branches
 from pytest_pitcheval.storage.answers.answer import TOOL, Place
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ _AGENTS = "dspy.predict."
 
 
 class ToolCall(NamedTuple):
-    """Whose call of a tool it is, and what is asked: the tool's name and its arguments."""
+    """Whose call of a tool it is, and what is asked: the tool's name and its arguments, and in which branch."""
 
     place: Place | None
     request: dict[str, Any]
@@ -147,8 +148,9 @@ class _Keeper:
         return any(fnmatchcase(name, pattern) for pattern in self._live)
 
     def _asked(self, name: str, arguments: dict[str, Any]) -> ToolCall:
-        scope = self._scopes.current()
-        return ToolCall(scope.place if scope else None, {"tool": name, "arguments": dict(arguments)})
+        scope, branch = self._scopes.current(), branches.current()
+        request = {"tool": name, "arguments": dict(arguments), **({"branch": branch} if branch else {})}
+        return ToolCall(scope.place if scope else None, request)
 
     def _take(self, asked: ToolCall) -> Taken | None:
         """What is recorded of the call; None where the tool is to run. Raises ReplayMiss where it may not."""
@@ -176,7 +178,7 @@ class _Keeper:
     @contextlib.contextmanager
     def _running(self, asked: ToolCall) -> Iterator[None]:
         """Within it, the tool runs: what is asked there is asked within it, and what it raises is its answer."""
-        with within(asked.request["tool"]):
+        with within(asked.request["tool"]), branches.uncounted():
             try:
                 yield
             except PitchevalError:
