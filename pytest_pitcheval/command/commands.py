@@ -13,7 +13,7 @@ from typing import Any
 from pytest_pitcheval import files
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.names import BUDGET
-from pytest_pitcheval.reports import terminal
+from pytest_pitcheval.reports import conversations, terminal
 from pytest_pitcheval.reports.terminal import Line
 from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.collected import Collected
@@ -120,7 +120,13 @@ def _record_lines(record: Record) -> Iterator[str]:
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    """Texts as they are; of a conversation each part on a line of its own."""
+    if isinstance(value, str):
+        return value
+    found = conversations.conversation(value)
+    return (
+        json.dumps(value, ensure_ascii=False) if found is None else ("\n" + " " * 13).join(conversations.lines(found))
+    )
 
 
 def compare_runs(settings: Settings, folder: Path, first: str, second: str) -> Printed:

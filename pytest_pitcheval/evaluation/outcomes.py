@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -23,7 +22,7 @@ from pytest_pitcheval.evaluation import sending
 from pytest_pitcheval.evaluation.cleaning import Cleaner, has_colours
 from pytest_pitcheval.evaluation.running_test import RUNNING, RunningTest
 from pytest_pitcheval.lm.failures import is_lm_error
-from pytest_pitcheval.reports import junit, repeating
+from pytest_pitcheval.reports import conversations, junit, repeating
 from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.plain import WHOLE, plain
 from pytest_pitcheval.results.records import Record
@@ -36,6 +35,7 @@ _LABEL = 11
 
 _FEEDBACK_LINES = 2
 _PREDICTION_LINES = 3
+_STEP_LINES = 5
 """How many lines of the terminal a failure gives to each; all of it is in the run file."""
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -138,7 +138,8 @@ def explain(record: Record, again: str, whole: str) -> str:
         *_labelled("metrics", ", ".join(f"{name} {value:.3g}" for name, value in record.further.items())),
         *_labelled("feedback", record.feedback or "", _FEEDBACK_LINES),
         *_labelled("labels", ", ".join(_of_labels(record.labels))),
-        *_of_prediction(record.prediction or {}),
+        *_of_agent(record.prediction or {}),
+        *_of_prediction({name: one for name, one in (record.prediction or {}).items() if not _is_agents(one)}),
     ]
     lines = [line for line, _ in texts]
     if any(is_cut for _, is_cut in texts):
@@ -152,16 +153,37 @@ def _of_labels(labels: Mapping[str, Any]) -> Iterator[str]:
     """Those that have a value, as in ``topic refunds``."""
     for name, value in labels.items():
         if value is not None and value != "":
-            yield f"{name} {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
+            yield f"{name} {conversations.text_of(value)}"
+
+
+def _is_agents(value: Any) -> bool:
+    found = conversations.conversation(value)
+    return found is not None and found.acts
+
+
+def _of_agent(prediction: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
+    """The last steps of the first field in which tools were called."""
+    found = next(
+        (one for value in prediction.values() if (one := conversations.conversation(value)) and one.acts), None
+    )
+    for position, line in enumerate(conversations.last_steps(found, _STEP_LINES) if found else ()):
+        [(shown, is_cut)] = _labelled("steps" if not position else "", line)
+        yield shown, is_cut or line.startswith("(")
 
 
 def _of_prediction(prediction: Mapping[str, Any]) -> list[tuple[str, bool]]:
     """Its first fields, which share `_PREDICTION_LINES`."""
     lines_each = max(_PREDICTION_LINES // max(len(prediction), 1), 1)
     fields = list(prediction.items())[:_PREDICTION_LINES]
-    shown = [line for name, value in fields for line in _labelled(name, str(value).strip() or repr(value), lines_each)]
+    told = {name: _of_field(value) for name, value in fields}
+    shown = [line for name, text in told.items() for line in _labelled(name, text, lines_each)]
     left_out = list(prediction)[_PREDICTION_LINES:]
     return [*shown, *((line, True) for line, _ in _labelled("also", formats.some(left_out)))]
+
+
+def _of_field(value: Any) -> str:
+    found = None if isinstance(value, str) else conversations.conversation(value)
+    return conversations.text_of(value) if found else str(value).strip() or repr(value)
 
 
 def _labelled(label: str, text: str, most: int = 1) -> list[tuple[str, bool]]:

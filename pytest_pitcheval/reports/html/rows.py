@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pytest_pitcheval.reports import repeating, run_reports
+from pytest_pitcheval.reports.conversations import conversation
 from pytest_pitcheval.reports.run_reports import RunReport
 from pytest_pitcheval.results.baselines import Measurement
 from pytest_pitcheval.results.collected import Collected
@@ -96,8 +97,8 @@ def _measured(record: Record, run: RunInfo, bounds: Bounds) -> dict[str, Any]:
         "threshold": record.threshold,
         "error": record.error,
         "seconds": record.seconds,
-        "inputs": plain(record.inputs, bounds),
-        "labels": plain(record.labels, bounds),
+        "inputs": plain(_told(record.inputs), bounds),
+        "labels": plain(_told(record.labels), bounds),
         "rollouts": list(_rollouts(record, bounds)),
         "usage": {"program": _usage(record.generator), "metric": _usage(record.judge)},
         "rollout_id": record.rollout_id,
@@ -114,8 +115,16 @@ def _rollouts(record: Record, bounds: Bounds) -> Iterator[dict[str, Any]]:
         told = known[number] if number < len(known) else {}
         names = [name for name in own_first(record.metrics) if number < len(record.metrics[name])]
         metrics = {name: record.metrics[name][number] for name in names}
-        texts = plain({name: told.get(name) for name in ("prediction", "feedback")}, bounds)
+        texts = plain({"prediction": _told(told.get("prediction")), "feedback": told.get("feedback")}, bounds)
         yield {"score": score, **({"metrics": metrics} if metrics else {}), **texts}
+
+
+def _told(fields: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The fields; of a conversation its entries, each a list of names and values, under ``$turns`` and the like."""
+    if fields is None:
+        return None
+    found = {name: conversation(value) for name, value in fields.items()}
+    return {name: {f"${one.kind}": one.entries} if (one := found[name]) else value for name, value in fields.items()}
 
 
 def _usage(usage: Usage) -> list[Any]:

@@ -29,8 +29,22 @@
   const signed = (value) => (value === undefined ? "" : (value > 0 ? "+" : "") + value.toFixed(3));
   const seconds = (value) => (value === null ? "-" : value < 100 ? value.toFixed(1) + " s" : (value / 60).toFixed(0) + " min");
   const money = (value) => (value === null ? "-" : "$" + value.toFixed(value < 1 ? 4 : 2));
-  const written = (value) => (typeof value === "string" ? value : JSON.stringify(value, null, 1));
-  const kindOf = (value) => (typeof value === "object" && value !== null ? "text json" : "text");
+  // A conversation, an agent's steps, tool calls: {"$turns": [[[name, value], ...], ...]}; what was cut is a text
+  const TALKS = ["$turns", "$steps", "$calls"];
+  function entriesOf(value) {
+    const keys = typeof value === "object" && value !== null ? Object.keys(value) : [];
+    return keys.length === 1 && TALKS.includes(keys[0]) && Array.isArray(value[keys[0]]) ? value[keys[0]] : null;
+  }
+  const partsOf = (entry) => (Array.isArray(entry) ? entry : [entry]).map((part) => (Array.isArray(part) && part.length === 2 ? part : ["", part]));
+  const linesOf = (entries) => entries.map((entry) => partsOf(entry).map(([name, value]) => `${name}: ${written(value)}`).join("\n")).join("\n");
+
+  const written = (value) => (typeof value === "string" ? value : entriesOf(value) ? linesOf(entriesOf(value)) : JSON.stringify(value, null, 1));
+  const kindOf = (value) => (typeof value === "object" && value !== null && !entriesOf(value) ? "text json" : "text");
+
+  function talk(entries) {
+    return element("ol", { class: "talk" }, ...entries.map((entry) => element("li", {}, element("dl", {}, ...partsOf(entry).map(([name, part]) =>
+      element("div", {}, element("dt", {}, String(name)), element("dd", { class: kindOf(part) }, typeof part === "string" ? part : JSON.stringify(part))))))));
+  }
 
   // Pictures and sounds, of which the data has the small ones
 
@@ -39,7 +53,7 @@
   function shown(value) {
     if (isMedium(value)) return medium(value);
     if (Array.isArray(value) && value.some(isMedium)) return element("div", { class: "media" }, ...value.map(shown));
-    return written(value);
+    return entriesOf(value) ? talk(entriesOf(value)) : written(value);
   }
 
   function medium(value) {
@@ -118,6 +132,7 @@
 
   function leaves(value) {
     if (absent(value)) return "";
+    if (entriesOf(value)) return entriesOf(value).flatMap(partsOf).map(([, part]) => leaves(part)).join("\n");
     return typeof value === "object" ? Object.values(value).map(leaves).join("\n") : String(value);
   }
 
