@@ -43,7 +43,7 @@
 
   function talk(entries) {
     return element("ol", { class: "talk" }, ...entries.map((entry) => element("li", {}, element("dl", {}, ...partsOf(entry).map(([name, part]) =>
-      element("div", {}, element("dt", {}, String(name)), element("dd", { class: kindOf(part) }, typeof part === "string" ? part : JSON.stringify(part))))))));
+      element("div", {}, element("dt", {}, String(name)), element("dd", { class: kindOf(part) }, typeof part === "string" ? part : isMedium(part) ? medium(part) : JSON.stringify(part))))))));
   }
 
   // Pictures and sounds, of which the data has the small ones
