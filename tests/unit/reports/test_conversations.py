@@ -14,7 +14,7 @@ REACT = {
     "thought_0": "I need the price.",
     "tool_name_0": "price",
     "tool_args_0": {"item": "tea", "many": 2},
-    "observation_0": 'Execution error in price: \nTraceback (most recent call last):\n  File "x.py", line 1\nOSError: no',
+    "observation_0": 'Execution error in price: \nTraceback (most recent call last):\n  File "x.py"\nOSError: no',
     "thought_1": "Again.",
     "tool_name_1": "price",
     "tool_args_1": {"item": "tea"},
