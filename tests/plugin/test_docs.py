@@ -22,6 +22,9 @@ from support.suite import Suite
 from benchmarks.__main__ import BENCHMARKS
 from pytest_pitcheval.options.table import OPTIONS
 from pytest_pitcheval.storage import baseline_documents
+from pytest_pitcheval.storage.answers import recording
+from pytest_pitcheval.storage.answers.manifest import Manifest
+from pytest_pitcheval.storage.answers.recording import Recording
 
 CAPITALS = {
     "Chile": "Santiago",
@@ -184,6 +187,8 @@ def scripts(value: Any) -> Iterator[str]:
 def test_workflows(block: Block, tmp_path: Path) -> None:
     """They are YAML; their shell is shell; pytest and pitcheval know the options that they are given."""
     (tmp_path / "pitcheval-baseline.json").write_text(baseline_documents.to_text({}), encoding="utf-8")
+    answers = Recording(tmp_path, Manifest("20261126T000000.000000Z"), None, {}, None, keeps=bool)
+    recording.write(answers, tmp_path / "answers")
     commands = [re.sub(r"\$\{\{.*?\}\}", "value", text) for text in scripts(yaml.safe_load(block.text))]
     subprocess.run(["bash", "-n"], input="\n".join(commands), text=True, check=True)
     called = [shlex.split(line) for text in commands for line in text.splitlines()]
