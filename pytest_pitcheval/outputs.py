@@ -6,7 +6,7 @@ import contextlib
 import errno
 import os
 import re
-import select
+import selectors
 import sys
 import time
 from pathlib import Path
@@ -59,10 +59,12 @@ def _write_to_open_file(number: int, text: str) -> None:
 
 
 def _write_to_pipe(path: Path, data: bytes) -> None:
-    with os.fdopen(_open_pipe(path), "wb", buffering=0) as pipe:
+    # not select.select, which knows files up to number 1,023 only
+    with os.fdopen(_open_pipe(path), "wb", buffering=0) as pipe, selectors.DefaultSelector() as readers:
         rest = memoryview(data)
+        readers.register(pipe, selectors.EVENT_WRITE)
         while rest:
-            if not select.select([], [pipe], [], PATIENCE)[1]:
+            if not readers.select(PATIENCE):
                 raise TimeoutError(errno.ETIMEDOUT, f"nobody reads it for {PATIENCE:g} s", str(path))
             rest = rest[pipe.write(rest) or 0 :]
 

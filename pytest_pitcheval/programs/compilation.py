@@ -21,7 +21,7 @@ from pytest_pitcheval.errors import CompileFailed, PitchevalError, PitchevalWarn
 from pytest_pitcheval.programs.attributes import describe_lm
 from pytest_pitcheval.programs.effect import ALWAYS_CHANGE, WatchedMetric, check_metric, check_trainset, idleness
 from pytest_pitcheval.programs.fingerprints import fingerprint
-from pytest_pitcheval.programs.optimization import Ingredients, compile_program, import_optimizer
+from pytest_pitcheval.programs.optimization import Ingredients, compile_program, optimizer_if_any
 from pytest_pitcheval.programs.patience import Compiling, SignsOfLife, done_apart
 from pytest_pitcheval.programs.program_files import is_storable, load_program, program_state, read_stored
 from pytest_pitcheval.programs.trainsets import Trainsets
@@ -90,7 +90,7 @@ class Compiler:
         if key not in self._fingerprints:
             if len(self._fingerprints) >= 64:  # a function-scoped program is a new object for every test
                 self._fingerprints.clear()
-            decisive = [optimization.method, optimization.all_settings, _optimizer(optimization), version("dspy")]
+            decisive = [optimization.method, optimization.all_settings, optimizer_if_any(optimization), version("dspy")]
             mark = fingerprint({**vars(ingredients), "optimization": decisive})
             self._fingerprints[key] = (mark, parts)  # holding the parts keeps their ids taken
         return self._fingerprints[key][0]
@@ -246,13 +246,6 @@ class Compiler:
             "seconds": seconds,
             **scope.total.to_dict(),
         }
-
-
-def _optimizer(optimization: Optimization) -> Any:
-    """The optimizer's class, whose code decides the program too; None if it cannot be had, as compiling will tell."""
-    with contextlib.suppress(PitchevalError):
-        return import_optimizer(optimization.definition.optimizer or "")
-    return None
 
 
 def _reason(error: Exception, scope: Scope) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib
 import inspect
@@ -56,6 +57,13 @@ def import_optimizer(path: str) -> type[Any]:
     if not isinstance(found, type) or not callable(getattr(found, "compile", None)):
         raise PitchevalError(f"optimization {path!r}: expected a class with a compile method")
     return found
+
+
+def optimizer_if_any(optimization: Optimization) -> type[Any] | None:
+    """The optimizer's class, whose code decides the program too; None if it cannot be had, as compiling will tell."""
+    with contextlib.suppress(PitchevalError):
+        return import_optimizer(optimization.definition.optimizer or "")
+    return None
 
 
 def _available(

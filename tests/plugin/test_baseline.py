@@ -61,7 +61,7 @@ def test_it_says_what_was_measured_with_what(suite: Suite) -> None:
     group = document["tests"]["test_qa.py::test_qa"]["none"]
     assert group["examples"]["e0"]["samples"] == [0.75, 0.75]
     marks = group["fingerprints"]
-    assert sorted(marks) == ["generator", "judge", "metric", "program"]
+    assert sorted(marks) == ["generator", "judge", "metric", "origin", "program"]
     assert marks["generator"].startswith("openai/generator ")
     assert marks["judge"].startswith("openai/judge ")
 
@@ -161,8 +161,8 @@ def test_two_sessions_at_once_lose_nothing(suite: Suite) -> None:
     ("text", "reason"),
     [
         ("", "not JSON: Expecting value: line 1 column 1 (char 0)"),
-        ("[]", "schema_version None; expected 1 or 2"),
-        ('{"schema_version": 3}', "schema_version 3; expected 1 or 2; a newer pytest-pitcheval wrote it"),
+        ("[]", "schema_version None; expected 1, 2 or 3"),
+        ('{"schema_version": 4}', "schema_version 4; expected 1, 2 or 3; a newer pytest-pitcheval wrote it"),
         ('{"schema_version": 1}', "tests: Input should be an object"),
         (
             '{"schema_version": 1, "tests": {"t": {"none": {"examples": {"a": {"samples": ["high"]}}}}}}',

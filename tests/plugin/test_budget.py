@@ -300,7 +300,7 @@ def test_a_cap_that_is_not_reached_makes_no_difference(suite: Suite, plugin_args
 
 @pytest.mark.parametrize("plugin_args", [("-pno:xdist",), ("-n2",)], ids=["without-xdist", "n2"])
 def test_a_resumed_run_goes_on(suite: Suite, plugin_args: tuple[str, ...]) -> None:
-    options = (PRICE, "--eval-concurrency=4", "--eval-rollouts=2", "--eval-min-mean=0.5", *plugin_args)
+    options = (PRICE, "--eval-concurrency=1", "--eval-rollouts=2", "--eval-min-mean=0.5", *plugin_args)
     first = suite.run("--eval-max-cost=2", *options)
     assert 0 < len(left_out(first)) < EXAMPLES
     again = suite.run("--eval-max-cost=2", "--eval-resume=last", *options)  # what was spent counts

@@ -228,8 +228,9 @@ def test_a_published_program(suite: Suite, name: str) -> None:
     assert len(run.requests) == 12 * calls
     assert suite.server.peak_in_flight <= 8
     assert [test["lm_calls"] for test in run.tests] == [{"fresh": calls, "cached": 0, "failed": 0}] * 12
-    of_corpus = 1 if name == "retrieval" else 0  # which is of no example; one request may be for several others
-    assert sum(test["embeddings"] for test in run.tests) == suite.server.embeddings - of_corpus
+    of_corpus = 1 if name == "retrieval" else 0  # which is of no example
+    counted = sum(test["embeddings"] for test in run.tests)  # one request may be for several tests
+    assert bool(of_corpus) <= counted <= suite.server.embeddings - of_corpus
     assert (name == "retrieval") == (suite.server.embeddings > of_corpus)
     again = suite.run("--eval-replay=last", subprocess=True)
     assert again.requests == []

@@ -61,9 +61,9 @@ class TestOrigins:
         return self._parts(compiled=compiled)
 
     def _method(self, optimization: Optimization) -> str:
-        from pytest_pitcheval.programs.optimization import import_optimizer
+        from pytest_pitcheval.programs.optimization import optimizer_if_any
 
-        optimizer = import_optimizer(optimization.definition.optimizer or "")
+        optimizer = optimizer_if_any(optimization)
         settings = optimization.all_settings
         return self._origins.of_objects(optimizer, *(settings[name] for name in sorted(settings))) + str(
             sorted(settings)
