@@ -36,7 +36,7 @@ def spent(requests: list[Request]) -> float:
 
 
 def test_nothing_is_sent_once_all_is_spent(suite: Suite, plugin_args: tuple[str, ...]) -> None:
-    suite.server.latency = 0.02
+    suite.server.latency = 0.15
     run = suite.run(PRICE, "--eval-max-cost=1", "--eval-concurrency=4", *plugin_args)
     assert run.result.ret == pytest.ExitCode.TESTS_FAILED
     books, told = spent(run.requests), budget(run)
@@ -174,7 +174,7 @@ class Program(dspy.Module):
 @pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS)
 def test_whatever_a_program_makes_of_a_refused_call(suite: Suite, program: str) -> None:
     suite.add("conftest.py", program + '\n\n@pytest.fixture(scope="session")\ndef program():\n    return Program()\n')
-    suite.server.latency = 0.01
+    suite.server.latency = 0.1
     apart = "litellm" in program  # its import leaves pytester's snapshots of modules useless
     run = suite.run(PRICE, "--eval-max-cost=2", "--eval-concurrency=3", "-pno:xdist", subprocess=apart)
     assert run.result.ret == pytest.ExitCode.TESTS_FAILED, run.text
