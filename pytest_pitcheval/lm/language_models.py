@@ -11,14 +11,20 @@ from pytest_pitcheval.names import GENERATOR, JUDGE
 from pytest_pitcheval.settings.parts import ModelSettings
 from pytest_pitcheval.settings.temperatures import takes_temperature
 
+_NOBODY = "http://127.0.0.1:9/v1"
+"""An address where nothing answers."""
 
-def make_lm(settings: ModelSettings, role: str, timeout: float, runtime_dir: Path, owner_pid: int) -> Any:
+
+def make_lm(
+    settings: ModelSettings, role: str, timeout: float, runtime_dir: Path, owner_pid: int, is_asked: bool = True
+) -> Any:
     """A ``dspy.LM`` for the ``generator`` or ``evaluator``; starts the embedded server for a ``local`` model.
 
     Args:
         timeout: seconds that it waits for an answer: as long as a test may take, not DSPy's ten minutes.
         runtime_dir: the folder in which the processes of the session find the embedded server.
         owner_pid: the process with whose end the embedded server ends.
+        is_asked: whether any call may reach it; else the embedded server, and its model, need not be there.
 
     Raises:
         PitchevalError: no model is named, or the embedded one cannot be served.
@@ -34,7 +40,8 @@ def make_lm(settings: ModelSettings, role: str, timeout: float, runtime_dir: Pat
         **settings.arguments,
     }
     if local_lm.is_local(settings.model):
-        lm = _local(settings.model, arguments, runtime_dir, owner_pid)
+        url = local_lm.base_url(settings.model, runtime_dir=runtime_dir, owner_pid=owner_pid) if is_asked else _NOBODY
+        lm = _local(settings.model, arguments, url)
     else:
         lm = _patient(settings.model, role, timeout, arguments)
     lm.pitcheval_part = GENERATOR if role == "generator" else JUDGE  # whose calls they are; copies keep the mark
@@ -58,10 +65,9 @@ def judge_from(generator_lm: Any, settings: ModelSettings) -> Any:
     return generator_lm.copy()
 
 
-def _local(model: str, arguments: dict[str, Any], runtime_dir: Path, owner_pid: int) -> Any:
+def _local(model: str, arguments: dict[str, Any], url: str) -> Any:
     import dspy
 
-    url = local_lm.base_url(model, runtime_dir=runtime_dir, owner_pid=owner_pid)
     name = local_lm.model_name(model)
     lm = dspy.LM(f"openai/{name}", **{"api_base": url, "api_key": "local", "max_tokens": 512, **arguments})
     lm.pitcheval_plain = True

@@ -7,7 +7,6 @@ import importlib
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_pitcheval.reports.progress import Progress
@@ -32,12 +31,8 @@ _PRINTED = 10.0
 """Seconds between two lines elsewhere."""
 _MANY, _LONG = 20, 60.0
 """Tests, and seconds by earlier runs, from which a session says at its start what it will take."""
-_LARGE = 20_000_000
-"""Bytes of a run file that takes too long to be read for that."""
-
-
-def _is_small(path: Path) -> bool:
-    return path.stat().st_size < _LARGE
+_MOST_BYTES = 10_000_000
+"""Of run files that are read for that: more of them would take longer than it is worth."""
 
 
 class Display:
@@ -80,7 +75,7 @@ class Display:
 
         wanted = [estimates.Wanted(one.nodeid, one.key, settings.rollouts.chosen()) for one in collected()]
         models, nodeids = (settings.generator.model, settings.evaluator.model), (one.nodeid for one in wanted)
-        before = estimates.look_back(settings.directory, nodeids, models, settings.prices, _is_small)
+        before = estimates.look_back(settings.directory, nodeids, models, settings.prices, _MOST_BYTES)
         found = [(one.examples, one.took) for one in estimates.estimate(wanted, before) if one.took is not None]
         took = estimates.total(took for _, took in found)
         if took.seconds / settings.concurrency >= _LONG:

@@ -164,9 +164,11 @@ class Session:
         """The LM that the options name for the ``generator`` or the ``evaluator``."""
         from pytest_pitcheval.lm import language_models
 
-        process = self.process
-        model = process.settings.generator if role == "generator" else process.settings.evaluator
-        return language_models.make_lm(model, role, process.settings.timeout, process.runtime_dir, process.owner_pid)
+        process, settings = self.process, self.process.settings
+        model = settings.generator if role == "generator" else settings.evaluator
+        is_asked = settings.answers is None or settings.record is not None
+        folder, owner = process.runtime_dir, process.owner_pid
+        return language_models.make_lm(model, role, settings.timeout, folder, owner, is_asked)
 
     def asked_by_request(self, request: pytest.FixtureRequest) -> Runner:
         """A fixture of ours is set up, perhaps for a test that nobody watches, as it does not ask for it by name."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -83,19 +84,21 @@ def look_back(
     nodeids: Iterable[str],
     models: tuple[str | None, str | None],
     prices: Sequence[Price],
-    is_readable: Callable[[Path], bool] = lambda path: True,
+    most_bytes: float = math.inf,
 ) -> Before:
     """What the newest runs in ``directory`` with the same ``models`` (generator and judge) know of tests.
 
     What was answered from a cache tells nothing, nor does an example that was not scored. Runs that cannot be read are
-    left out. Costs are as ``prices`` say now, where they name the models.
+    left out, and no more than ``most_bytes`` of files are read. Costs are as ``prices`` say now, where they name the
+    models.
     """
     found: dict[str, tuple[Took, int]] = {}
     unknown = set(nodeids)
-    for path in [path for path in reversed(run_files.all_runs(directory)) if is_readable(path)][:_RUNS]:
-        if not unknown:
-            break
+    for path in list(reversed(run_files.all_runs(directory)))[:_RUNS]:
         try:
+            most_bytes -= path.stat().st_size
+            if not unknown or most_bytes < 0:
+                break
             file = run_files.read(path)
         except (PitchevalError, OSError):
             continue

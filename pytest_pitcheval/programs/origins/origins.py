@@ -148,6 +148,9 @@ def _versions(packages: Iterable[str]) -> Mapping[str, str | None]:
 def _version(package: str) -> str | None:
     with contextlib.suppress(metadata.PackageNotFoundError):
         return metadata.version(package)
+    told = getattr(sys.modules.get(package), "__version__", None)
+    if isinstance(told, str):  # else all packages' lists of files are read, which takes a while
+        return told
     with contextlib.suppress(metadata.PackageNotFoundError, LookupError):  # yaml is a package of PyYAML
         return metadata.version(_distributions()[package][0])
     return None
