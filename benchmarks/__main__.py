@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import budget, endings, html, judges, kills, memory, mlflow_logging, regression, startup, throughput
+from benchmarks import (
+    budget,
+    endings,
+    html,
+    judges,
+    kills,
+    memory,
+    mlflow_logging,
+    recording,
+    regression,
+    startup,
+    throughput,
+)
 from benchmarks.gate_simulation import tables as gate_simulation
 
 BENCHMARKS = {
     "startup": startup.main,
     "throughput": throughput.main,
     "budget": budget.main,
+    "recording": recording.main,
     "html": html.main,
     "memory": memory.main,
     "mlflow": mlflow_logging.main,

@@ -113,6 +113,8 @@ class LMCalls(BaseCallback):
         if is_race(exception):
             if call.asked:
                 scope.not_sent(call.part)
+            if not goes_on(exception):
+                scope.raced()
             return
         if not call.asked:
             scope.bypassed_cache(call.part, Usage(fresh=1) + took)

@@ -92,7 +92,7 @@ def predict(rollouts: Rollouts, rollout: Rollout, generator: Generator, example:
     inputs = dict(example.inputs().items(include_dspy=True))  # toDict would make dicts of pydantic models
     with rollout.timed(), rollouts.entered(rollout, GENERATOR, **dspy_settings(generator.lm)):
         try:
-            return _past_races(run_program, generator.program, inputs, rollout, rollouts.loop.run)
+            return _past_races(rollout, run_program, generator.program, inputs, rollout, rollouts.loop.run)
         except BudgetReached:
             rollouts.land(rollout)
             raise
@@ -108,24 +108,29 @@ def judge(rollouts: Rollouts, rollout: Rollout, judge: Judge, example: Any, pred
     __tracebackhide__ = True
     with rollout.timed(), rollouts.entered(rollout, JUDGE, **dspy_settings(judge.lm)):
         try:
-            return _past_races(ask_metric, judge.metric, example, prediction, rollout, rollouts.loop.run)
+            return _past_races(rollout, ask_metric, judge.metric, example, prediction, rollout, rollouts.loop.run)
         except BudgetReached:
             rollouts.land(rollout)
             raise
 
 
-def _past_races(make: Callable[..., T], *args: Any) -> T:
-    """What ``make`` returns for ``args``; it is called again where an LM call failed only because of `is_race`.
+def _past_races(rollout: Rollout, make: Callable[..., T], *args: Any) -> T:
+    """What ``make`` returns for ``args``; it is called again where an LM call was not sent only because of `is_race`.
 
-    What it had asked before answers from the cache.
+    Whatever it has made of that: ``dspy.Parallel`` leaves the item out, others swallow the exception. What it had asked
+    before answers from the cache.
     """
     __tracebackhide__ = True
     for _ in range(_RACES):
+        before = rollout.races
         try:
-            return make(*args)
+            made = make(*args)
         except Exception as error:
-            if not is_race(error):
+            if rollout.races == before and not is_race(error):
                 raise
+        else:
+            if rollout.races == before:
+                return made
     return make(*args)
 
 

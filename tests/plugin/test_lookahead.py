@@ -574,6 +574,57 @@ def test_reading_the_environment_while_pytest_changes_it_is_no_failure(slow: Sui
     assert [test["lm_calls"] for test in run.tests] == [{"fresh": 2, "cached": 1, "failed": 0}] * EXAMPLES
 
 
+SWALLOWED_RACES = """
+
+MET = set()
+
+
+class Racing(dspy.LM):
+    def forward(self, prompt=None, messages=None, **kwargs):
+        if str(messages) not in MET:
+            MET.add(str(messages))
+            raise KeyError("PYTEST_CURRENT_TEST")
+        return super().forward(prompt=prompt, messages=messages, **kwargs)
+
+
+class Program(dspy.Module):
+    def __init__(self):
+        super().__init__()
+        self.ask = dspy.Predict("question -> answer")
+
+    def forward(self, question):
+        item = (self.ask, dspy.Example(question=question).with_inputs("question"))
+        try:
+            if IN_PARALLEL:
+                [found] = dspy.Parallel(num_threads=1, disable_progress_bar=True)([item])
+            else:
+                found = self.ask(question=question)
+        except Exception:
+            found = None
+        return dspy.Prediction(answer=found.answer if found else "nothing")
+
+
+@pytest.fixture(scope="session")
+def generator_lm():
+    return Racing("openai/generator", api_base=URL, api_key="sk-for-tests-only", temperature=1.0)
+
+
+@pytest.fixture(scope="session")
+def program():
+    return Program()
+"""
+
+
+@pytest.mark.parametrize("in_parallel", [True, False], ids=["left out by dspy.Parallel", "swallowed"])
+def test_what_a_program_makes_of_it_counts_for_nothing(slow: Suite, in_parallel: bool) -> None:
+    slow.add("conftest.py", f"\n\nURL, IN_PARALLEL = {slow.server.url!r}, {in_parallel}\n{SWALLOWED_RACES}")
+    run = slow.run()
+    run.result.assert_outcomes(passed=EXAMPLES)
+    assert asked(run) == once_each(EXAMPLES, "generator", "judge")
+    assert "nothing" not in {test["prediction"]["answer"] for test in run.tests}
+    assert [test["lm_calls"] for test in run.tests] == [{"fresh": 2, "cached": 0, "failed": 0}] * EXAMPLES
+
+
 FEW_FILES = """
 
 import resource
