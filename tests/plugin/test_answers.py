@@ -351,11 +351,25 @@ def generator_lm():
 """
 
 
+DEBUGGER = """
+import pdb
+
+
+class GoesOn(pdb.Pdb):
+    def interaction(self, *args, **kwargs):
+        print("PDB was here")
+        self.set_continue()
+"""
+
+
 def test_a_run_that_failed_is_debugged_without_a_provider(suite: Suite) -> None:
     first = suite.run("--eval-record=run.zip", "--eval-threshold=0.9")
     first.result.assert_outcomes(failed=3)
     suite.server.close()
-    again = suite.run("--eval-replay=run.zip", "--eval-threshold=0.9", "--pdb", "--pdbcls=support.no_debugger:GoesOn")
+    suite.write("no_debugger.py", DEBUGGER)
+    debugging = ("--pdb", "--pdbcls=no_debugger:GoesOn")
+    # in a process of its own: once a debugger was there, pytest-timeout ends no test of the process any more
+    again = suite.run("--eval-replay=run.zip", "--eval-threshold=0.9", *debugging, subprocess=True)
     assert "PDB" in again.text
     assert again.tests[0]["error"] == first.tests[0]["error"]
 

@@ -98,7 +98,7 @@ def test_what_an_async_metric_raises(suite: Suite) -> None:
 def test_a_metric_that_is_awaited_by_nobody_inside_is_an_error(suite: Suite) -> None:
     """It returns what it did not await."""
     use(suite, "lambda example, pred, trace=None: {'score': score_answer(example, pred)}")
-    run = suite.run("-Wignore::RuntimeWarning")
+    run = suite.run("-Wignore::RuntimeWarning", subprocess=True)  # else a later test would hear of the coroutines
     run.result.assert_outcomes(errors=3)
     assert re.search("the metric returned .*; expected a finite number", run.text)
 
