@@ -94,9 +94,10 @@ class RolloutCache:
         self, scope: Scope | None, request: dict[str, Any], is_lm: bool, ignored: Ignored, *args: Any, **kwargs: Any
     ) -> Any:
         if scope is None:
+            of_nobody = self._calls.asks_cache() if is_lm else None
             answer = None if self._is_apart else self._ask(self.inner.get, request, ignored, *args, **kwargs)
-            if answer is None and is_lm:
-                self._calls.keep_to_limits(self._calls.asks_cache(), request, None)
+            if answer is None and of_nobody is not None:
+                self._calls.keep_to_limits(of_nobody, request, None)
             return answer
         request = dict(scope.keyed(request))
         key, answer = self._key(request, ignored), None

@@ -241,6 +241,18 @@ def test_a_fixture_that_asks_counts_and_is_refused(suite: Suite, plugin_args: tu
     none.result.assert_outcomes(skipped=20)
 
 
+def test_what_a_fixture_asked_in_an_earlier_session_costs_nothing_and_has_a_price(suite: Suite) -> None:
+    """Its LM calls are of no rollout, so DSPy's cache answers them."""
+    suite.add("conftest.py", ASKING_FIXTURE)
+    first, second = (suite.run(*CAPPED[:1], "--eval-max-cost=100") for _ in range(2))
+    for run in (first, second):
+        run.result.assert_outcomes(passed=20)
+    beside = [run.document["run"]["budget"]["cost_beside"] for run in (first, second) if run.document]
+    assert beside[0] > 0
+    assert beside[1] == 0
+    assert len(second.requests) == len(first.requests) - 1
+
+
 def programs(suite: Suite) -> list[Path]:
     return list((suite.path / ".pitcheval" / "programs").glob("*.json"))
 
