@@ -88,6 +88,8 @@ class RepeatedRun(NamedTuple):
 def repeated_run(settings: Settings) -> RepeatedRun | None:
     """The run that ``--eval-replay`` or ``--eval-resume`` names; None without either.
 
+    Where answers are recorded beside a replay, what is missing is filled in: what the run left out is asked as well.
+
     Raises:
         PitchevalError: one line: both are given, or there is no such run.
     """
@@ -100,7 +102,8 @@ def repeated_run(settings: Settings) -> RepeatedRun | None:
 
     try:
         if settings.answers is not None:
-            return _recorded_run(settings.answers)
+            recorded = _recorded_run(settings.answers)
+            return recorded if settings.record is None else recorded._replace(left_out={}, stopped=False)
         file = run_files.read(run_files.find(settings.directory, reference, unfinished=True))
         if file.run.merged_from:
             raise PitchevalError(f"merged of other runs; expected one of {', '.join(file.run.merged_from)}")

@@ -29,7 +29,8 @@ class LeavingOut:
         self._process = process
         self._standings = process.standings
         self._settings = settings = process.settings
-        self._skips_at_cap = settings.cap.is_set and answers_of(settings) is Answers.FRESH
+        asks = answers_of(settings) is Answers.FRESH and settings.replay is None  # else some have their answers
+        self._skips_at_cap = settings.cap.is_set and asks
         self._leaves_out = settings.stop or settings.replay is not None or self._skips_at_cap
         self._keys = _keys(items, settings) if self._leaves_out else {}
         self._places = _places(self._keys, settings) if settings.stop else {}
