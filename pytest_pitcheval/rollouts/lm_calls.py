@@ -94,7 +94,7 @@ class LMCalls(BaseCallback):
             attempt.on_given_up = lambda error: self.on_lm_end(call_id, None, error)
         self.keys |= secret_values(getattr(instance, "kwargs", None) or {})
         if getattr(instance, "cache", True) is False and not self.at_the_door(instance):
-            self._wait(call, _model(call, inputs), inputs)  # `uncached.admitted` has let it through
+            self._wait(call, _model(call, inputs), inputs)
 
     def on_lm_end(self, call_id: str, outputs: Any, exception: BaseException | None = None) -> None:
         call = self._calls.pop(call_id, None)
@@ -147,7 +147,7 @@ class LMCalls(BaseCallback):
             self.admit(call, request, scope)  # others may have spent the rest meanwhile
 
     def admit_uncached(self, lm: Any, arguments: Mapping[str, Any]) -> None:
-        """Before ``lm`` is called with ``arguments``: the budget is asked where no cache will be. Raises as `admit`.
+        """Before ``lm`` is asked with ``arguments``: the budget is asked where no cache will be. Raises as `admit`.
 
         An LM class of the user's own may have a cache of its own, which only a fresh rollout has nothing from.
         """

@@ -125,7 +125,7 @@ class Rollouts:
                     self.calls.at_the_door = asking.passes_cache
                     self._around.enter_context(asking.kept(self.book, self.scopes, self.calls))
                     self._around.enter_context(tools.kept(self.book, self.scopes, self._live_tools))
-                if self._spending.is_capped:
+                elif self._spending.is_capped:
                     self._around.enter_context(uncached.admitted(self.calls.admit_uncached))
                 return
         for rollout in self.scopes.in_flight:

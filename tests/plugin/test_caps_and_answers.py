@@ -105,3 +105,46 @@ def test_a_replay_makes_all_examples_again_and_what_changed_is_filled_in(suite: 
     assert len(filled.requests) == 2
     filled.result.assert_outcomes(passed=4)
     assert suite.run("--eval-replay=answers").result.ret == pytest.ExitCode.OK
+
+
+OWN_LM = """
+import types
+
+
+class OwnLM(dspy.BaseLM):
+    \"\"\"Has no cache; tells tokens as providers do.\"\"\"
+
+    def forward(self, prompt=None, messages=None, **kwargs):
+        with open("asked.txt", "a") as file:
+            print("asked", file=file)
+        message = types.SimpleNamespace(content="[[ ## answer ## ]]\\nown\\n\\n[[ ## completed ## ]]")
+        choice = types.SimpleNamespace(message=message, finish_reason="stop")
+        usage = {"prompt_tokens": 50, "completion_tokens": 50, "total_tokens": 100}
+        return types.SimpleNamespace(choices=[choice], usage=usage, model="own")
+
+
+@pytest.fixture(scope="session")
+def generator_lm():
+    return OwnLM(model="mine/own")
+
+
+@pytest.fixture(scope="session")
+def metric():
+    return lambda example, pred: 1.0
+"""
+
+
+def test_what_is_recorded_of_an_lm_without_a_cache_costs_nothing(suite: Suite) -> None:
+    suite.rows(2)
+    suite.add("conftest.py", OWN_LM)
+    suite.add("pytest.ini", "filterwarnings =\n    ignore::DeprecationWarning\n    ignore::FutureWarning\n")
+    asked = suite.path / "asked.txt"
+    suite.run("--eval-record=answers", "-pno:xdist")
+    suite.rows(6)
+    options = (*FILL, "--eval-price=mine/*=1000/1000", "--eval-concurrency=1", "-pno:xdist")
+    first = suite.run(*options, "--eval-max-cost=0")
+    first.result.assert_outcomes(passed=2, skipped=4)
+    second = suite.run(*options, "--eval-max-cost=0.15")  # a call costs 0.10
+    second.result.assert_outcomes(passed=4, skipped=2)
+    assert cost(second) == pytest.approx(0.2)
+    assert asked.read_text(encoding="utf-8").count("asked") == 4

@@ -124,6 +124,7 @@ class _Keeper:
                 yield asking
                 return
             asking.missed = place, request
+            self._calls.admit_uncached(lm, arguments)
         token = _current.set(asking)
         try:
             with branches.uncounted():
