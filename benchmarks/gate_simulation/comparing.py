@@ -13,7 +13,7 @@ from pytest_pitcheval.results.deciding import gates
 from pytest_pitcheval.results.deciding.limits import Limit
 from pytest_pitcheval.results.records import Usage
 from pytest_pitcheval.results.subjects import Subject
-from pytest_pitcheval.results.summaries import Summary
+from pytest_pitcheval.results.summaries.summary import Summary
 
 KEY = ("test", "none")
 

@@ -14,7 +14,7 @@ from pytest_pitcheval.results.baselines import Measurement
 from pytest_pitcheval.results.comparison import Comparison, Pair
 from pytest_pitcheval.results.deciding.gates import GateResult
 from pytest_pitcheval.results.records import total
-from pytest_pitcheval.results.summaries import Summary
+from pytest_pitcheval.results.summaries.summary import Summary
 
 COMMENT_LIMIT = 65_536
 """Characters of the longest comment. Bytes are counted here, which are never fewer."""

@@ -17,7 +17,7 @@ from pytest_pitcheval.results.deciding.limits import Limit
 from pytest_pitcheval.results.records import Key, Record
 from pytest_pitcheval.results.significance.means import rounded
 from pytest_pitcheval.results.subjects import Subject
-from pytest_pitcheval.results.summaries import Summary
+from pytest_pitcheval.results.summaries.summary import Summary
 from pytest_pitcheval.storage.expenses import BudgetLine, budget_line
 from pytest_pitcheval.storage.run_files import RunFile
 from pytest_pitcheval.storage.run_info import RunInfo

@@ -16,7 +16,7 @@ from pytest_pitcheval.results.deciding.gates import GateResult
 from pytest_pitcheval.results.formats import cut, wrap
 from pytest_pitcheval.results.growth import Growth
 from pytest_pitcheval.results.side_by_side import MethodResult
-from pytest_pitcheval.results.summaries import MetricSummary, Missing, Summary
+from pytest_pitcheval.results.summaries.summary import MetricSummary, Missing, Summary
 from pytest_pitcheval.storage.baseline_files import Update
 from pytest_pitcheval.storage.expenses import budget_line
 from pytest_pitcheval.storage.run_info import RunInfo

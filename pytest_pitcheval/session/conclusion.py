@@ -15,11 +15,11 @@ from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.reports.repeating import how_to_repeat
 from pytest_pitcheval.reports.results import Results
 from pytest_pitcheval.reports.run_reports import RunReport
-from pytest_pitcheval.results import summaries
 from pytest_pitcheval.results.collected import Collected, Requirements
 from pytest_pitcheval.results.deciding.decisions import Decision, Outcome, decide
 from pytest_pitcheval.results.formats import some
 from pytest_pitcheval.results.records import Record, function_of
+from pytest_pitcheval.results.summaries import summarizing
 from pytest_pitcheval.session.answers.concluding import not_asked_for, record, replayed
 from pytest_pitcheval.session.controller import Controller
 from pytest_pitcheval.session.selection import selection
@@ -104,7 +104,7 @@ def _outcome(controller: Controller) -> Outcome:
     known = {test.nodeid for test in collected}  # one that asks for our fixtures while it runs is in nobody's list
     unknown = [record for nodeid, record in records.items() if nodeid not in known]
     collected = [*collected, *(Collected(one.nodeid, one.test, one.example_id, one.optimization) for one in unknown)]
-    missing = summaries.find_missing(collected, records, controller.lost)
+    missing = summarizing.find_missing(collected, records, controller.lost)
     outcome = Outcome(collected, records, missing)
     not_run = {
         key: [name for name in datasets.get(function_of(key[0]), ()) if name not in covered.collected]

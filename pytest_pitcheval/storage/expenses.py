@@ -9,7 +9,7 @@ from typing import NamedTuple
 from pytest_pitcheval.names import BUDGET
 from pytest_pitcheval.results.formats import count, tokens
 from pytest_pitcheval.results.records import FINITE
-from pytest_pitcheval.results.summaries import Summary
+from pytest_pitcheval.results.summaries.summary import Summary
 from pytest_pitcheval.settings.budgets import dollars
 
 

@@ -19,7 +19,7 @@ from pytest_pitcheval.results.exams.exam import Exam
 from pytest_pitcheval.results.plain import WHOLE, plain
 from pytest_pitcheval.results.records import FINITE, PARTS, Key, Keyed, Record, Usage
 from pytest_pitcheval.results.subjects import Slice
-from pytest_pitcheval.results.summaries import Missing
+from pytest_pitcheval.results.summaries.summary import Missing
 from pytest_pitcheval.storage.expenses import budget_line
 from pytest_pitcheval.storage.run_info import RunInfo
 

@@ -21,7 +21,7 @@ def update_baseline(settings: Settings, outcome: Outcome) -> Update:
         PitchevalError: one line: the file is none of ours, or cannot be written.
     """
     from pytest_pitcheval import files
-    from pytest_pitcheval.results.summaries import left_out_for
+    from pytest_pitcheval.results.summaries.summarizing import left_out_for
     from pytest_pitcheval.storage import baseline_files
 
     if settings.answers is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.suite import Suite
 
-from pytest_pitcheval.results.summaries import NO_LM_CALL
+from pytest_pitcheval.results.summaries.summary import NO_LM_CALL
 
 PROGRAMS = """
 

@@ -12,7 +12,7 @@ from pytest_pitcheval.results.baselines import measure
 from pytest_pitcheval.results.collected import Collected, Requirements, of_scores
 from pytest_pitcheval.results.deciding.decisions import Outcome, Terms, decide
 from pytest_pitcheval.results.records import Record, Usage
-from pytest_pitcheval.results.summaries import Missing
+from pytest_pitcheval.results.summaries.summary import Missing
 from pytest_pitcheval.storage import run_files
 from pytest_pitcheval.storage.run_files import RunFile
 from pytest_pitcheval.storage.run_info import RunInfo

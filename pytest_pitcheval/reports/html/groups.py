@@ -15,7 +15,7 @@ from pytest_pitcheval.results.baselines import Measurement
 from pytest_pitcheval.results.comparison import Comparison
 from pytest_pitcheval.results.significance.means import ALPHA
 from pytest_pitcheval.results.subjects import SliceSummary
-from pytest_pitcheval.results.summaries import MetricSummary, Summary
+from pytest_pitcheval.results.summaries.summary import MetricSummary, Summary
 
 _FEWEST_DRAWN = 2
 

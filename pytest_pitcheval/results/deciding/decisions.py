@@ -7,7 +7,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 
 from pytest_pitcheval.names import DECIDED, MEASURED, NEED_BASELINE, UNCHANGED, Family, GateMode, LeftOut
-from pytest_pitcheval.results import comparison, side_by_side, summaries
+from pytest_pitcheval.results import comparison, side_by_side
 from pytest_pitcheval.results.baselines import Baseline, Measurements, fingerprints_of, measure, scores_of
 from pytest_pitcheval.results.collected import Collected
 from pytest_pitcheval.results.comparison import Comparison, Coverage
@@ -27,7 +27,8 @@ from pytest_pitcheval.results.records import Key, Record, own_first
 from pytest_pitcheval.results.side_by_side import MethodResult
 from pytest_pitcheval.results.significance import looks
 from pytest_pitcheval.results.subjects import Slice, SliceSummary, Subject, slices_of
-from pytest_pitcheval.results.summaries import MetricSummary, Missing, Summary
+from pytest_pitcheval.results.summaries import summarizing
+from pytest_pitcheval.results.summaries.summary import MetricSummary, Missing, Summary
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Outcome:
         """The exams of its judges: of this run, or those that it holds on to."""
         tests = [test for test in self.collected if test.asked.exam]
         found = {}
-        for summary in summaries.summarize(tests, self.records, self.missing) if tests else ():
+        for summary in summarizing.summarize(tests, self.records, self.missing) if tests else ():
             records = [record for record in self.records.values() if record.key == summary.key]
             if summary.exam is not None:
                 found[summary.key] = Measurements({}, fingerprints_of(records), exam=summary.exam)
@@ -211,7 +212,7 @@ def _limits(parts: Mapping[Subject, Summary], terms: Terms, gated: bool) -> list
 
 def _summarize(outcome: Outcome, baseline: Baseline | None) -> dict[Subject, Summary]:
     """All tests and methods and their slices; those that are gone are told with the whole test."""
-    found = summaries.summarize_parts(outcome.collected, outcome.records, outcome.missing, outcome.not_run)
+    found = summarizing.summarize_parts(outcome.collected, outcome.records, outcome.missing, outcome.not_run)
     exams = outcome.exams()
     for subject, summary in found.items():
         if subject.key in exams:

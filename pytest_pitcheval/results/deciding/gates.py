@@ -28,7 +28,7 @@ from pytest_pitcheval.results.records import FINITE, Keyed
 if TYPE_CHECKING:
     from pytest_pitcheval.results.comparison import Comparison
     from pytest_pitcheval.results.subjects import Subject
-    from pytest_pitcheval.results.summaries import Summary
+    from pytest_pitcheval.results.summaries.summary import Summary
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,7 +11,7 @@ from pytest_pitcheval.results.deciding.gates import GateResult
 from pytest_pitcheval.results.deciding.reasons import Reason
 from pytest_pitcheval.results.exams.exam import FALSE_PASS, KAPPA, Exam, Figure
 from pytest_pitcheval.results.records import Key
-from pytest_pitcheval.results.summaries import Summary
+from pytest_pitcheval.results.summaries.summary import Summary
 from pytest_pitcheval.timestamps import date_of
 
 MARGIN = 0.2

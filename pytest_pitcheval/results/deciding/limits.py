@@ -8,7 +8,7 @@ from typing import NamedTuple
 from pytest_pitcheval.names import GATES, MAX_REGRESSION, MUST_PASS, NEED_BASELINE, SCORE
 from pytest_pitcheval.results.records import Key
 from pytest_pitcheval.results.subjects import Slice, Subject
-from pytest_pitcheval.results.summaries import Summary
+from pytest_pitcheval.results.summaries.summary import Summary
 
 DEFAULT_MAX_REGRESSION = 0.05
 """Where there is a baseline and nothing else is asked for."""

@@ -8,7 +8,7 @@ from pytest_pitcheval.results.deciding.limits import Limit
 from pytest_pitcheval.results.deciding.reasons import GateStatus, Reason
 from pytest_pitcheval.results.deciding.rest import Range
 from pytest_pitcheval.results.significance.means import FEWEST, rate_interval
-from pytest_pitcheval.results.summaries import Summary
+from pytest_pitcheval.results.summaries.summary import Summary
 
 _NAMED = 5
 

@@ -17,7 +17,7 @@ from pytest_pitcheval.reports.junit import amend, escape, properties, totals
 from pytest_pitcheval.results.deciding.decisions import Decision
 from pytest_pitcheval.results.deciding.gates import GateResult
 from pytest_pitcheval.results.records import Record, Status, Usage
-from pytest_pitcheval.results.summaries import Summary
+from pytest_pitcheval.results.summaries.summary import Summary
 
 RECORD = Record("t.py::test[e0]", "t.py::test", "e0", "none", "passed", rollout_id="now/t.py::test[e0]")
 FAILED = GateResult("t.py::test", "none", "min_mean", "failed", 0.5, 0.6, "mean 0.5 is below 0.6")

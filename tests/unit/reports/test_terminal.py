@@ -20,7 +20,7 @@ from pytest_pitcheval.results.records import Usage
 from pytest_pitcheval.results.side_by_side import MethodResult
 from pytest_pitcheval.results.significance.paired import PairedDifference
 from pytest_pitcheval.results.subjects import SliceSummary
-from pytest_pitcheval.results.summaries import MetricSummary, Missing, Summary
+from pytest_pitcheval.results.summaries.summary import MetricSummary, Missing, Summary
 from pytest_pitcheval.storage.baseline_files import Update
 
 TEST = "test_qa.py::test_qa"

@@ -14,7 +14,7 @@ from pytest_pitcheval.results.collected import Collected, Requirements, of_score
 from pytest_pitcheval.results.deciding.decisions import Decision, Outcome, Terms, decide
 from pytest_pitcheval.results.deciding.limits import DEFAULT_MAX_REGRESSION
 from pytest_pitcheval.results.records import Record, Status
-from pytest_pitcheval.results.summaries import Missing
+from pytest_pitcheval.results.summaries.summary import Missing
 
 TEST = "t.py::test"
 

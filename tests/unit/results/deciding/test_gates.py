@@ -19,7 +19,8 @@ from pytest_pitcheval.results.deciding.limits import Limit, limits_of
 from pytest_pitcheval.results.records import Record
 from pytest_pitcheval.results.significance.paired import PairedDifference, paired_difference
 from pytest_pitcheval.results.subjects import Slice, Subject
-from pytest_pitcheval.results.summaries import Summary, find_missing, summarize
+from pytest_pitcheval.results.summaries.summarizing import find_missing, summarize
+from pytest_pitcheval.results.summaries.summary import Summary
 
 KEY = Subject(("test", "none"))
 

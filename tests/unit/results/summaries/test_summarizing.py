@@ -10,7 +10,8 @@ import pytest
 from pytest_pitcheval.names import BUDGET, DECIDED, LeftOut
 from pytest_pitcheval.results.collected import Collected, Requirements, of_scores
 from pytest_pitcheval.results.records import Record, Status, Usage
-from pytest_pitcheval.results.summaries import Missing, Summary, find_missing, summarize
+from pytest_pitcheval.results.summaries.summarizing import find_missing, summarize
+from pytest_pitcheval.results.summaries.summary import Missing, Summary
 
 
 def collected(name: str, test: str = "test_qa.py::test_qa", optimization: str = "none") -> Collected:

@@ -1,0 +1,1 @@
+"""What the examples of a test come to together, and what is missing."""
