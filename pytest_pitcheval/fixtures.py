@@ -204,7 +204,7 @@ def score(
 ) -> Score:
     """The metric's score of the prediction: a float, the mean of all rollouts.
 
-    It has threshold, passed, feedback, samples, metrics and prediction.
+    It has threshold, passed, feedback, samples, verdicts, metrics and prediction.
     """
     __tracebackhide__ = True
     from pytest_pitcheval.evaluation.scoring import score_example

@@ -44,6 +44,7 @@ class Evaluation:
         slices: labels whose values are shown each by itself; as a mapping, with the gates of each.
         must_pass: the label of examples whose test must pass, or None.
         types: what values are cast to, by column, in place of what the program declares.
+        judge_rollouts: verdicts on each rollout's prediction, or None for one.
     """
 
     dataset: str | os.PathLike[str] | Sequence[Any] | Callable[[], Sequence[Any]]
@@ -61,6 +62,7 @@ class Evaluation:
     slices: str | Sequence[str] | Mapping[str, Mapping[str, OfMetrics]] = ()
     must_pass: str | None = None
     types: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    judge_rollouts: int | None = None
 
     @property
     def dataset_name(self) -> str:
@@ -86,6 +88,7 @@ def parse_evaluation(mark: pytest.Mark) -> Evaluation:
         raise MarkerError(f"evaluation marker: {reason}; expected evaluation(dataset, *, inputs, ...)") from None
     check_number("threshold", parsed.threshold, float)
     check_number("rollouts", parsed.rollouts, int)
+    check_number("judge_rollouts", parsed.judge_rollouts, int)
     check_number("limit", parsed.limit, int)
     _check_types(parsed.types)
     assert parsed.asked  # which raises where one of its arguments is wrong

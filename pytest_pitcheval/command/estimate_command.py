@@ -35,7 +35,9 @@ class _Collecting:
             if is_ours(item):
                 asked = asked_by(item, settings)
                 own = asked.evaluation.rollouts if asked.evaluation else None
-                self.wanted.append(Wanted(item.nodeid, asked.about.key, settings.rollouts.or_default(1, own)))
+                verdicts = (asked.program_marker.judge_rollouts if asked.program_marker else None) or 1
+                rollouts = settings.rollouts.or_default(1, own)
+                self.wanted.append(Wanted(item.nodeid, asked.about.key, rollouts, verdicts))
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -38,20 +38,19 @@ class InTurn:
             return program_and_metric.predict(self._rollouts, test.first, generator, test.example)
 
     def judge(self, test: RunningTest, judge: Judge, example: Any, prediction: Any) -> list[Verdict]:
-        """The verdicts on all rollouts of ``example``: ``prediction`` is that of the first."""
+        """All verdicts on ``example``, in the order of `RunningTest.verdicts`: ``prediction`` is the first one."""
         __tracebackhide__ = True
-        return [self._judge(test, number, judge, example, prediction) for number in range(test.rollout_count)]
-
-    def _judge(self, test: RunningTest, number: int, judge: Judge, example: Any, prediction: Any) -> Verdict:
-        __tracebackhide__ = True
-        rollout = test.rollout(number)
-        with self._slot(test):
-            if number:
-                prediction = program_and_metric.predict(self._rollouts, rollout, _generator(test), example)
-            verdict = program_and_metric.judge(self._rollouts, rollout, judge, example, prediction)
-        if number:
-            test.judged_later(prediction, verdict.feedback)
-        return verdict
+        verdicts = []
+        for number in range(test.verdicts):
+            is_later = number > 0 and number % test.judge_rollouts == 0
+            rollout = test.rollout(number)
+            with self._slot(test):
+                if is_later:
+                    prediction = program_and_metric.predict(self._rollouts, rollout, _generator(test), example)
+                verdicts.append(program_and_metric.judge(self._rollouts, rollout, judge, example, prediction))
+            if is_later:
+                test.judged_later(prediction, verdicts[-1].feedback)
+        return verdicts
 
     def cancel(self, nodeid: str) -> bool:
         """Whether nothing of the coming test ``nodeid`` has begun: then nothing of it is begun ahead any more."""

@@ -47,8 +47,10 @@ class RunningTest:
         about: what the controller knows of it.
         optimization: the method that it runs with.
         order: its place in the queue of those who wait for a slot.
-        rollouts: the first of which is also of whatever the test itself calls.
-        rollout_count: how many rollouts a score is the mean of.
+        rollouts: the first of which is also of whatever the test itself calls; with each, those of further verdicts on
+            its prediction.
+        rollout_count: how many predictions a score is the mean of.
+        judge_rollouts: how many verdicts there are on each of them.
         own_example: the plugin's own of its row.
         function_fixtures: those set up for it alone that may make a difference to its program, in order.
         example, prediction, generator: what `predicted_with` and `predicted` were told last.
@@ -75,6 +77,7 @@ class RunningTest:
         self.order = (place,)
         self.rollouts = [Rollout(self.rollout_id, answers)]
         self.rollout_count = settings.rollouts.or_default(1, asked.evaluation.rollouts if asked.evaluation else None)
+        self.judge_rollouts = (asked.program_marker.judge_rollouts if asked.program_marker else None) or 1
         self.own_threshold = asked.evaluation.threshold if asked.evaluation else None
         self.function_fixtures: list[str] = []
         self.example: Any = None
@@ -120,10 +123,16 @@ class RunningTest:
         return made
 
     def rollout(self, number: int) -> Rollout:
-        """The rollout ``number`` from 0; those up to it are made if need be."""
+        """The rollout ``number`` from 0, as `verdicts` counts them; those up to it are made if need be."""
         while len(self.rollouts) <= number:
-            self.rollouts.append(Rollout(self.rollout_id.with_sample(len(self.rollouts)), self._answers))
+            of_next = divmod(len(self.rollouts), self.judge_rollouts)
+            self.rollouts.append(Rollout(self.rollout_id.with_sample(*of_next), self._answers))
         return self.rollouts[number]
+
+    @property
+    def verdicts(self) -> int:
+        """How many verdicts a score is made of, each with a rollout of its own: all on the first prediction first."""
+        return self.rollout_count * self.judge_rollouts
 
     # What happens to it
 
@@ -232,13 +241,14 @@ class RunningTest:
             return {**self._baseline.metrics}
         if self.score is None or self._why_left_out:
             return {**named}
-        took = [self._taken(rollout) for rollout in self.rollouts[: len(self.score.samples)]]
+        took = [self._taken(sample) for sample in range(len(self.score.samples))]
         measured = {name: tuple(each[name] for each in took) for name in MEASURED}
         return {**measured, **self.score.by_rollout, **named}
 
-    def _taken(self, rollout: Rollout) -> dict[str, float | None]:
-        same = [one for one in self._thrown_away if one.rollout_id == rollout.rollout_id]
-        return taken([*same, rollout], self._answers is not Answers.FRESH)
+    def _taken(self, sample: int) -> dict[str, float | None]:
+        """What a prediction took, with all verdicts on it."""
+        same = [one for one in (*self._thrown_away, *self.rollouts) if one.rollout_id.sample == sample]
+        return taken(same, self._answers is not Answers.FRESH)
 
     @property
     def _why_left_out(self) -> LeftOut | None:
@@ -258,6 +268,7 @@ class RunningTest:
             threshold=score.threshold if score is not None and score.has_threshold else None,
             own_threshold=self.own_threshold,
             samples=() if measured is None else measured.samples,
+            verdicts=() if score is None else score.verdicts,
             metrics=self._metrics(),
             feedback=None if score is None else score.feedback,
             error=self._error,

@@ -20,7 +20,7 @@ from pytest_pitcheval.results.exams.exam import Answer, Conditions, agrees
 from pytest_pitcheval.results.plain import text_of
 from pytest_pitcheval.results.score import Score
 from pytest_pitcheval.rollouts.program_and_metric import GIVEN_ANSWERS, Generator, Judge
-from pytest_pitcheval.rollouts.verdicts import Verdict, as_number
+from pytest_pitcheval.rollouts.verdicts import Verdict, as_number, mean_of
 
 
 def predict_example(
@@ -60,8 +60,10 @@ def score_example(
     running.judged_with(marks)
     if running.rollout_count > 1 and cannot_vary(request.getfixturevalue("generator_lm")):
         warnings.warn(_same_again("generator_lm"), stacklevel=1)
+    if running.judge_rollouts > 1 and cannot_vary(evaluator_lm):
+        warnings.warn(_same_again("evaluator_lm"), stacklevel=1)
     verdicts = runner.rollout_maker.judge(running, Judge(metric, evaluator_lm), example, prediction)
-    score = make_score(verdicts, _threshold(runner, running), prediction)
+    score = make_score(verdicts, _threshold(runner, running), prediction, running.judge_rollouts)
     running.scored(score, example, prediction)
     return score
 
@@ -110,15 +112,20 @@ def _threshold(runner: Runner, running: RunningTest, given: float | None = None)
     return runner.process.settings.threshold.chosen(running.own_threshold)
 
 
-def make_score(verdicts: Sequence[Verdict], threshold: float | None, prediction: Any = None) -> Score:
-    """The mean of the rollouts' verdicts."""
-    names = dict.fromkeys(name for verdict in verdicts for name in verdict.metrics)
+def make_score(
+    verdicts: Sequence[Verdict], threshold: float | None, prediction: Any = None, judge_rollouts: int = 1
+) -> Score:
+    """The mean of the rollouts' verdicts, of which there are so many on each prediction."""
+    each = [verdicts[first : first + judge_rollouts] for first in range(0, len(verdicts), judge_rollouts)]
+    rollouts = [mean_of(one) for one in each]
+    names = dict.fromkeys(name for rollout in rollouts for name in rollout.metrics)
     return Score(
-        statistics.mean(verdict.score for verdict in verdicts),  # rounded once: equal scores have that mean
+        statistics.mean(rollout.score for rollout in rollouts),  # rounded once: equal scores have that mean
         threshold=threshold,
         feedback=verdicts[0].feedback,
-        samples=tuple(verdict.score for verdict in verdicts),
-        by_rollout={name: tuple(verdict.metrics.get(name) for verdict in verdicts) for name in names},
+        samples=tuple(rollout.score for rollout in rollouts),
+        verdicts=tuple(tuple(verdict.score for verdict in one) for one in each) if judge_rollouts > 1 else (),
+        by_rollout={name: tuple(rollout.metrics.get(name) for rollout in rollouts) for name in names},
         prediction=prediction,
     )
 

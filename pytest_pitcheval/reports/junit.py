@@ -71,6 +71,8 @@ def means(decision: Decision) -> list[tuple[str, str]]:
         about = f"{summary.test} [{summary.optimization}]"
         found |= {f"metric.{name} {about}": one.mean for name, one in decision.metrics_of(summary).items()}
         found |= {f"slice.{one.slice} {about}": one.mean for one in summary.slices}
+        shares = summary.noise.shares if summary.noise else {}
+        found |= {f"noise.{source} {about}": share for source, share in shares.items()}
         told = summary.exam.told if summary.exam else {}
         found |= {f"judge.{name} {about}": figure.value for name, figure in told.items()}
     return _named(found)

@@ -46,7 +46,7 @@ def table(file: RunFile, tests: Sequence[Collected]) -> Iterator[str]:
 
 
 _ORDER = (
-    *("test", "optimization", "example_id", "rollout", "status", "score", "sample", "threshold"),
+    *("test", "optimization", "example_id", "rollout", "status", "score", "sample", "verdicts", "threshold"),
     *("inputs", "labels", "prediction", "feedback", "metrics", "error", "nodeid"),
 )
 """The columns; those of fields are ``inputs.question``."""
@@ -73,6 +73,7 @@ def _rollouts(record: Record) -> Iterator[Row]:
             "status": record.status,
             "score": record.score,
             "sample": record.samples[number] if number < len(record.samples) else None,
+            **({"verdicts": list(record.verdicts[number])} if number < len(record.verdicts) else {}),
             "threshold": record.threshold,
             **_named("inputs", record.inputs),
             **_named("labels", record.labels),

@@ -108,12 +108,21 @@ def were(number: int) -> str:
 
 
 def score(record: Record) -> str | None:
-    """``0.750 (rollouts 0.5, 1), threshold 0.6``; None where there is no score."""
+    """``0.750 (rollouts 0.5, 1), threshold 0.6``, with the verdicts behind each; None where there is no score."""
     if record.score is None:
         return None
-    samples = ", ".join(f"{value:.3g}" for value in record.samples) if len(record.samples) > 1 else ""
     threshold = "" if record.threshold is None else f", threshold {record.threshold:.3g}"
-    return f"{record.score:.3f}" + (f" (rollouts {samples})" if samples else "") + threshold
+    return f"{record.score:.3f}{_rollouts(record)}{threshold}"
+
+
+def _rollouts(record: Record) -> str:
+    """`` (rollouts 0.5 of 0 and 1, 1 of 1 and 1)``; of one rollout its verdicts, if there are several."""
+    verdicts = [" and ".join(f"{value:.3g}" for value in one) for one in record.verdicts]
+    if len(record.samples) > 1:
+        behind = [f" of {one}" for one in verdicts] + [""] * len(record.samples)
+        samples = [f"{value:.3g}{of}" for value, of in zip(record.samples, behind, strict=False)]
+        return f" (rollouts {', '.join(samples)})"
+    return f" (verdicts {verdicts[0]})" if verdicts else ""
 
 
 def wrap(text: str, indent: str) -> list[str]:

@@ -163,6 +163,7 @@ class Record(Keyed):
         program_file: the stored compiled program, below the ``--eval-dir``.
         later_rollouts: ``prediction`` and ``feedback`` of each rollout after the first one.
         people: in a judge's exam, how people labelled the answer, 0 to 1 each; empty in other tests.
+        verdicts: by rollout, the score of each verdict on its prediction; empty where there is one on each.
     """
 
     __pydantic_config__ = FINITE
@@ -193,6 +194,7 @@ class Record(Keyed):
     xfail: str | None = None
     left_out: LeftOut | None = None
     people: tuple[float, ...] = ()
+    verdicts: tuple[tuple[float, ...], ...] = ()
 
     @property
     def is_unchanged(self) -> bool:
@@ -241,15 +243,8 @@ class Record(Keyed):
 
         Of the rollout's ID, the session's time stamp is left.
         """
-        return dataclasses.replace(
-            self,
-            inputs={},
-            labels=self.short_labels,
-            prediction=None,
-            feedback=None,
-            later_rollouts=(),
-            rollout_id=self.timestamp,
-        )
+        texts: dict[str, Any] = {"inputs": {}, "prediction": None, "feedback": None, "later_rollouts": ()}
+        return dataclasses.replace(self, labels=self.short_labels, rollout_id=self.timestamp, **texts)
 
     def to_dict(self) -> dict[str, Any]:
         data = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
@@ -257,16 +252,27 @@ class Record(Keyed):
         data["metrics"] = {name: list(values) for name, values in self.metrics.items()}
         data["later_rollouts"] = [dict(rollout) for rollout in self.later_rollouts]
         data["people"] = list(self.people)
+        verdicts = {"verdicts": [list(verdicts) for verdicts in data.pop("verdicts")]}
+        data |= verdicts if self.verdicts else {}
         data |= self.usage.to_dict()
         data |= {part: getattr(self, part).to_dict() for part in PARTS}
         return data
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Record:
-        known = {"later_rollouts": (), "xfail": None, "labels": {}, "left_out": None, "people": (), **data}  # older
+        older: dict[str, Any] = {
+            "later_rollouts": (),
+            "xfail": None,
+            "labels": {},
+            "left_out": None,
+            "people": (),
+            "verdicts": (),
+        }
+        known = {**older, **data}
         fields = {field.name: known[field.name] for field in dataclasses.fields(cls)}
         fields["metrics"] = {name: _by_rollout(values) for name, values in known["metrics"].items()}
         fields |= {name: tuple(known[name]) for name in ("samples", "later_rollouts", "people")}
+        fields["verdicts"] = tuple(map(tuple, known["verdicts"]))
         if isinstance(known["left_out"], bool):  # schema version 2 knows one reason
             fields["left_out"] = DECIDED if known["left_out"] else None
         fields |= {part: Usage.from_dict(data[part]) for part in PARTS}

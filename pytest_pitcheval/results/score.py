@@ -15,6 +15,8 @@ class Score(float):
     Attributes:
         feedback: what the metric said of the first rollout, or None.
         samples: the score of each rollout, in order; the float is their mean.
+        verdicts: where a marker's ``judge_rollouts`` asks for several verdicts on each rollout's prediction, the score
+            of each, by rollout; else empty.
         metrics: further numbers of the metric's ``dspy.Prediction``, averaged over the rollouts.
         by_rollout: those numbers for each rollout; None where it has none.
         prediction: the ``dspy.Prediction`` of the first rollout, or None for a recorded score.
@@ -24,6 +26,7 @@ class Score(float):
 
     feedback: str | None
     samples: tuple[float, ...]
+    verdicts: tuple[tuple[float, ...], ...]
     metrics: dict[str, float]
     by_rollout: dict[str, tuple[float | None, ...]]
     prediction: Any
@@ -37,6 +40,7 @@ class Score(float):
         threshold: float | None = None,
         feedback: str | None = None,
         samples: tuple[float, ...] = (),
+        verdicts: tuple[tuple[float, ...], ...] = (),
         by_rollout: dict[str, tuple[float | None, ...]] | None = None,
         prediction: Any = None,
     ) -> Score:
@@ -44,6 +48,7 @@ class Score(float):
         score._threshold = threshold
         score.feedback = feedback
         score.samples = samples or (float(value),)
+        score.verdicts = verdicts
         score.by_rollout = by_rollout or {}
         score.metrics = {name: _mean(values) for name, values in score.by_rollout.items()}
         score.prediction = prediction

@@ -35,7 +35,8 @@ class Rollout(Scope):
     """
 
     def __init__(self, rollout_id: RolloutId, answers: Answers = Answers.FRESH) -> None:
-        super().__init__(Place(rollout_id.nodeid, rollout_id.sample, rollout_id.attempt, time.time_ns()))
+        sample, attempt, verdict = rollout_id.sample, rollout_id.attempt, rollout_id.verdict
+        super().__init__(Place(rollout_id.nodeid, sample, attempt, time.time_ns(), verdict=verdict))
         self.rollout_id = rollout_id
         self._answers = answers
         self._own_keys: set[str] = set()

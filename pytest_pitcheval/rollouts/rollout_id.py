@@ -13,19 +13,22 @@ class RolloutId(NamedTuple):
     """One rollout of one test.
 
     ``str()`` is ``<session timestamp>/<node ID>``, with ``#<sample>`` for the second and later rollouts of an
-    example and ``~<attempt>`` for a test that is run again within its session. ``int()`` is the number that
-    DSPy's cache key gets: the first 53 bits of that text's SHA-256.
+    example, ``@<verdict>`` for the second and later verdicts on the prediction of one, and ``~<attempt>`` for a test
+    that is run again within its session. ``int()`` is the number that DSPy's cache key gets: the first 53 bits of that
+    text's SHA-256.
     """
 
     timestamp: str
     nodeid: str
     sample: int = 0
     attempt: int = 1
+    verdict: int = 0
 
     def __str__(self) -> str:
         again = f"~{self.attempt}" if self.attempt > 1 else ""
         sample = f"#{self.sample}" if self.sample else ""
-        return f"{self.timestamp}/{self.nodeid}{again}{sample}"
+        verdict = f"@{self.verdict}" if self.verdict else ""
+        return f"{self.timestamp}/{self.nodeid}{again}{sample}{verdict}"
 
     def __int__(self) -> int:
         return self.key()
@@ -40,6 +43,6 @@ class RolloutId(NamedTuple):
         digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
         return int.from_bytes(digest[:8], "big") >> (64 - KEY_BITS)
 
-    def with_sample(self, sample: int) -> RolloutId:
-        """The ``sample``-th rollout (from 0) of the same test."""
-        return self._replace(sample=sample)
+    def with_sample(self, sample: int, verdict: int = 0) -> RolloutId:
+        """The ``sample``-th rollout (from 0) of the same test, and the ``verdict`` on its prediction (from 0)."""
+        return self._replace(sample=sample, verdict=verdict)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+import statistics
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pytest_pitcheval.errors import MetricFailed, one_line
@@ -18,6 +19,14 @@ class Verdict:
     score: float
     feedback: str | None = None
     metrics: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+
+def mean_of(verdicts: Sequence[Verdict]) -> Verdict:
+    """Several verdicts on one prediction as one, with the first one's feedback; a metric that one lacks is left out."""
+    first = verdicts[0]
+    names = [name for name in first.metrics if all(name in verdict.metrics for verdict in verdicts)]
+    metrics = {name: statistics.mean(verdict.metrics[name] for verdict in verdicts) for name in names}
+    return Verdict(statistics.mean(verdict.score for verdict in verdicts), first.feedback, metrics)
 
 
 def read_verdict(result: Any) -> Verdict:

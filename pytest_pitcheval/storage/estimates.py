@@ -21,11 +21,15 @@ _RUNS = 10
 
 
 class Wanted(NamedTuple):
-    """A test that is going to run; ``rollouts``: how often its example is asked, None: as often as before."""
+    """A test that is going to run.
+
+    ``rollouts``: how often its example is asked, ``judge_rollouts``: how often each answer is judged; None: as before.
+    """
 
     nodeid: str
     key: Key
     rollouts: int | None = None
+    judge_rollouts: int | None = None
 
 
 class Took(NamedTuple):
@@ -68,15 +72,27 @@ class Estimate(Keyed):
     took: Took | None
 
 
+class Known(NamedTuple):
+    """What program and judge took, for so many rollouts, with so many verdicts on each."""
+
+    program: Took
+    judge: Took
+    rollouts: int
+    judge_rollouts: int
+
+
 class Before(NamedTuple):
     """What earlier runs know of tests, by node ID."""
 
-    took: Mapping[str, tuple[Took, int]]
+    took: Mapping[str, Known]
 
     def of(self, wanted: Wanted) -> Took | None:
         """What the test will take by itself; None where it has not run before."""
-        found = self.took.get(wanted.nodeid)
-        return None if found is None else found[0].times((wanted.rollouts or found[1]) / found[1])
+        if (known := self.took.get(wanted.nodeid)) is None:
+            return None
+        rollouts = (wanted.rollouts or known.rollouts) / known.rollouts
+        verdicts = rollouts * (wanted.judge_rollouts or known.judge_rollouts) / known.judge_rollouts
+        return known.program.times(rollouts).plus(known.judge.times(verdicts))
 
 
 def look_back(
@@ -92,7 +108,7 @@ def look_back(
     left out, and no more than ``most_bytes`` of files are read. Costs are as ``prices`` say now, where they name the
     models.
     """
-    found: dict[str, tuple[Took, int]] = {}
+    found: dict[str, Known] = {}
     unknown = set(nodeids)
     for path in list(reversed(run_files.all_runs(directory)))[:_RUNS]:
         try:
@@ -107,7 +123,7 @@ def look_back(
         for nodeid in unknown & file.outcome.records.keys():
             record = file.outcome.records[nodeid]
             if _tells(record):
-                found[nodeid] = _took(record, file.run, prices), max(1, len(record.samples))
+                found[nodeid] = _known(record, file.run, prices)
         unknown -= found.keys()
     return Before(found)
 
@@ -117,11 +133,17 @@ def _tells(record: Record) -> bool:
     return record.score is not None and record.usage.fresh > 0 and None not in measured and not record.left_out
 
 
-def _took(record: Record, run: RunInfo, prices: Sequence[Price]) -> Took:
+def _known(record: Record, run: RunInfo, prices: Sequence[Price]) -> Known:
     models = {GENERATOR: run.generator_model, JUDGE: run.evaluator_model or run.generator_model}
-    costs = [_cost(getattr(record, part), model, prices) for part, model in models.items()]
-    usage, cost = record.usage, None if None in costs else sum(cost or 0.0 for cost in costs)
-    return Took(usage.fresh, usage.prompt_tokens + usage.completion_tokens, cost, record.seconds)
+    parts = {part: _took(getattr(record, part), record, model, prices) for part, model in models.items()}
+    verdicts = max([1, *map(len, record.verdicts)])
+    return Known(parts[GENERATOR], parts[JUDGE], max(1, len(record.samples)), verdicts)
+
+
+def _took(usage: Usage, record: Record, model: str | None, prices: Sequence[Price]) -> Took:
+    """A part of what a record took; of its seconds as much as of its calls."""
+    seconds = record.seconds * usage.fresh / record.usage.fresh
+    return Took(usage.fresh, usage.prompt_tokens + usage.completion_tokens, _cost(usage, model, prices), seconds)
 
 
 def _cost(usage: Usage, model: str | None, prices: Sequence[Price]) -> float | None:

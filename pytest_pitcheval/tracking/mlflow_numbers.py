@@ -41,6 +41,10 @@ def numbers_of(
     numbers |= {name: summary.get(name, 0) for name in ("left_out", "unchanged")}  # older run files lack them
     numbers |= {f"{kind}_calls": summary["lm_calls"][kind] for kind in ("fresh", "cached", "failed")}
     numbers |= {f"{kind}_tokens": summary["tokens"][kind] for kind in ("prompt", "completion")}
+    numbers |= {
+        f"noise/{name_of(source)}": share
+        for source, share in (summary.get("noise") or {"shares": {}})["shares"].items()
+    }
     numbers |= _of_metrics(summary) | _of_slices(summary) | _of_exam(summary) | _of_gates(gates)
     for comparison in compared:
         result = comparison["result"] or {}

@@ -50,6 +50,7 @@ records = st.builds(
     prediction=st.none() | numbers,
     later_rollouts=st.lists(later_rollouts, max_size=2).map(tuple),
     left_out=st.sampled_from([None, DECIDED, BUDGET, UNCHANGED]),
+    verdicts=st.lists(st.lists(scores, min_size=2, max_size=3).map(tuple), max_size=2).map(tuple),
 )
 
 limits = st.dictionaries(st.sampled_from(["min_mean", "max_regression"]), numbers)

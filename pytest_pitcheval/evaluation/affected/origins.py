@@ -73,8 +73,10 @@ class TestOrigins:
         """The test itself, what makes its fixtures, and what holds for all tests."""
         function = getattr(item, "function", None)
         own = {name: value for name, value in params_of(item).items() if name not in _OURS}
-        row = asked_by(item, self._settings).row
-        inputs = list(row.inputs) if row is not None else []
+        asked = asked_by(item, self._settings)
+        inputs: list[object] = list(asked.row.inputs) if asked.row is not None else []
+        if asked.program_marker and (asked.program_marker.judge_rollouts or 1) > 1:
+            inputs.append({"judge_rollouts": asked.program_marker.judge_rollouts})
         return self._parts(
             test=lambda: self._origins.of_body(function),
             parameters=lambda: digest_of([inputs, list(own), self._origins.of_objects(*own.values())]),

@@ -38,7 +38,8 @@ class Shared(NamedTuple):
 class Flight:
     """One rollout: ``predicted`` and ``judged`` are done once its threads have come so far.
 
-    ``order`` is its place in the queue; ``noted`` is entered with the rollout around the work of each thread.
+    ``order`` is its place in the queue; ``noted`` is entered with the rollout around the work of each thread. Of a
+    further verdict on a prediction, ``judged_again`` is what another flight predicts.
     """
 
     def __init__(
@@ -48,14 +49,16 @@ class Flight:
         shared: Shared,
         order: tuple[int, ...],
         noted: Callable[[Rollout], AbstractContextManager[None]],
+        judged_again: Future[Any] | None = None,
     ) -> None:
         self.rollout = rollout
-        self.predicted: Future[Any] = Future()
+        self.predicted: Future[Any] = judged_again or Future()
         self.judged: Future[Verdict] = Future()
         self._example = example
         self._shared = shared
         self._order = order
         self._noted = noted
+        self._predicts = judged_again is None
         self._leaves_judging = False
         self._task: Task | None = None
         self._began: float | None = None
@@ -66,6 +69,14 @@ class Flight:
         def judge(known: Future[Judge]) -> None:
             if not self._leaves_judging:
                 self._submit(pool, lambda: self._judge(rollouts, known.result()))
+
+        def judge_again(predicted: Future[Any]) -> None:
+            if predicted.exception() is None:
+                self._shared.judge.add_done_callback(judge)
+
+        if not self._predicts:
+            self.predicted.add_done_callback(judge_again)
+            return
 
         def work() -> None:
             if not self._predict(rollouts) or not is_scored:

@@ -82,7 +82,7 @@ class LookAhead(InTurn):
         self._enter_lane(ahead, None if self._watch.is_alone(test) else self._lane(test, generator))
         if ahead.lane is not None:
             self._extend(ahead.lane, test)
-            many = test.asks_for_score and test.rollout_count > 1
+            many = test.asks_for_score and test.verdicts > 1
             if not ahead.flights and (self._after(ahead.lane, test) or many or self._coming.expects_more):
                 self._launch(ahead, ahead.lane, 0)
         if not ahead.flights:  # there is nothing to do meanwhile
@@ -102,10 +102,10 @@ class LookAhead(InTurn):
             lane.open(judge)
             for later in self._after(lane, test):
                 self._launch_all(later, lane)
-        for number in range(len(ahead.flights), test.rollout_count):
+        for number in range(len(ahead.flights), test.verdicts):
             self._launch(ahead, lane, number)
         with self._all_landed(ahead):
-            return [self._verdict(ahead, number) for number in range(test.rollout_count)]
+            return [self._verdict(ahead, number) for number in range(test.verdicts)]
 
     def cancel(self, nodeid: str) -> bool:
         ahead = self._ahead.get(nodeid)
@@ -223,13 +223,14 @@ class LookAhead(InTurn):
                     return
 
     def _launch_all(self, ahead: _Ahead, lane: Lane) -> None:
-        count = ahead.test.rollout_count if lane.judge is not None and ahead.test.asks_for_score else 1
+        count = ahead.test.verdicts if lane.judge is not None and ahead.test.asks_for_score else 1
         for number in range(len(ahead.flights), count):
             self._launch(ahead, lane, number)
 
     def _launch(self, ahead: _Ahead, lane: Lane, number: int) -> None:
-        test = ahead.test
-        flight = Flight(test.rollout(number), test.example, lane.shared, (*test.order, number), self._flying)
+        test, again = ahead.test, number % ahead.test.judge_rollouts
+        judged = ahead.flights[number - again].predicted if again else None
+        flight = Flight(test.rollout(number), test.example, lane.shared, (*test.order, number), self._flying, judged)
         ahead.flights.append(flight)
         flight.launch(self._pool, self._rollouts, test.asks_for_score)
 
@@ -248,7 +249,7 @@ class LookAhead(InTurn):
         flight = ahead.flights[number]
         prediction = self._landed(ahead, flight, flight.predicted)  # where it raised, there is no verdict
         verdict = self._landed(ahead, flight, flight.judged)
-        if number:
+        if number and number % ahead.test.judge_rollouts == 0:
             ahead.test.judged_later(prediction, verdict.feedback)
         return verdict
 

@@ -116,7 +116,8 @@ def _rollouts(record: Record, bounds: Bounds) -> Iterator[dict[str, Any]]:
         names = [name for name in own_first(record.metrics) if number < len(record.metrics[name])]
         metrics = {name: record.metrics[name][number] for name in names}
         texts = plain({"prediction": _told(told.get("prediction")), "feedback": told.get("feedback")}, bounds)
-        yield {"score": score, **({"metrics": metrics} if metrics else {}), **texts}
+        verdicts = {"verdicts": list(record.verdicts[number])} if number < len(record.verdicts) else {}
+        yield {"score": score, **verdicts, **({"metrics": metrics} if metrics else {}), **texts}
 
 
 def _told(fields: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ from pytest_pitcheval.names import BUDGET, PROGRAM, SCORE, LeftOut
 from pytest_pitcheval.results.collected import Collected
 from pytest_pitcheval.results.exams.exam import Exam, of_records
 from pytest_pitcheval.results.records import Key, Record, total
-from pytest_pitcheval.results.significance import means
+from pytest_pitcheval.results.significance import means, noise
 from pytest_pitcheval.results.subjects import Slice, SliceSummary, Subject, slices_of
 from pytest_pitcheval.results.summaries.summary import MetricSummary, Missing, Summary
 
@@ -103,6 +103,7 @@ def _summary(
         is_unit=all(0 <= score <= 1 for record in found if (score := record.known_score) is not None),
         cut_off=next((record.error for record in found if record.left_out == BUDGET), None),
         with_unchanged=_with_unchanged(found),
+        noise=noise.of_records(found),
     )
 
 

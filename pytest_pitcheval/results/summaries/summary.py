@@ -11,6 +11,7 @@ from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.collected import Requirements
 from pytest_pitcheval.results.exams.exam import Exam
 from pytest_pitcheval.results.records import Keyed, Usage
+from pytest_pitcheval.results.significance.noise import Noise
 from pytest_pitcheval.results.subjects import SliceSummary
 
 NO_LM_CALL = "no LM call: there is no LM, or it is asked in a child process or not through DSPy"
@@ -66,6 +67,7 @@ class Summary(Keyed):
             these; nothing where none is.
         cut_off: why not all examples could be run that were needed: ``budget: $5.00 reached``; None where all could.
         exam: what a judge's exam came to; such a test has no mean, as its scores are of given answers.
+        noise: what the variance of the mean is made of, where predictions have several verdicts each.
     """
 
     test: str
@@ -94,6 +96,7 @@ class Summary(Keyed):
     cut_off: str | None = None
     with_unchanged: Mapping[str, MetricSummary] = dataclasses.field(default_factory=dict)
     exam: Exam | None = None
+    noise: Noise | None = None
 
     @property
     def unchanged(self) -> int:
@@ -144,6 +147,7 @@ class Summary(Keyed):
         counts = [f"{n} {formats.were(n)} left out, {_WHY[why]}" for why, n in self.left_out_for.items() if why in _WHY]
         if counts or (self.unchanged and self.scored):
             notes.append(": ".join([f"mean of {self.scored} of {self.examples}", *filter(None, ["; ".join(counts)])]))
+        notes += [self.noise.text] if self.noise else []
         return "; ".join(notes)
 
     @property
@@ -161,4 +165,5 @@ class Summary(Keyed):
         metrics = {name: metric.to_dict() for name, metric in self.metrics.items()}
         data |= {"metrics": metrics, "unscored": [dataclasses.asdict(example) for example in self.unscored]}
         exam = self.exam.to_dict() if self.exam else None
+        data |= {"noise": self.noise.to_dict()} if self.noise else {}
         return data | {"slices": [one.to_dict() for one in self.slices], "exam": exam}

@@ -14,13 +14,10 @@ from pytest_pitcheval.errors import PitchevalError, ReplayMiss
 from pytest_pitcheval.results.plain import WHOLE, plain
 from pytest_pitcheval.rollouts.answers.nearest import difference
 from pytest_pitcheval.rollouts.answers.recorded_errors import RecordedError, as_error
-from pytest_pitcheval.storage.answers.answer import FIXTURES, Answer, Failure, Place
+from pytest_pitcheval.storage.answers.answer import FIXTURES, Answer, Failure, Key, Place
 from pytest_pitcheval.storage.answers.journals import AnswerJournal
 from pytest_pitcheval.storage.answers.reading import answers_of
 from pytest_pitcheval.storage.answers.sources import Source
-
-Key = tuple[int, int, str, str]
-"""Rollout, attempt, kind, and the digest of a request: `Answer.key`."""
 
 
 class Taken(NamedTuple):

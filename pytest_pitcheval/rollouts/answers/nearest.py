@@ -23,7 +23,7 @@ def difference(place: Place, asked: Answer, recorded: Sequence[Answer], what: st
     if not recorded:
         return f"{what} is not recorded: no answers of {who}"
     of_kind = [answer for answer in recorded if answer.kind == asked.kind]
-    same = [answer for answer in of_kind if answer.key[3] == asked.key[3]]
+    same = [answer for answer in of_kind if answer.key.digest == asked.key.digest]
     if same:
         return f"{what} is not recorded so often: {who} asks the same once more than when it was recorded"
     nearest = _nearest(asked, of_kind)

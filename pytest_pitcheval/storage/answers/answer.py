@@ -24,6 +24,7 @@ class Place(NamedTuple):
         attempt: the number of the attempt at the test within its session, from 1.
         since: when it began, in nanoseconds; of two that are the same otherwise, what the later one got counts.
         within: the names of the tools that ask, the outer one first, separated by slashes.
+        verdict: the number of the verdict on the rollout's prediction, from 0.
     """
 
     test: str
@@ -31,6 +32,7 @@ class Place(NamedTuple):
     attempt: int = 1
     since: int = 0
     within: str = ""
+    verdict: int = 0
 
 
 SHARED = "shared"
@@ -53,6 +55,16 @@ class Failure(NamedTuple):
         return cls(f"{kind.__module__}.{kind.__qualname__}", str(error))
 
 
+class Key(NamedTuple):
+    """What orders the answers of a test."""
+
+    rollout: int
+    verdict: int
+    attempt: int
+    kind: str
+    digest: str
+
+
 class Answer(NamedTuple):
     """What was answered to a request; ``request`` and ``value`` are plain JSON values.
 
@@ -66,14 +78,16 @@ class Answer(NamedTuple):
     failure: Failure | None = None
 
     @property
-    def key(self) -> tuple[int, int, str, str]:
+    def key(self) -> Key:
         """What orders the answers of a test; the same for each answer to one request."""
         asked = [self.place.within, self.request] if self.place.within else self.request
-        return self.place.rollout, self.place.attempt, self.kind, digest(self.kind, asked)
+        return Key(self.place.rollout, self.place.verdict, self.place.attempt, self.kind, digest(self.kind, asked))
 
     def line(self) -> str:
         """One line of JSON, the same whenever the answer is the same; without the name of the test."""
         told: dict[str, Any] = {"rollout": self.place.rollout, "kind": self.kind, "request": self.request}
+        if self.place.verdict:
+            told["verdict"] = self.place.verdict
         if self.place.attempt > 1:
             told["attempt"] = self.place.attempt
         if self.place.within:
@@ -96,9 +110,11 @@ class Answer(NamedTuple):
 
 
 def _place(told: Mapping[str, Any], test: str) -> Place | None:
-    rollout, attempt, within = told.get("rollout"), told.get("attempt", 1), told.get("within", "")
-    is_right = type(rollout) is int and rollout >= 0 and type(attempt) is int and attempt >= 1
-    return Place(test, rollout, attempt, within=within) if is_right and isinstance(within, str) else None  # type: ignore[arg-type]
+    counts, within = [told.get("rollout"), told.get("verdict", 0), told.get("attempt", 1)], told.get("within", "")
+    if not all(type(count) is int and count >= 0 for count in counts) or not isinstance(within, str):
+        return None
+    rollout, verdict, attempt = counts
+    return Place(test, rollout, attempt, within=within, verdict=verdict) if attempt else None
 
 
 def _failure(told: object, name: str) -> Failure | None:

@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from pytest_pitcheval.storage.answers.answer import COMPILING, FIXTURES, SHARED, Answer
+from pytest_pitcheval.storage.answers.answer import COMPILING, FIXTURES, SHARED, Answer, Key, Place
 from pytest_pitcheval.storage.answers.journals import Written, written
 
 Mask = Callable[[Any], Any]
-Key = tuple[int, int, str, str]
 
 
 def answers_by_test(journals: Path, mask: Mask | None) -> Iterator[tuple[str, list[str]]]:
@@ -37,12 +36,17 @@ def _is_of_many(test: str) -> bool:
 
 def _last(answers: Iterable[Answer]) -> list[Answer]:
     """Of each rollout what it got when it was begun last: what was begun before was thrown away."""
-    began: dict[tuple[int, int], int] = {}
+    began: dict[Place, int] = {}
     found = list(answers)
     for answer in found:
-        place = answer.place.rollout, answer.place.attempt
+        place = _begun(answer)
         began[place] = max(began.get(place, 0), answer.place.since)
-    return [one for one in found if one.place.since == began[one.place.rollout, one.place.attempt]]
+    return [one for one in found if one.place.since == began[_begun(one)]]
+
+
+def _begun(answer: Answer) -> Place:
+    """What is begun, and thrown away, as a whole."""
+    return answer.place._replace(since=0, within="")
 
 
 def _of_many(answers: Iterable[Answer]) -> list[Answer]:

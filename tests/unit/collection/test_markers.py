@@ -116,7 +116,7 @@ def test_what_is_better_lower_is_no_list_of_metrics(value: Any) -> None:
 
 
 @pytest.mark.parametrize("value", WHOLE_NUMBERS)
-@pytest.mark.parametrize("name", ["rollouts", "limit"])
+@pytest.mark.parametrize("name", ["rollouts", "judge_rollouts", "limit"])
 def test_what_is_no_whole_number(name: str, value: Any) -> None:
     with pytest.raises(MarkerError) as raised:
         evaluation("a.csv", **{name: value})

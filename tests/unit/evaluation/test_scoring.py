@@ -98,6 +98,14 @@ def test_a_score_is_the_mean_of_the_verdicts_and_metrics_of_those_that_have_them
     )
 
 
+def test_several_verdicts_on_one_prediction_are_one_sample() -> None:
+    verdicts = [Verdict(score, text, {"words": 2 * score}) for score, text in ((0.25, "a"), (0.75, "b"), (1.0, "c"))]
+    last = Verdict(0.0, "d", {"links": 1.0})
+    score = make_score([*verdicts, last], 0.5, judge_rollouts=2)
+    assert (float(score), score.samples, score.verdicts) == (0.5, (0.5, 0.5), ((0.25, 0.75), (1.0, 0.0)))
+    assert (score.feedback, score.by_rollout) == ("a", {"words": (1.0, None)})
+
+
 def test_equal_verdicts_have_exactly_that_mean() -> None:
     assert float(make_score([Verdict(0.1)] * 3, None)) == 0.1
 

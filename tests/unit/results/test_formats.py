@@ -162,6 +162,21 @@ def test_measures(value: float | None, text: str) -> None:
     assert formats.measure(value) == text
 
 
+@pytest.mark.parametrize(
+    ("samples", "verdicts", "text"),
+    [
+        ((0.75,), ((0.5, 1.0),), "0.750 (verdicts 0.5 and 1)"),
+        ((0.75, 0.75), ((0.5, 1.0), (0.75, 0.75)), "0.750 (rollouts 0.75 of 0.5 and 1, 0.75 of 0.75 and 0.75)"),
+        ((0.5, 1.0), ((0.5, 0.5),), "0.750 (rollouts 0.5 of 0.5 and 0.5, 1)"),  # a file that contradicts itself
+    ],
+)
+def test_a_score_is_told_with_its_verdicts(
+    samples: tuple[float, ...], verdicts: tuple[tuple[float, ...], ...], text: str
+) -> None:
+    record = Record("t.py::t", "t.py::t", None, "none", "passed", score=0.75, samples=samples, verdicts=verdicts)
+    assert formats.score(record) == text
+
+
 def test_intervals_of_measures() -> None:
     assert formats.measures((0.25, 1234.6)) == "0.250 to 1235"
     assert formats.measures(None) == "-"

@@ -17,13 +17,14 @@ few = settings(max_examples=30, deadline=None, database=None)
 TIMESTAMP = "20261122T234903.123456Z"
 NODEID = "tests/test_pitch.py::test_pitch[e0]"
 
-nodeids = st.text(st.characters(exclude_characters="/#~"), min_size=1).map(lambda name: f"test_pitch.py::{name}")
+nodeids = st.text(st.characters(exclude_characters="/#~@"), min_size=1).map(lambda name: f"test_pitch.py::{name}")
 rollout_ids = st.builds(
     RolloutId,
     timestamp=st.datetimes().map(lambda when: when.strftime("%Y%m%dT%H%M%S.%fZ")),
     nodeid=nodeids,
     sample=st.integers(0, 1000),
     attempt=st.integers(1, 1000),
+    verdict=st.integers(0, 1000),
 )
 
 
@@ -33,6 +34,7 @@ rollout_ids = st.builds(
         (RolloutId(TIMESTAMP, NODEID), None, 3772445628466874),
         (RolloutId(TIMESTAMP, NODEID, sample=2, attempt=3), None, 2833821463424484),
         (RolloutId(TIMESTAMP, NODEID), 1, 5428960147768308),
+        (RolloutId(TIMESTAMP, NODEID, sample=2, verdict=1), None, 3723207317937265),
     ],
 )
 def test_keys_stay_as_they_are(rollout_id: RolloutId, explicit: int | None, key: int) -> None:
@@ -70,6 +72,7 @@ def test_other_rollouts_have_other_keys(one: RolloutId, two: RolloutId) -> None:
         one._replace(nodeid=one.nodeid + "x"),
         one._replace(sample=one.sample + 1),
         one._replace(attempt=one.attempt + 1),
+        one._replace(verdict=one.verdict + 1),
     ]
     assert len({int(rollout_id) for rollout_id in changed}) == len(changed)
     assert (int(one) == int(two)) == (one == two)

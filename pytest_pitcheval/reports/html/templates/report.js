@@ -238,6 +238,7 @@
         ...was.map((rollout, position) => title(rollout, position, was)))),
       element("tbody", {},
         line("score", (rollout) => number(rollout.score), "strong"),
+        columns.some((rollout) => rollout.verdicts) ? line("verdicts", (rollout) => rollout.verdicts && rollout.verdicts.map(number).join(", "), "text") : null,
         ...metrics.map((name) => line(name, (rollout) => measure((rollout.metrics || {})[name]), "text")),
         ...names.map((name) => line(name, (rollout) => (rollout.prediction || {})[name], undefined, isExpected(name) ? label(name) : undefined)),
         columns.some((rollout) => rollout.feedback) ? line("feedback", (rollout) => rollout.feedback) : null));

@@ -300,6 +300,40 @@ def test_further_rollouts_fly_and_come_in_order(house: House) -> None:
     assert [str(rollout.rollout_id)[-2:] for rollout in test.rollouts[1:]] == ["#1", "#2", "#3"]
 
 
+@pytest.mark.parametrize("house", [{}, {"concurrency": 1}], indirect=True)
+def test_further_verdicts_are_on_the_same_prediction_and_beside_each_other(house: House) -> None:
+    answers, program = iter(range(100)), threading.Lock()
+    judged: list[int] = []
+
+    def predict(question: str) -> int:
+        with program:
+            return next(answers)
+
+    def metric(example: Any, prediction: int) -> float:
+        judged.append(prediction)
+        return float(prediction)
+
+    generator, test = Generator(predict, None), house.start(4)
+    test.rollout_count, test.judge_rollouts = 2, 3
+    first = house.predict(test, generator)
+    scores = house.judge(test, Judge(metric, None))
+    assert scores == [first] * 3 + [1 - first] * 3
+    assert Counter(judged) == {0: 3, 1: 3}
+    told = [str(rollout.rollout_id).partition("]")[2] for rollout in test.rollouts]
+    assert told == ["", "@1", "@2", "#1", "#1@1", "#1@2"]
+    assert [later["prediction"] for later in test.record().later_rollouts] == [{"value": 1 - first}]
+
+
+def test_a_prediction_that_failed_is_judged_by_nobody(house: House) -> None:
+    def program(question: str) -> str:
+        raise ValueError("no answer")
+
+    test = house.start(4)
+    test.judge_rollouts = 3
+    with pytest.raises(ValueError, match="no answer"):
+        house.predict(test, Generator(program, None))
+
+
 def test_another_attempt_at_a_test_is_asked_anew(house: House) -> None:
     program = Asked()
     generator = Generator(program, None)

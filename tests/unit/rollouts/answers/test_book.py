@@ -52,16 +52,23 @@ def test_what_a_cache_would_answer_again_is_answered_again() -> None:
     assert [one.get() if one else None for one in taken] == ["yes", "yes", "yes"]
 
 
-def test_rollouts_attempts_and_kinds_are_apart() -> None:
+def test_rollouts_verdicts_attempts_and_kinds_are_apart() -> None:
     replayed = book(
         Answer(PLACE, LM, ask("a"), "first"),
         Answer(PLACE._replace(rollout=1), LM, ask("a"), "second rollout"),
+        Answer(PLACE._replace(verdict=1), LM, ask("a"), "second verdict"),
         Answer(PLACE._replace(attempt=2), LM, ask("a"), "second attempt"),
         Answer(PLACE, TOOL, ask("a"), "tool"),
     )
-    places = (PLACE._replace(attempt=2), PLACE._replace(rollout=1), PLACE)
+    places = (PLACE._replace(attempt=2), PLACE._replace(rollout=1), PLACE._replace(verdict=1), PLACE)
     taken = [*(replayed.take(place, LM, ask("a")) for place in places), replayed.take(PLACE, TOOL, ask("a"))]
-    assert [one.value for one in taken if one] == ["second attempt", "second rollout", "first", "tool"]
+    assert [one.value for one in taken if one] == [
+        "second attempt",
+        "second rollout",
+        "second verdict",
+        "first",
+        "tool",
+    ]
 
 
 def test_a_place_that_begins_anew_gets_its_answers_anew() -> None:
