@@ -88,7 +88,7 @@ def _with_rows(asked: Requirements, row: Any) -> Requirements:
     given = row.given if isinstance(row, Row) else None
     if asked.exam is None or given is None:
         return asked
-    exam = dataclasses.replace(asked.exam, grades=given.grades, dataset=given.dataset)
+    exam = dataclasses.replace(asked.exam, grades=given.grades, dataset=given.dataset, models=given.models)
     return dataclasses.replace(asked, exam=exam)
 
 

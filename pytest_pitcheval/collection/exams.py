@@ -15,11 +15,13 @@ from typing import Any
 import pytest
 
 from pytest_pitcheval.collection.markers import check_number
+from pytest_pitcheval.collection.people import joined
 from pytest_pitcheval.collection.requirements import check_labels, read_names, read_slices
 from pytest_pitcheval.collection.rows import Given, Row, load_rows
 from pytest_pitcheval.errors import MarkerError, one_line
 from pytest_pitcheval.names import EXAM_GATES, MAX_FALSE_PASS
 from pytest_pitcheval.results.collected import Requirements
+from pytest_pitcheval.results.exams.labels import COLUMN
 from pytest_pitcheval.results.exams.terms import PASS_OR_FAIL, ExamTerms
 from pytest_pitcheval.results.plain import plain
 from pytest_pitcheval.results.subjects import is_true
@@ -104,20 +106,20 @@ def _named() -> Iterator[None]:
         raise MarkerError(str(error).replace("evaluation marker", f"{NAME} marker")) from None
 
 
-def exam_rows(exam: JudgeExam, folder: Path) -> list[Row]:
-    """The rows of its dataset, each with its answer and what people said of it.
+def exam_rows(exam: JudgeExam, folder: Path, models_too: bool) -> list[Row]:
+    """The rows of its dataset, each with its answer and what people said of it; ``models_too``, or models.
 
     Raises:
-        MarkerError: one line: as `load_rows`, or a row has no answer or no label.
+        MarkerError: one line: as `load_rows` and `joined`, or a row has no answer or no label.
     """
     with _named():
-        rows = load_rows(exam.dataset, exam.inputs, folder)
+        rows = load_rows(exam.dataset, exam.inputs, folder, lambda found: joined(found, exam.label, models_too))
         name = os.fspath(exam.dataset) if isinstance(exam.dataset, (str, os.PathLike)) else "the dataset"
         check_labels(exam.asked, rows, name)
     people = {row.id: _people(row, exam.label) for row in rows}
     grades = _grades(exam, [label for labels in people.values() for label in labels])
-    digits = _digits(rows)
-    return [_with_answer(row, exam, people[row.id], grades, digits) for row in rows]
+    about = Given({}, exam.label, (), grades, _digits(rows), _models(rows))
+    return [_with_answer(row, exam, about._replace(people=people[row.id])) for row in rows]
 
 
 def _grades(exam: JudgeExam, labels: Sequence[float]) -> tuple[float, ...]:
@@ -132,14 +134,20 @@ def _grades(exam: JudgeExam, labels: Sequence[float]) -> tuple[float, ...]:
     return tuple(sorted(set(labels)))
 
 
-def _with_answer(row: Row, exam: JudgeExam, people: tuple[float, ...], grades: tuple[float, ...], dataset: str) -> Row:
+def _models(rows: Sequence[Row]) -> tuple[str, ...]:
+    """The names of models that labelled any of them."""
+    found = (row.values.get(COLUMN) for row in rows)
+    return tuple(sorted({name for names in found if isinstance(names, list) for name in names}))
+
+
+def _with_answer(row: Row, exam: JudgeExam, given: Given) -> Row:
     for column in exam.columns.values():
         if column not in row.values:
             fields = one_line(", ".join(map(repr, row.values)))
             raise MarkerError(f"{NAME} marker: outputs: no field {column!r} in row {row.id!r}; its fields are {fields}")
     answer = {field: row.values[column] for field, column in exam.columns.items()}
-    values = {name: value for name, value in row.values.items() if name not in exam.columns.values()}
-    return dataclasses.replace(row, values=values, given=Given(answer, exam.label, people, grades, dataset))
+    values = {name: value for name, value in row.values.items() if name not in (*exam.columns.values(), COLUMN)}
+    return dataclasses.replace(row, values=values, given=given._replace(answer=answer))
 
 
 def _people(row: Row, label: str) -> tuple[float, ...]:

@@ -27,7 +27,7 @@ def parametrize(metafunc: pytest.Metafunc, settings: Settings) -> list[str]:
     asked = metafunc.fixturenames
     try:
         methods = optimizations_of(metafunc.definition, settings) if "optimization" in asked else []
-        rows = _rows(metafunc) if "example" in asked else []
+        rows = _rows(metafunc, settings) if "example" in asked else []
     except MarkerError as error:
         name = "example" if "example" in asked else "optimization"
         metafunc.parametrize(name, [error], ids=["wrong-marker"], indirect=True)
@@ -40,11 +40,11 @@ def parametrize(metafunc: pytest.Metafunc, settings: Settings) -> list[str]:
     return [plain(row.id) for row in rows]
 
 
-def _rows(metafunc: pytest.Metafunc) -> list[Row]:
+def _rows(metafunc: pytest.Metafunc, settings: Settings) -> list[Row]:
     marked = list(metafunc.definition.iter_markers_with_node("evaluation"))  # the closest first
     exams = list(metafunc.definition.iter_markers(EXAM))
     if exams and "verdict" in metafunc.fixturenames:
-        return exam_rows(parse_exam(exams[0]), metafunc.definition.path.parent)
+        return exam_rows(parse_exam(exams[0]), metafunc.definition.path.parent, settings.labels_by_models)
     if not marked:
         return []
     if [node for node, _ in marked].count(marked[0][0]) > 1:

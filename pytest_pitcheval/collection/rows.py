@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -27,6 +27,7 @@ class Given(NamedTuple):
         label: the column of people's labels, which the metric does not get to see.
         people: the label of each of them.
         grades: those that the whole dataset has, and ``dataset`` digits that change with any of its rows.
+        models: the names of models that labelled, in the whole dataset.
     """
 
     answer: Mapping[str, Any]
@@ -34,6 +35,7 @@ class Given(NamedTuple):
     people: tuple[float, ...]
     grades: tuple[float, ...]
     dataset: str
+    models: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,8 +71,15 @@ class Row:
         return {name: value for name, value in self.values.items() if name not in self.inputs and name != "id"}
 
 
-def load_rows(dataset: object, inputs: tuple[str, ...], folder: Path) -> list[Row]:
+def load_rows(
+    dataset: object,
+    inputs: tuple[str, ...],
+    folder: Path,
+    joined: Callable[[list[tuple[Place, Any]]], list[tuple[Place, Any]]] = lambda found: found,
+) -> list[Row]:
     """The rows of ``dataset``: a path relative to ``folder``, a sequence of examples, or a callable.
+
+    ``joined`` is given what the dataset has, and makes one of those that are one row.
 
     Raises:
         MarkerError: one line with file and line number: no such file, a malformed line, no examples, a missing
@@ -85,7 +94,7 @@ def load_rows(dataset: object, inputs: tuple[str, ...], folder: Path) -> list[Ro
         raise MarkerError(f"{name}: no examples left in it: an iterator has them once; expected a list or a callable")
     if not found:
         raise MarkerError(f"{name}: no examples in it")
-    return list(_rows(found, inputs, folder))
+    return list(_rows(joined(found), inputs, folder))
 
 
 def _rows(found: Iterable[tuple[Place, Any]], inputs: tuple[str, ...], folder: Path) -> Iterator[Row]:

@@ -96,6 +96,14 @@ GATE_OPTIONS = (
         repeats=True,
     ),
     Option(
+        "eval_labels_by_models",
+        None,
+        "flag",
+        "take a judge's exam with labels that a model gave as well: it tells how far two models agree, not whether "
+        "either is right; default: labels by people alone",
+        repeats=True,
+    ),
+    Option(
         "eval_baseline",
         "REF",
         "text",

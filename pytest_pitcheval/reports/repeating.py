@@ -38,5 +38,5 @@ def show(nodeid: str, config: pytest.Config) -> str:
 def how_to_repeat(config: pytest.Config) -> Repeat:
     """What `command` must know of a session."""
     values = {option.flag: config.getoption(option.dest, None) for option in OPTIONS if option.repeats}
-    options = tuple(f"{flag}={value}" for flag, value in values.items() if value is not None)
+    options = tuple(flag if value is True else f"{flag}={value}" for flag, value in values.items() if value is not None)
     return Repeat(os.path.relpath(config.rootpath, config.invocation_params.dir), options)

@@ -61,6 +61,7 @@ class Settings(NamedTuple):
     family: Family
     stop: bool
     judge_exam: ExamMode
+    labels_by_models: bool
     allowed: frozenset[str]
     lower_is_better: frozenset[str]
     live_tools: tuple[str, ...]
@@ -259,6 +260,7 @@ def read_settings(config: pytest.Config) -> Settings:
         family=read.value("eval_family"),
         stop=read.value("eval_stop") == "decided",
         judge_exam=read.value("eval_judge_exam"),
+        labels_by_models=bool(read.value("eval_labels_by_models")),
         allowed=read.value("eval_baseline_allow"),
         lower_is_better=read.value("eval_lower_is_better"),
         live_tools=read.value("eval_live_tools"),

@@ -89,7 +89,9 @@ def _group(group: Measurements) -> str:
 
 def _exam(exam: Exam) -> str:
     """A line for each figure."""
-    data = {name: value for name, value in exam.to_dict().items() if name != "undefined"}
+    data = {
+        name: value for name, value in exam.to_dict().items() if name != "undefined" and (value or name != "models")
+    }
     parts = {name: _block({key: _line(one) for key, one in data[name].items()}, 6) for name in ("figures", "slices")}
     return _block({name: parts.get(name, _line(value)) for name, value in sorted(data.items())}, 5)
 

@@ -42,7 +42,7 @@ FILE = "expected a file, not a folder"
 VALUE = "expected a value"
 NAME_AND_VALUE = "expected 'name = JSON value'"
 
-SWITCHES = {"eval_affected", "eval_recompile", "eval_update_baseline", "eval_mlflow_traces"}
+SWITCHES = {"eval_affected", "eval_labels_by_models", "eval_recompile", "eval_update_baseline", "eval_mlflow_traces"}
 
 WRONG = [
     ("optimization", "", METHODS),

@@ -70,7 +70,7 @@ class Outcome:
             records = [record for record in self.records.values() if record.key == summary.key]
             if summary.exam is not None:
                 found[summary.key] = Measurements({}, fingerprints_of(records), exam=summary.exam)
-            elif (held := self.held.get(summary.key)) and held.exam and summary.asked.exam:
+            elif (held := self.held.get(summary.key)) and held.exam and summary.asked.exam and not summary.cut_off:
                 exam = dataclasses.replace(held.exam, limits=summary.asked.exam.limits)
                 found[summary.key] = dataclasses.replace(held, exam=exam)
         return found

@@ -28,10 +28,12 @@ def of_exams(summaries: Iterable[Summary], mode: GateMode) -> list[GateResult]:
 def _of_exam(summary: Summary, mode: GateMode) -> Iterator[GateResult]:
     assert summary.asked.exam is not None  # else it is none
     exam = summary.exam
-    since = f", as of {date_of(exam.run)}" if exam and not summary.needed else ""
+    since = f", as of {date_of(exam.run)}" if exam and not summary.needed and not summary.cut_off else ""
     for gate, limit in summary.asked.exam.limits.items():
         decided = Reason("inconclusive", None, "the judge was not examined")
-        if exam is not None and summary.needed and summary.not_run:
+        if summary.cut_off and not summary.needed:  # an exam from before is of a judge that has changed since
+            decided = Reason("failed", None, f"not decided: {summary.cut_off} after 0 of {summary.examples} answers")
+        elif exam is not None and summary.needed and summary.not_run:
             of_all = summary.examples + len(summary.not_run)
             decided = Reason("inconclusive", None, f"{summary.examples} of {of_all} answers are in this run")
         elif exam is not None:

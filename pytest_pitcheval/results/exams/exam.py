@@ -64,6 +64,7 @@ class Exam:
         undefined: why it says nothing, in words; empty where it does.
         rollouts, threshold: how often the judge was asked, and from which score on an answer passes.
         governs: the tests whose scores are this judge's, as far as the baseline knows.
+        models: the names of models that labelled, beside people.
     """
 
     __pydantic_config__ = _FINITE
@@ -78,6 +79,7 @@ class Exam:
     rollouts: int = 1
     threshold: float | None = None
     governs: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
 
     @property
     def told(self) -> dict[str, Figure]:
@@ -86,6 +88,12 @@ class Exam:
 
     @property
     def warning(self) -> str:
+        """That models labelled, and that the bias changes its sign between slices; empty as a rule."""
+        models = f"labels by models: {', '.join(self.models)}" if self.models else ""
+        return "; ".join(filter(None, [models, self._turn]))
+
+    @property
+    def _turn(self) -> str:
         """That the judge is too kind to one slice and too hard on another; empty where that is not established."""
         known = {name: one for name, one in self.slices.items() if one.ci95 is not None and one.value is not None}
         kind = [f"{name} {one.value:+.2f}" for name, one in known.items() if one.ci95 and one.ci95[0] > 0]
@@ -95,15 +103,20 @@ class Exam:
     def to_dict(self) -> dict[str, Any]:
         data = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         data |= {name: {key: one.to_dict() for key, one in data[name].items()} for name in ("figures", "slices")}
-        return data | {"limits": dict(self.limits), "governs": list(self.governs)}
+        return data | {"limits": dict(self.limits), "governs": list(self.governs), "models": list(self.models)}
 
 
 def of_records(
-    records: Sequence[Record], terms: ExamTerms, unscored: int, slices: Mapping[str, Sequence[Record]]
+    parts: Mapping[str, Sequence[Record]], terms: ExamTerms, unscored: int, cut_off: str | None = None
 ) -> Exam:
-    """The exam that tests have left, of all and by slice; ``unscored`` of them have no verdict."""
-    run = max((record.timestamp for record in records), default="")
-    return examine(_answers(records), terms, run, unscored, {name: _answers(part) for name, part in slices.items()})
+    """The exam that tests have left, by slice, of all under an empty name.
+
+    ``unscored`` of them have no verdict; ``cut_off`` says why, where it is because what a session may cost was spent.
+    """
+    run = max((record.timestamp for record in parts[""]), default="")
+    slices = {name: _answers(part) for name, part in parts.items() if name}
+    exam = examine(_answers(parts[""]), terms, run, unscored, slices)
+    return dataclasses.replace(exam, undefined=f"{exam.undefined}: {cut_off}") if cut_off else exam
 
 
 def _answers(records: Sequence[Record]) -> list[Answer]:
@@ -131,6 +144,7 @@ def examine(
         undefined=undefined,
         rollouts=max((len(answer.samples) for answer in answers), default=1),
         threshold=thresholds.pop() if len(thresholds) == 1 else None,
+        models=terms.models,
     )
 
 

@@ -19,16 +19,18 @@ class ExamTerms:
         grades: the labels that there are, in their order; `PASS_OR_FAIL` where these are the only ones.
         dataset: digits that change with any of its rows.
         limits: by name, those of `names.EXAM_GATES` that are asked for.
+        models: the names of models that labelled, where these are taken beside people.
     """
 
     label: str
     grades: tuple[float, ...] = PASS_OR_FAIL
     dataset: str = ""
     limits: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    models: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        return {**dataclasses.asdict(self), "grades": list(self.grades)}
+        return {**dataclasses.asdict(self), "grades": list(self.grades), "models": list(self.models)}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ExamTerms:
-        return cls(**{**data, "grades": tuple(data["grades"])})
+        return cls(**{**data, "grades": tuple(data["grades"]), "models": tuple(data.get("models", ()))})

@@ -126,7 +126,7 @@ def _exam(summary: Summary, group: Sequence[Collected], records: Mapping[str, Re
         return None
     parts = {"": group, **{str(one): tests for one, tests in slices_of(group).items()}}
     found = {name: [one for test in tests if (one := records.get(test.nodeid))] for name, tests in parts.items()}
-    return of_records(found.pop(""), summary.asked.exam, len(summary.unscored) + summary.left_out, found)
+    return of_records(found, summary.asked.exam, len(summary.unscored) + summary.left_out, summary.cut_off)
 
 
 def _has_failed(record: Record | None) -> bool:
