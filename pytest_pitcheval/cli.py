@@ -54,10 +54,8 @@ def _parser() -> argparse.ArgumentParser:
         commands, "decide", "hold a finished run to other thresholds, gates or baselines", _DECIDING_AGAIN
     )
     decide.add_argument("run", metavar="RUN", help=_RUN)
-    report = _command(commands, "report", "write the HTML report of a run, as --eval-html does", _COMPARING)
-    report.add_argument("run", metavar="RUN", help=_RUN)
-    report.add_argument("-o", "--output", metavar="PATH", help="where to; default: the run's ID.html in --eval-dir")
-    report.add_argument("--markdown", action="store_true", help="the summary of --eval-markdown; printed without -o")
+    _report(commands)
+    _label(commands)
     merge = _command(commands, "merge", "put the runs of a suite's parts together, and decide them as one", _DECIDING)
     merge.add_argument("runs", metavar="RUN", nargs="+", help=_RUN)
     text = "print what the baseline file has, or with --prune what it has of tests that are gone"
@@ -74,6 +72,44 @@ def _parser() -> argparse.ArgumentParser:
     estimate.add_argument("arguments", metavar="ARGUMENT", nargs="...", help="what pytest would be given")
     _command(commands, "sync", "log the runs to MLflow that could not be logged when they ended", _LOGGING)
     return parser
+
+
+def _report(commands: Any) -> None:
+    report = _command(commands, "report", "write the HTML report of a run, as --eval-html does", _COMPARING)
+    report.add_argument("run", metavar="RUN", help=_RUN)
+    report.add_argument("-o", "--output", metavar="PATH", help="where to; default: the run's ID.html in --eval-dir")
+    report.add_argument("--markdown", action="store_true", help="the summary of --eval-markdown; printed without -o")
+
+
+def _label(commands: Any) -> None:
+    text = "label answers of a run, one key each and no score in sight: the rows of a judge's exam"
+    label = _command(commands, "label", text, ["eval_seed"])
+    label.add_argument("run", metavar="RUN", help=_RUN)
+    label.add_argument("test", metavar="TEST", nargs="?", help="part of the name of the tests' function; default: all")
+    text = "the file of labels, to which each is added at once; default: judge.jsonl"
+    label.add_argument("-o", "--output", metavar="PATH", default="judge.jsonl", help=text)
+    text = "how many answers, drawn at random; default: all, in random order"
+    label.add_argument("-n", "--sample", metavar="N", type=_count, help=text)
+    text = "half of the sample at random, the other half those whose scores are nearest to the threshold"
+    label.add_argument("--near-threshold", action="store_true", help=text)
+    label.add_argument("--label", metavar="NAME", default="good", help="the column of the labels; default: good")
+    label.add_argument("--grades", metavar="N", type=_grades, help="grades 1 to N (2 to 9) instead of yes and no")
+    text = "who labels; default: git's user.name, else the user's name"
+    label.add_argument("--author", metavar="NAME", help=text)
+    text = "write a page to PATH that does the same without network, and saves the file by download"
+    label.add_argument("--html", metavar="PATH", help=text)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number, 1 or more")
+    return int(text)
+
+
+def _grades(text: str) -> int:
+    if not text.isdecimal() or not 2 <= int(text) <= 9:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number from 2 to 9")
+    return int(text)
 
 
 def _command(
@@ -128,6 +164,7 @@ def _encodable(text: str) -> str:
 
 def _chosen(arguments: argparse.Namespace) -> Callable[[Settings, Path], Printed]:
     from pytest_pitcheval.command import baseline_command, commands, csv_command, report_command, starter
+    from pytest_pitcheval.command.labelling import label_command
 
     if arguments.command == "show" and arguments.csv is not None:
         return lambda found, folder: csv_command.write_table(found, arguments.run, arguments.test, arguments.csv)
@@ -144,6 +181,7 @@ def _chosen(arguments: argparse.Namespace) -> Callable[[Settings, Path], Printed
             if arguments.prune
             else baseline_command.list_baseline(found)
         ),
+        "label": lambda found, folder: label_command.label_run(found, folder, label_command.Asked.of(arguments)),
         "merge": lambda found, folder: commands.merge_runs(found, folder, arguments.runs),
         "init": lambda found, folder: starter.write_suite(found, Path.cwd(), arguments.program, arguments.folder),
         "sync": commands.sync_runs,

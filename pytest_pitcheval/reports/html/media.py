@@ -19,10 +19,13 @@ _SIDES = (480, 160)
 """Pixels of the longer side of a picture on the page: where there are few, and where there are many."""
 
 
-def embedded(rows: Any, folder: Path) -> dict[str, str]:
-    """``data:`` URLs by SHA-256 of the media that ``rows`` name, as far as ``folder`` has them, up to `MOST`."""
+def embedded(rows: Any, folder: Path, sides: tuple[int, int] = _SIDES) -> dict[str, str]:
+    """``data:`` URLs by SHA-256 of the media that ``rows`` name, as far as ``folder`` has them, up to `MOST`.
+
+    ``sides`` are the pixels of a picture's longer side, where there are few pictures and where there are many.
+    """
     media = {medium["sha256"]: medium for medium in _media(rows)}
-    side, left, found = _SIDES[len(media) > _FEW], MOST, {}
+    side, left, found = sides[len(media) > _FEW], MOST, {}
     for total, medium in media.items():
         url = _url(medium, folder / file_name(medium), side)
         if url is not None and len(url) <= left:

@@ -28,9 +28,9 @@ _ESCAPED = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u20
 def render(report: RunReport) -> str:
     """The whole file."""
     groups = [Group.of(report, summary) for summary in report.decision.summaries]
-    style, script = _read("report.css"), _read("report.js")
+    style, script = template("report.css"), template("report.js")
     return (
-        _environment()
+        environment()
         .get_template("report.html")
         .render(
             report=report,
@@ -42,8 +42,8 @@ def render(report: RunReport) -> str:
             links=_links(report),
             style=style,
             script=script,
-            style_hash=_hash(style),
-            script_hash=_hash(script),
+            style_hash=digest(style),
+            script_hash=digest(script),
             data=embedded(data(report)),
         )
     )
@@ -66,7 +66,8 @@ def embedded(value: Any) -> str:
 
 
 @functools.cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Of the templates: whatever is put in is escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -88,11 +89,12 @@ def _shown(value: Any) -> Any:
     return visible(value) if type(value) is str else value
 
 
-def _read(name: str) -> str:
+def template(name: str) -> str:
+    """The text of a file of the templates."""
     return (_TEMPLATES / name).read_text(encoding="utf-8")
 
 
-def _hash(text: str) -> str:
+def digest(text: str) -> str:
     """The name of an inline style or script in a content security policy."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 

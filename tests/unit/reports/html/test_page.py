@@ -187,7 +187,8 @@ def test_every_file_of_the_package_is_installed() -> None:
     files = {path for path in source.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
     assert {path for path in files if path.suffix != ".py"} == {*named, source / "py.typed"}
     templates = Path(pytest_pitcheval.__file__).parent / "reports" / "html" / "templates"
-    assert {path.name for path in templates.iterdir()} == {"report.html", "report.css", "report.js"}
+    expected = {f"{name}.{suffix}" for name in ("report", "label") for suffix in ("html", "css", "js")}
+    assert {path.name for path in templates.iterdir()} == expected
 
 
 @pytest.mark.parametrize(("drop", "direction"), [(0.2, "bad"), (-0.2, "good"), (0.0, "")])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pytest_pitcheval.errors import PitchevalError
-from pytest_pitcheval.storage import label_files
+from pytest_pitcheval.storage.labels import label_files
 
 ROW = {"id": "a-1", "answer": "Über \u2028 \x1b[31m", "good": 1, "labelled": {"by": "Ana"}}
 OTHER = {"id": "b-1", "answer": "no", "good": 0, "labelled": {"by": "Ben", "kind": "person"}}

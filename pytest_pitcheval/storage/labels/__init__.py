@@ -1,0 +1,1 @@
+"""Labels on disk: files of rows, and the pictures and sounds beside them."""
