@@ -111,6 +111,8 @@ class RolloutCache:
                 self._note(f"LM calls went through {library}: what it answers from a recording counts as fresh, too")
             self._calls.keep_to_limits(call, request, scope)
         else:
+            if scope.takes_up(key):
+                self._calls.took_before(call, answer)
             scope.answered_from_cache(key, part)
         return answer
 

@@ -188,6 +188,17 @@ class LMCalls(BaseCallback):
         if scope is not None:
             scope.count(dspy.settings.get(PART) or GENERATOR, Usage(embeddings=1, cost=cost))
 
+    @staticmethod
+    def took_before(call: Call, answer: Any) -> None:
+        """The run that is made again asked for this ``answer``: ``dspy.track_usage`` counts it as it did then.
+
+        DSPy counts nothing of what a cache answers; a metric that looks at tokens would score otherwise.
+        """
+        tracker = dspy.settings.get("usage_tracker")
+        tokens = answer.get("usage") if isinstance(answer, Mapping) else getattr(answer, "usage", None)
+        if tracker is not None and tokens:
+            tracker.add_usage(_model(call, {}), dict(tokens))
+
     def await_ends(self, scope: Scope) -> None:
         """Until no LM call of ``scope`` is being made: its program may have ended before threads and tasks of its."""
         while any(call.scope is scope for call in list(self._calls.values())):

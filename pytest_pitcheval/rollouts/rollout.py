@@ -60,6 +60,9 @@ class Rollout(Scope):
     def asks_first(self, key: str | None) -> bool:
         return self._answers is Answers.FRESH and key is not None and key not in self._own_keys
 
+    def takes_up(self, key: str | None) -> bool:
+        return self.answers_from_cache and key is not None and key not in self._own_keys
+
     def answered_from_cache(self, key: str | None, part: str) -> None:
         super().answered_from_cache(key, part)
         self.repeats = self.repeats or key not in self._own_keys
@@ -67,6 +70,8 @@ class Rollout(Scope):
             self.report(
                 StaleAnswer(f"rollout {self.rollout_id}: an LM call was answered from the cache of another rollout")
             )
+        if key is not None:
+            self._own_keys.add(key)
 
     def replayed(self, part: str) -> None:
         super().replayed(part)

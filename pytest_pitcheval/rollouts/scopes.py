@@ -124,6 +124,10 @@ class Scope:
         """Whether no cache can have the answer of ``key``, as it is this rollout's own and never asked for yet."""
         return False
 
+    def takes_up(self, key: str | None) -> bool:
+        """Whether this is the first answer of ``key`` to this rollout, which had one in the run that is repeated."""
+        return False
+
     def answered_from_cache(self, key: str | None, part: str) -> None:
         """An answer with this key came from the cache."""
         self.count(part, Usage(cached=1))

@@ -23,15 +23,20 @@ _BEGIN, _END = "<<CUSTOM-TYPE-START-IDENTIFIER>>", "<<CUSTOM-TYPE-END-IDENTIFIER
 _URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)(?:;[^,;]{0,100})*;base64,([A-Za-z0-9+/=\s]*)")
 _LONG_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)(?:;[^,;]{0,100})*;base64,([A-Za-z0-9+/=]{1000,})")
 """One within a text; a short one is left there."""
+_BARE = re.compile(r"[A-Za-z0-9+/]{10000,}={0,2}")
+"""Base64 alone, as sounds are sent; or a text like it."""
 _LONG = 10_000
 """Bytes that are no text and stand for themselves are kept as a medium from so many on."""
 _TYPE, _SUM = re.compile(r"\w[\w.+-]*/\w[\w.+-]*"), re.compile(r"[0-9a-f]{64}")
 
 
 class MediaFolder:
-    """``media/`` below the ``--eval-dir``: a file for each medium, named by its content."""
+    """``media/`` below the ``--eval-dir``: a file for each medium, named by its content.
 
-    def __init__(self, directory: Path) -> None:
+    Without a ``directory`` media are named, and kept nowhere; then base64 alone is one as well.
+    """
+
+    def __init__(self, directory: Path | None) -> None:
         self._directory = directory
 
     def kept(self, value: str | bytes) -> Any:
@@ -41,7 +46,8 @@ class MediaFolder:
         if value.startswith(_BEGIN) and value.endswith(_END) and value.count(_BEGIN) == 1:
             return self._of_dspy(value)
         if ";base64," not in value:
-            return None
+            named = self._directory is None and _BARE.fullmatch(value)
+            return self._decoded("application/octet-stream", value) if named else None
         if (whole := _URL.fullmatch(value)) is not None:
             return self._decoded(whole[1], whole[2])
         replaced = _LONG_URL.sub(lambda found: self._told(found[1], found[2]) or found[0], value)
@@ -84,6 +90,8 @@ class MediaFolder:
 
     def _medium(self, mime_type: str, content: bytes) -> dict[str, Any]:
         medium = {"media": mime_type, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        if self._directory is None:
+            return medium
         path = self._directory / "media" / file_name(medium)
         if not path.exists():
             # A full disk costs the picture on the page, and no test.

@@ -273,6 +273,49 @@ def test_an_lm_class_of_the_users_own_is_replayed(suite: Suite) -> None:
     assert same(again) == same(first)
 
 
+SEES = """
+import base64
+import hashlib
+
+
+def noise(question, size):
+    return base64.b64encode(hashlib.shake_256(question.encode()).digest(size)).decode()
+
+
+class Sees(dspy.Module):
+    def __init__(self):
+        super().__init__()
+        self.look = dspy.Predict("question, picture: dspy.Image, sound: dspy.Audio -> answer")
+
+    def forward(self, question):
+        picture = dspy.Image(url="data:image/png;base64," + noise(question + CHANGED, 300_000))
+        sound = dspy.Audio(data=noise(question, 30_000), audio_format="wav")
+        return self.look(question=question, picture=picture, sound=sound)
+
+
+@pytest.fixture(scope="session")
+def program():
+    return Sees()
+"""
+
+
+def test_of_pictures_and_sounds_that_are_asked_about_there_is_what_they_are(suite: Suite) -> None:
+    suite.add("conftest.py", "\nCHANGED = ''\n" + SEES)
+    first = recorded(suite, "answers")
+    texts = [path.read_text(encoding="utf-8") for path in (suite.path / "answers" / "answers").glob("*.jsonl")]
+    assert max(map(len, texts)) < 10_000
+    assert all('"image/png"' in text for text in texts)
+    again = suite.run("--eval-replay=answers")
+    assert again.requests == []
+    assert same(again) == same(first)
+    conftest = (suite.path / "conftest.py").read_text(encoding="utf-8")
+    suite.write("conftest.py", conftest.replace("CHANGED = ''", "CHANGED = 'another picture'"))
+    changed = suite.run("--eval-replay=answers")
+    changed.result.assert_outcomes(errors=3)
+    assert "an LM call of the program is not recorded: messages.1.content" in changed.text
+    assert max(map(len, changed.result.outlines)) < 2_000
+
+
 RETRIEVES = """
 
 class Retrieves(dspy.Module):

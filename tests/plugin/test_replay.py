@@ -121,6 +121,43 @@ def test_a_free_form_test_is_replayed(suite: Suite) -> None:
     assert_repeats(suite.run("--eval-replay=last"), first)
 
 
+COUNTS_TOKENS = """
+
+class Counting(dspy.Module):
+    def __init__(self):
+        super().__init__()
+        self.ask = dspy.Predict("question -> answer")
+
+    def forward(self, question):
+        with dspy.track_usage() as used:
+            answers = [self.ask(question=question).answer for again in range(2)]
+        return dspy.Prediction(answer=" ".join(answers), tokens=used.get_total_tokens())
+
+
+@pytest.fixture(scope="session")
+def program():
+    return Counting()
+
+
+@pytest.fixture(scope="session")
+def metric():
+    return lambda example, pred: 1 / sum(of_model["total_tokens"] for of_model in pred.tokens.values())
+"""
+
+
+@pytest.mark.parametrize("option", ["--eval-replay=last", "--eval-resume=last", "--eval-replay=run.zip"])
+def test_a_metric_that_looks_at_tokens_scores_the_same(suite: Suite, option: str) -> None:
+    """The second call of each rollout asks the same, and takes no token, in the first run and in the other."""
+    suite.add("conftest.py", COUNTS_TOKENS)
+    first = suite.run("--eval-rollouts=2", "--eval-threshold=0", "--eval-record=run.zip")
+    again = suite.run("--eval-rollouts=2", "--eval-threshold=0", option)
+    assert len(first.requests) == 2 * 3
+    assert again.requests == []
+    assert [test["samples"] for test in again.tests] == [test["samples"] for test in first.tests]
+    assert [test["prediction"] for test in again.tests] == [test["prediction"] for test in first.tests]
+    assert {sum(test["tokens"].values()) for test in again.tests} == {0}
+
+
 def test_a_failed_score_fails_again(suite: Suite) -> None:
     first = suite.run("--eval-threshold=0.9")
     first.result.assert_outcomes(failed=3)

@@ -18,13 +18,17 @@ from pytest_pitcheval.storage.answers.answer import FIXTURES, Answer, Failure, K
 from pytest_pitcheval.storage.answers.journals import AnswerJournal
 from pytest_pitcheval.storage.answers.reading import answers_of
 from pytest_pitcheval.storage.answers.sources import Source
+from pytest_pitcheval.storage.media import MediaFolder
+
+_NAMED = MediaFolder(None)
 
 
 class Taken(NamedTuple):
-    """A recorded answer."""
+    """A recorded answer; ``repeats`` says whether it was taken before, as a cache's."""
 
     value: Any
     failure: Failure | None = None
+    repeats: bool = False
 
     def get(self) -> Any:
         """Its value; raises what was raised when it was recorded."""
@@ -82,17 +86,17 @@ class AnswerBook:
         """
         if self._source is None:
             return None
-        place, request = place or Place(FIXTURES), self._plain(request)
+        place, request = place or Place(FIXTURES), self._asked(request)
         answer = self._next(place, Answer(place, kind, request), repeats)
         if answer is None:
             return None
         if self._journal is not None and answer.is_first_time:
             self._write(Answer(place, kind, request, answer.found.value, answer.found.failure))
-        return Taken(answer.found.value, answer.found.failure)
+        return Taken(answer.found.value, answer.found.failure, not answer.is_first_time)
 
     def miss(self, place: Place | None, kind: str, request: Any, what: str) -> ReplayMiss:
         """The error of a strict replay in which ``what`` (an LM call, a call of a tool) is not recorded."""
-        place, request = place or Place(FIXTURES), self._plain(request)
+        place, request = place or Place(FIXTURES), self._asked(request)
         of_test = self._of_test(place.test)
         return ReplayMiss(difference(place, Answer(place, kind, request), of_test.answers, what))
 
@@ -109,7 +113,7 @@ class AnswerBook:
             return
         failure = None if error is None else _failure(error, self._mask)
         place = place or Place(FIXTURES)
-        answer = Answer(place, kind, self._plain(request), self._plain(value), failure)
+        answer = Answer(place, kind, self._asked(request), self._plain(value), failure)
         with self._mutex:
             self._counts[place, answer.key] += 1
             self.fresh[kind] += self._source is not None
@@ -118,7 +122,7 @@ class AnswerBook:
     def has_kept(self, place: Place | None, kind: str, request: Any) -> bool:
         """Whether an answer to the ``request`` of this place was kept or taken already."""
         place = place or Place(FIXTURES)
-        return bool(self._counts[place, Answer(place, kind, self._plain(request)).key])
+        return bool(self._counts[place, Answer(place, kind, self._asked(request)).key])
 
     def program(self, name: str) -> str | None:
         """The text of a recorded file that is no test's answers: of a compiled program, say."""
@@ -134,6 +138,10 @@ class AnswerBook:
         journal, self._journal = self._journal, None
         if journal is not None:
             journal.close()
+
+    def _asked(self, request: Any) -> Any:
+        """A request, which is only compared: of pictures and sounds their sums."""
+        return self._mask(plain(request, WHOLE, _NAMED.kept))
 
     def _plain(self, value: Any) -> Any:
         return self._mask(plain(value, WHOLE))

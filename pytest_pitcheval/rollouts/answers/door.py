@@ -68,7 +68,10 @@ class Door:
             return None
         if scope is not None:
             scope.replayed(call.part)
-        return from_plain(taken.get())
+        answer = from_plain(taken.get())
+        if not taken.repeats:
+            self._calls.took_before(call, answer)
+        return answer
 
     def _take_other(self, request: Mapping[str, Any], scope: Scope | None) -> Any:
         asked = _embeddings(request)
