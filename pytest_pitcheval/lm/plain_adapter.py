@@ -76,6 +76,17 @@ class PlainAdapter(dspy.Adapter):
             messages += turn_messages(signature, past)
         return [*messages, {"role": "user", "content": user_text(signature, inputs)}]
 
+    def format_user_message_content(
+        self,
+        signature: Signature,
+        inputs: dict[str, Any],
+        prefix: str = "",
+        suffix: str = "",
+        main_request: bool = False,
+    ) -> str:
+        """The inputs as text: DSPy's agents make so of the steps that they have taken an input of the next one."""
+        return "\n".join(part for part in (prefix, user_text(signature, inputs), suffix) if part)
+
     def parse(self, signature: Signature, completion: str) -> dict[str, Any]:
         """The output fields by name; AdapterParseError where one is missing or not of its type and bounds."""
         if answers_in_text(signature):

@@ -246,3 +246,29 @@ def test_the_schema_reaches_the_provider(answering: OpenAIServer, asynchronous: 
     (request,) = answering.requests
     schema = request.body["response_format"]["json_schema"]["schema"]
     assert list(schema["properties"]) == ["reasoning", "score", "reason"]
+
+
+STEPS = (
+    '{"next_thought": "I look.", "next_tool_name": "price_of", "next_tool_args": {"item": "kettle"}}',
+    '{"next_thought": "Done.", "next_tool_name": "finish", "next_tool_args": {}}',
+    '{"reasoning": "It says so.", "answer": "24 dollars"}',
+)
+
+
+@pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
+def test_an_agent_is_told_its_steps(asynchronous: bool) -> None:
+    def price_of(item: str) -> str:
+        return {"kettle": "24 dollars"}[item]
+
+    with OpenAIServer(answer=lambda request: STEPS[request.number - 1]) as server:
+        lm = dspy.LM("openai/small", api_base=server.url, api_key="none", cache=False, num_retries=0)
+        agent = dspy.ReAct("question -> answer", tools=[price_of])
+        with dspy.context(lm=lm, adapter=PlainAdapter()):
+            question = "What is the price?"
+            prediction = asyncio.run(agent.acall(question=question)) if asynchronous else agent(question=question)
+    assert prediction.answer == "24 dollars"
+    first, second, third = (str(request.messages[-1]["content"]) for request in server.requests)
+    assert first == "Question: What is the price?\nTrajectory: "
+    told = "Thought 0: I look.\nTool name 0: price_of\nTool args 0: Item: kettle\nObservation 0: 24 dollars"
+    assert second == f"Question: What is the price?\nTrajectory:\n{told}"
+    assert third.startswith(second)
