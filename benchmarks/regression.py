@@ -1,4 +1,4 @@
-"""Does the regression gate tell a real change from chance? The example suite on the embedded LM, again and again."""
+"""Does the regression gate tell a real change from chance? An example suite on the embedded LM, again and again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-SUITE = Path(__file__).parents[1] / "example_suite"
+SUITE = Path(__file__).parents[1] / "example_suite" / "pitch"
 REPEATS = 10
 
 

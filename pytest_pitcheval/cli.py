@@ -63,15 +63,24 @@ def _parser() -> argparse.ArgumentParser:
     baseline.add_argument("run", metavar="RUN", nargs="?", help=f"of all tests: {_RUN}; default: last", default="last")
     baseline.add_argument("--prune", action="store_true", help="list the tests and examples that RUN does not have")
     baseline.add_argument("--yes", action="store_true", help="with --prune: take them out")
-    text = "write a first suite for a DSPy program, with the embedded LM unless --generator-model names one"
-    init = _command(commands, "init", text, ["generator_model"], on_runs=False)
-    init.add_argument("program", metavar="MODULE:CLASS", help="the program: a dspy.Module class, or one made already")
-    init.add_argument("--folder", metavar="DIR", default="evaluation", help="where to; default: evaluation")
+    _init(commands)
     text = "say what the evaluations of a pytest command would take, by what they took before; nothing is run"
     estimate = commands.add_parser("estimate", help=text, description=text)
     estimate.add_argument("arguments", metavar="ARGUMENT", nargs="...", help="what pytest would be given")
     _command(commands, "sync", "log the runs to MLflow that could not be logged when they ended", _LOGGING)
     return parser
+
+
+def _init(commands: Any) -> None:
+    text = (
+        "write a first suite: for a DSPy program, or a copy of an example; without --generator-model on the embedded LM"
+    )
+    init = _command(commands, "init", text, ["generator_model"], on_runs=False)
+    text = "the program: a dspy.Module class, or one made already"
+    init.add_argument("program", metavar="MODULE:CLASS", nargs="?", help=text)
+    init.add_argument("--like", metavar="NAME", help="copy an example suite: agent, extraction, pitch or retrieval")
+    text = "where to; default: evaluation, with --like the current folder"
+    init.add_argument("--folder", metavar="DIR", help=text)
 
 
 def _report(commands: Any) -> None:
@@ -163,7 +172,7 @@ def _encodable(text: str) -> str:
 
 
 def _chosen(arguments: argparse.Namespace) -> Callable[[Settings, Path], Printed]:
-    from pytest_pitcheval.command import baseline_command, commands, csv_command, report_command, starter
+    from pytest_pitcheval.command import baseline_command, commands, csv_command, report_command
     from pytest_pitcheval.command.labelling import label_command
 
     if arguments.command == "show" and arguments.csv is not None:
@@ -183,9 +192,20 @@ def _chosen(arguments: argparse.Namespace) -> Callable[[Settings, Path], Printed
         ),
         "label": lambda found, folder: label_command.label_run(found, folder, label_command.Asked.of(arguments)),
         "merge": lambda found, folder: commands.merge_runs(found, folder, arguments.runs),
-        "init": lambda found, folder: starter.write_suite(found, Path.cwd(), arguments.program, arguments.folder),
+        "init": lambda found, folder: _start(found, arguments.program, arguments.like, arguments.folder),
         "sync": commands.sync_runs,
     }[arguments.command]
+
+
+def _start(settings: Settings, program: str | None, like: str | None, folder: str | None) -> Printed:
+    """A first suite: for ``program``, or a copy of the example ``like``; where ``folder`` is None, where these go."""
+    from pytest_pitcheval.command import gallery, starter
+
+    if program is not None and like is None:
+        return starter.write_suite(settings, Path.cwd(), program, folder or "evaluation")
+    if like is not None and program is None:
+        return gallery.start_like(settings, Path.cwd(), like, folder or ".")
+    raise PitchevalError(f"init: expected MODULE:CLASS or --like=NAME, {'both' if like is not None else 'none'} given")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

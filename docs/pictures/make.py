@@ -1,4 +1,4 @@
-"""Makes the README's pictures from a real run of the example suite: what its terminal shows, and its HTML page.
+"""Makes the README's pictures from a real run of an example suite: what its terminal shows, and its HTML page.
 
 `PYTHONPATH=tests python docs/pictures/make.py`, where the embedded LM and Chromium are installed, takes a minute.
 """
@@ -19,7 +19,7 @@ from support.chromium import Chromium, Page
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parents[1]
-COMMAND = ["pytest", "example_suite", "--optimization=none,bootstrap"]
+COMMAND = ["pytest", "example_suite/pitch", "--optimization=none,bootstrap"]
 WITHOUT = [f"-pno:{name}" for name in ("cacheprovider", "hypothesispytest", "random_order", "rerunfailures")]
 """Plugins that are installed here for the tests alone."""
 COLUMNS, ROWS = 80, 40
@@ -37,8 +37,9 @@ def main() -> None:
     """Run the suite in a copy, and write both pictures beside this file."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        suite, page = folder / "example_suite", folder / "report.html"
-        shutil.copytree(REPOSITORY / "example_suite", suite, ignore=shutil.ignore_patterns(".pitcheval", "__pycache__"))
+        suite, page = folder / "example_suite" / "pitch", folder / "report.html"
+        left = shutil.ignore_patterns(".pitcheval", "__pycache__")
+        shutil.copytree(REPOSITORY / "example_suite" / "pitch", suite, ignore=left)
         shown = in_terminal([sys.executable, "-m", *COMMAND, *WITHOUT], folder, f"--eval-html={page}")
         terminal = folder / "terminal.html"
         terminal.write_text(TERMINAL % (" ".join(COMMAND), as_html(shown)), encoding="utf-8")

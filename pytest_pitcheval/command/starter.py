@@ -10,24 +10,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pytest_pitcheval import files
 from pytest_pitcheval.command import starter_files
+from pytest_pitcheval.command.folders import next_line, write_files
 from pytest_pitcheval.command.placeholders import has_code, has_model
 from pytest_pitcheval.command.program_fields import fields_of, method_of
 from pytest_pitcheval.command.starter_files import EXAMPLES, Starter
 from pytest_pitcheval.errors import PitchevalError, one_line
 from pytest_pitcheval.reports.terminal import Line
 from pytest_pitcheval.settings.settings import Settings
-
-_CONFIGURES_PYTEST = {
-    "pytest.toml": "",
-    ".pytest.toml": "",
-    ".pytest.ini": "",
-    "pyproject.toml": "[tool.pytest",
-    "tox.ini": "[pytest]",
-    "setup.cfg": "[tool:pytest]",
-}
-"""What our pytest.ini would put out of use: files of its folder, and what stands in them then."""
 
 
 def write_suite(settings: Settings, start: Path, target: str, folder: str) -> tuple[list[Line], bool]:
@@ -38,30 +28,12 @@ def write_suite(settings: Settings, start: Path, target: str, folder: str) -> tu
     """
     path = start / folder
     starter = _starter(target, start, path, settings.generator.model or "local")
-    texts = starter_files.files(starter)
-    _check_free(path, texts, folder)
-    try:
-        for name, text in texts.items():
-            files.write_atomically(path / name, text)
-    except OSError as error:
-        raise PitchevalError(f"--folder: {folder!r}: {error.strerror}; expected a folder to write to") from None
-    shown = os.path.relpath(path)
     return [
         (f"{target}: {', '.join(starter.inputs)} -> {', '.join(starter.outputs)}", False),
-        *((f"wrote {os.path.join(shown, name)}", False) for name in texts),
+        *write_files(starter_files.files(starter), path, folder),
         (f"the {EXAMPLES} rows of data/test.jsonl are placeholders: replace them, and those of train.jsonl", False),
-        (f"next: cd {shown} && pytest", False),
+        next_line(path),
     ], True
-
-
-def _check_free(path: Path, texts: Mapping[str, str], folder: str) -> None:
-    if taken := [name for name in texts if os.path.lexists(path / name)]:
-        raise PitchevalError(f"--folder: {folder!r} has {', '.join(taken)}: expected a folder without; nothing written")
-    for name, section in _CONFIGURES_PYTEST.items():
-        if (path / name).is_file() and section in files.read_text(path / name):
-            raise PitchevalError(
-                f"--folder: {folder!r} has {name}, which configures pytest: expected a folder without; nothing written"
-            )
 
 
 def _starter(target: str, start: Path, path: Path, model: str) -> Starter:

@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 
+from pytest_pitcheval.command.folders import IGNORED
 from pytest_pitcheval.command.placeholders import has_model, placeholder
 
 EXAMPLES, TRAINING = 10, 4
@@ -51,7 +52,7 @@ def files(starter: Starter) -> dict[str, str]:
     """The texts of the suite's files, by path in its folder."""
     loader = {f"{starter.loader}.py": _loader(starter)} if starter.models else {}
     return {
-        ".gitignore": "mlflow.db\nmlruns/\n",
+        ".gitignore": IGNORED,
         "pytest.ini": _ini(starter),
         "conftest.py": _conftest(starter),
         **loader,

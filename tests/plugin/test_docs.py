@@ -125,7 +125,7 @@ def test_a_page_does_what_it_says(reader: Reader, page: Path) -> None:
 
 
 def test_the_readme_does_what_it_says(reader: Reader) -> None:
-    """After its first result, which is the example suite's."""
+    """After its first result, which is an example suite's."""
     page = blocks(README)
     [start] = [number for number, block in enumerate(page) if block.file == "conftest.py"]
     reader.follow(page[start:])

@@ -95,6 +95,33 @@ def test_every_module_is_installed() -> None:
     assert (installed / "py.typed").exists()
 
 
+def test_the_example_suites_come_along(tmp_path: Path) -> None:
+    """A wheel has all files of each, and none that a run has left there."""
+    for suite in (path.parent for path in (PACKAGE.parent / "example_suite").glob("*/pytest.ini")):
+        command = [
+            str(Path(sys.executable).with_name("pitcheval")),
+            "init",
+            "--like",
+            suite.name,
+            "--folder",
+            suite.name,
+        ]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert files_in(tmp_path / suite.name, own=".gitignore") == files_in(suite) | {".gitignore"}
+
+
+def files_in(folder: Path, own: str = "") -> set[str]:
+    """The files of a suite, without what runs leave there; of the hidden ones, ``own``."""
+    paths = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
+    left = ("__pycache__", "mlflow.db", "mlruns")
+    return {
+        path.as_posix()
+        for path in paths
+        if path.name == own or not any(part.startswith(".") or part in left for part in path.parts)
+    }
+
+
 def test_the_command_says_what_it_can_do() -> None:
     command = Path(sys.executable).with_name("pitcheval")
     done = subprocess.run([command, "--help"], capture_output=True, text=True)

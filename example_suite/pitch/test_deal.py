@@ -1,13 +1,8 @@
 """Are the deals read right? With few-shot demos, unless `--optimization` names another method."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pytest
 
-if TYPE_CHECKING:
-    from pytest_pitcheval import Score
+from pytest_pitcheval import Score
 
 pytestmark = pytest.mark.optimization("bootstrap", max_bootstrapped_demos=1, max_labeled_demos=3, metric_threshold=0.9)
 

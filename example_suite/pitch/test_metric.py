@@ -1,43 +1,14 @@
 """The metric itself, tested without any LM: right deals score 1, and others less."""
 
-from __future__ import annotations
-
 import dspy
 import pytest
-from deal_metric import deal_metric, facts_of
-from examples import load_examples
+from deal_metric import deal_metric
 
-TRAINSET, TESTSET = load_examples("data/train.jsonl"), load_examples("data/test.jsonl")
-EXAMPLES = TRAINSET + TESTSET
-each_example = pytest.mark.parametrize("example", EXAMPLES, ids=[example.id for example in EXAMPLES])
 DEAL = "Brackish: $400,000 for 10%"
 
 
 def score_of(answer: object, deal: str = DEAL) -> dspy.Prediction:
     return deal_metric(dspy.Example(deal=deal), dspy.Prediction(deal=answer))
-
-
-@each_example
-def test_its_own_deal_is_right(example: dspy.Example) -> None:
-    assert score_of(example.deal, example.deal).score == 1.0
-
-
-@each_example
-def test_the_deal_of_another_company_is_wrong(example: dspy.Example) -> None:
-    others = [other for other in EXAMPLES if other.id != example.id]
-    assert max(score_of(other.deal, example.deal).score for other in others) < 0.5
-
-
-@each_example
-def test_a_pitch_says_the_facts_but_at_length(example: dspy.Example) -> None:
-    result = score_of(example.pitch, example.deal)
-    assert result.company == result.amount == result.share == 1.0
-    assert result.score == result.brevity < 1
-
-
-def test_the_optimizer_sees_no_company_of_the_tests() -> None:
-    known = {facts_of(example.deal)["company"] for example in TRAINSET}
-    assert not known & {facts_of(example.deal)["company"] for example in TESTSET}
 
 
 @pytest.mark.parametrize(
@@ -49,7 +20,6 @@ def test_the_optimizer_sees_no_company_of_the_tests() -> None:
         ("Brackish: $400,000,000 for 10%", 2, "the amount is not $400,000"),
         ("Brackish: $1400,000 for 110%", 1, "the amount is not $400,000; the share is not 10%"),
         ("Brackishness", 0, "the company is not Brackish; the amount is not $400,000; the share is not 10%"),
-        ("", 0, "the company is not Brackish; the amount is not $400,000; the share is not 10%"),
         (None, 0, "the company is not Brackish; the amount is not $400,000; the share is not 10%"),
     ],
 )

@@ -1,15 +1,14 @@
 """What is tested, how it is scored, and what optimizers learn from; the LMs come from the command line."""
 
-from __future__ import annotations
-
+import json
 import logging
 from collections.abc import Callable
+from pathlib import Path
 
 import dspy
 import pytest
 from deal_metric import deal_metric
 from deal_reader import DealReader
-from examples import load_examples
 
 # Without demos the embedded LM talks until it is stopped; DSPy would say so each time.
 logging.getLogger("dspy.clients.lm").setLevel(logging.ERROR)
@@ -27,4 +26,5 @@ def metric() -> Callable[..., dspy.Prediction]:
 
 @pytest.fixture(scope="session")
 def trainset() -> list[dspy.Example]:
-    return load_examples("data/train.jsonl")
+    lines = (Path(__file__).parent / "data/train.jsonl").read_text(encoding="utf-8").splitlines()
+    return [dspy.Example(json.loads(line)).with_inputs("pitch") for line in lines]

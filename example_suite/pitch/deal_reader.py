@@ -1,7 +1,5 @@
 """The program under test: from what founders say to the deal that they offer, in one line."""
 
-from __future__ import annotations
-
 import dspy
 
 

@@ -1,7 +1,5 @@
 """How right a deal is: a metric in DSPy's own convention, from 0 to 1, with feedback on what is wrong."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

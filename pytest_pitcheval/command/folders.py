@@ -1,0 +1,55 @@
+"""Files of a new suite in a folder of the user's: all of them or none, and nothing of hers is put out of use."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from pytest_pitcheval import files
+from pytest_pitcheval.errors import PitchevalError
+from pytest_pitcheval.reports.terminal import Line
+
+IGNORED = "mlflow.db\nmlruns/\n"
+"""What stands in a suite's ``.gitignore``: MLflow writes these where nothing else is configured."""
+
+_CONFIGURES_PYTEST = {
+    "pytest.toml": "",
+    ".pytest.toml": "",
+    ".pytest.ini": "",
+    "pyproject.toml": "[tool.pytest",
+    "tox.ini": "[pytest]",
+    "setup.cfg": "[tool:pytest]",
+}
+"""What a pytest.ini would put out of use: files of its folder, and what stands in them then."""
+
+
+def write_files(texts: Mapping[str, str], path: Path, folder: str) -> list[Line]:
+    """Write ``texts``, by name, into ``path``, which the user calls ``folder``; what to print of it.
+
+    Raises:
+        PitchevalError: one of them is there already, or a file that configures pytest; then nothing was written.
+    """
+    _check_free(texts, path, folder)
+    try:
+        for name, text in texts.items():
+            files.write_atomically(path / name, text)
+    except OSError as error:
+        raise PitchevalError(f"--folder: {folder!r}: {error.strerror}; expected a folder to write to") from None
+    return [(f"wrote {os.path.relpath(path / name)}", False) for name in texts]
+
+
+def next_line(path: Path) -> Line:
+    """How to go on once a suite is in ``path``."""
+    shown = os.path.relpath(path)
+    return "next: pytest" if shown == os.curdir else f"next: cd {shown} && pytest", False
+
+
+def _check_free(texts: Mapping[str, str], path: Path, folder: str) -> None:
+    if taken := [name for name in texts if os.path.lexists(path / name)]:
+        raise PitchevalError(f"--folder: {folder!r} has {', '.join(taken)}: expected a folder without; nothing written")
+    for name, section in _CONFIGURES_PYTEST.items():
+        if (path / name).is_file() and section in files.read_text(path / name):
+            raise PitchevalError(
+                f"--folder: {folder!r} has {name}, which configures pytest: expected a folder without; nothing written"
+            )
