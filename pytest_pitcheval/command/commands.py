@@ -19,8 +19,9 @@ from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.collected import Collected
 from pytest_pitcheval.results.comparison import Comparison, Pair, absent_tests, compare_all, whole
 from pytest_pitcheval.results.deciding.again import decide_again
-from pytest_pitcheval.results.deciding.decisions import NO_TERMS, Decision, Outcome, decide
+from pytest_pitcheval.results.deciding.decisions import NO_TERMS, Decision, decide
 from pytest_pitcheval.results.deciding.drops import describe_change, describe_power
+from pytest_pitcheval.results.deciding.outcome import Outcome
 from pytest_pitcheval.results.records import Record, total
 from pytest_pitcheval.settings.settings import Settings
 from pytest_pitcheval.storage import merging, references, run_files, updating

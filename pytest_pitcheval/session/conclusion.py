@@ -16,7 +16,8 @@ from pytest_pitcheval.reports.repeating import how_to_repeat
 from pytest_pitcheval.reports.results import Results
 from pytest_pitcheval.reports.run_reports import RunReport
 from pytest_pitcheval.results.collected import Collected, Requirements
-from pytest_pitcheval.results.deciding.decisions import Decision, Outcome, decide
+from pytest_pitcheval.results.deciding.decisions import Decision, decide
+from pytest_pitcheval.results.deciding.outcome import Outcome
 from pytest_pitcheval.results.formats import some
 from pytest_pitcheval.results.records import Record, function_of
 from pytest_pitcheval.results.summaries import summarizing

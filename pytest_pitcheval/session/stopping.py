@@ -10,7 +10,7 @@ from pytest_pitcheval.concurrency.standings import Standing
 
 if TYPE_CHECKING:
     from pytest_pitcheval.concurrency.process import Process
-    from pytest_pitcheval.results.deciding.stopping import Stopping
+    from pytest_pitcheval.results.deciding.early.stopping import Stopping
     from pytest_pitcheval.results.records import Key, Record
     from pytest_pitcheval.settings.settings import Settings
     from pytest_pitcheval.storage.references import RepeatedRun

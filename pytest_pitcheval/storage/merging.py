@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.results import formats
-from pytest_pitcheval.results.deciding.decisions import Outcome
+from pytest_pitcheval.results.deciding.outcome import Outcome
 from pytest_pitcheval.results.records import Key
 from pytest_pitcheval.storage.expenses import together
 from pytest_pitcheval.storage.run_files import RunFile

@@ -13,8 +13,9 @@ from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.results.baselines import Measurements
 from pytest_pitcheval.results.collected import Collected, Requirements, of_scores
 from pytest_pitcheval.results.comparison import Comparison
-from pytest_pitcheval.results.deciding.decisions import Decision, Outcome
+from pytest_pitcheval.results.deciding.decisions import Decision
 from pytest_pitcheval.results.deciding.gates import GateResult
+from pytest_pitcheval.results.deciding.outcome import Outcome
 from pytest_pitcheval.results.exams.exam import Exam
 from pytest_pitcheval.results.plain import WHOLE, plain
 from pytest_pitcheval.results.records import FINITE, PARTS, Key, Keyed, Record, Usage

@@ -10,7 +10,8 @@ from pytest_pitcheval.reports import run_reports
 from pytest_pitcheval.reports.run_reports import RunReport
 from pytest_pitcheval.results.baselines import measure
 from pytest_pitcheval.results.collected import Collected, Requirements, of_scores
-from pytest_pitcheval.results.deciding.decisions import Outcome, Terms, decide
+from pytest_pitcheval.results.deciding.decisions import Terms, decide
+from pytest_pitcheval.results.deciding.outcome import Outcome
 from pytest_pitcheval.results.records import Record, Usage
 from pytest_pitcheval.results.summaries.summary import Missing
 from pytest_pitcheval.storage import run_files

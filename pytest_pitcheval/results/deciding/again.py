@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-from pytest_pitcheval.results.deciding.decisions import Outcome
+from pytest_pitcheval.results.deciding.outcome import Outcome
 from pytest_pitcheval.results.records import Record
 
 

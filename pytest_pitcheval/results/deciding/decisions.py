@@ -8,10 +8,12 @@ from collections.abc import Collection, Mapping, Sequence
 
 from pytest_pitcheval.names import DECIDED, MEASURED, NEED_BASELINE, UNCHANGED, Family, GateMode, LeftOut
 from pytest_pitcheval.results import comparison, side_by_side
-from pytest_pitcheval.results.baselines import Baseline, Measurements, fingerprints_of, measure, scores_of
+from pytest_pitcheval.results.baselines import Baseline, measure, scores_of
 from pytest_pitcheval.results.collected import Collected
 from pytest_pitcheval.results.comparison import Comparison, Coverage
 from pytest_pitcheval.results.deciding import gates, judges
+from pytest_pitcheval.results.deciding.early.looking import NOT_LOOKED, Plan, look, make_plan
+from pytest_pitcheval.results.deciding.early.stopping import Stopping
 from pytest_pitcheval.results.deciding.gates import GateResult
 from pytest_pitcheval.results.deciding.limits import (
     Limit,
@@ -21,92 +23,13 @@ from pytest_pitcheval.results.deciding.limits import (
     subjects_compared,
     with_defaults,
 )
-from pytest_pitcheval.results.deciding.looking import NOT_LOOKED, Plan, look, make_plan
-from pytest_pitcheval.results.deciding.stopping import Stopping
+from pytest_pitcheval.results.deciding.outcome import Outcome
 from pytest_pitcheval.results.records import Key, Record, own_first
 from pytest_pitcheval.results.side_by_side import MethodResult
 from pytest_pitcheval.results.significance import looks
-from pytest_pitcheval.results.subjects import Slice, SliceSummary, Subject, slices_of
+from pytest_pitcheval.results.subjects import Slice, SliceSummary, Subject
 from pytest_pitcheval.results.summaries import summarizing
-from pytest_pitcheval.results.summaries.summary import MetricSummary, Missing, Summary
-
-
-@dataclasses.dataclass(frozen=True)
-class Outcome:
-    """What the tests of a run left.
-
-    Attributes:
-        collected: its evaluation tests, in their order.
-        records: by node ID, those that left one.
-        missing: by node ID, the others.
-        not_run: by test and method, the examples of the dataset that were not collected.
-        gone: the slices that the baseline had, and no example has any more, as far as a run file tells them.
-        held: judges' exams from before the run, whose answers it did not put to the judge.
-    """
-
-    collected: Sequence[Collected]
-    records: Mapping[str, Record]
-    missing: Mapping[str, Missing]
-    not_run: Mapping[Key, Sequence[str]] = dataclasses.field(default_factory=dict)
-    gone: Mapping[Key, Sequence[Slice]] = dataclasses.field(default_factory=dict)
-    held: Baseline = dataclasses.field(default_factory=dict)
-
-    def measured(self, with_unchanged: bool = False) -> dict[Key, Measurements]:
-        """What scored examples measured, slices, and judges' exams; ``with_unchanged``: and what is known of others."""
-        slices: dict[Key, dict[str, tuple[str, ...]]] = {}
-        for key, _, one in self.members():
-            if one is not None and one.value:
-                group = slices.setdefault(key, {})
-                group[one.label] = (*group.get(one.label, ()), one.value)
-        found = measure(self.records.values(), with_unchanged)
-        scores = {key: dataclasses.replace(group, slices=slices.get(key, {})) for key, group in found.items()}
-        return scores | self.exams()
-
-    def exams(self) -> dict[Key, Measurements]:
-        """The exams of its judges: of this run, or those that it holds on to."""
-        tests = [test for test in self.collected if test.asked.exam]
-        found = {}
-        for summary in summarizing.summarize(tests, self.records, self.missing) if tests else ():
-            records = [record for record in self.records.values() if record.key == summary.key]
-            if summary.exam is not None:
-                found[summary.key] = Measurements({}, fingerprints_of(records), exam=summary.exam)
-            elif (held := self.held.get(summary.key)) and held.exam and summary.asked.exam and not summary.cut_off:
-                exam = dataclasses.replace(held.exam, limits=summary.asked.exam.limits)
-                found[summary.key] = dataclasses.replace(held, exam=exam)
-        return found
-
-    def coverage(self) -> dict[Key, Coverage]:
-        """What was collected and what was not, by test and method."""
-        groups: dict[Key, dict[str, None]] = {}  # a set that keeps the order
-        for test in self.collected:
-            groups.setdefault(test.key, {})[test.example_id or ""] = None
-        left_out: dict[Key, dict[str, LeftOut]] = {}
-        for record in self.records.values():
-            if record.left_out:
-                left_out.setdefault(record.key, {})[record.example_id or ""] = record.left_out
-        return {
-            key: Coverage(ids, frozenset(self.not_run.get(key, ())), left_out.get(key, {}))
-            for key, ids in groups.items()
-        }
-
-    def ended(self) -> dict[Key, set[str]]:
-        """The examples that have a record, other than those that were left out and nothing is known of."""
-        found: dict[Key, set[str]] = {}
-        for record in self.records.values():
-            if record.is_unchanged or not record.left_out:
-                found.setdefault(record.key, set()).add(record.example_id or "")
-        return found
-
-    def members(self) -> dict[Subject, dict[str, None]]:
-        """The collected examples of each slice that markers ask for."""
-        groups: dict[Key, list[Collected]] = {}
-        for test in self.collected:
-            groups.setdefault(test.key, []).append(test)
-        return {
-            Subject(key, slice=one): {test.example_id or "": None for test in tests}
-            for key, group in groups.items()
-            for one, tests in slices_of(group).items()
-        }
+from pytest_pitcheval.results.summaries.summary import MetricSummary, Summary
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pytest_pitcheval.names import SCORE
 from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.comparison import Comparison
+from pytest_pitcheval.results.deciding.early.looking import Early
 from pytest_pitcheval.results.deciding.evidence import Evidence
-from pytest_pitcheval.results.deciding.looking import Early
 from pytest_pitcheval.results.deciding.reasons import Reason
 from pytest_pitcheval.results.significance.exchange import rollouts_to_establish
 from pytest_pitcheval.results.significance.families import Adjusted

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from pytest_pitcheval.names import MAX_EXAMPLE_DROP, MAX_REGRESSION, Family
 from pytest_pitcheval.results.comparison import Comparison, Pair
+from pytest_pitcheval.results.deciding.early.looking import NOT_LOOKED, Early, Looked
 from pytest_pitcheval.results.deciding.limits import Limit
-from pytest_pitcheval.results.deciding.looking import NOT_LOOKED, Early, Looked
 from pytest_pitcheval.results.significance.exchange import drop_p, least_drop_p
 from pytest_pitcheval.results.significance.families import Adjusted, Claim, each_its_own, holm
 from pytest_pitcheval.results.subjects import Subject

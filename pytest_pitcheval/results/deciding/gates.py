@@ -19,9 +19,9 @@ from pytest_pitcheval.names import (
     GateMode,
 )
 from pytest_pitcheval.results.deciding import drops, values
+from pytest_pitcheval.results.deciding.early.looking import NOT_LOOKED, Looked
 from pytest_pitcheval.results.deciding.evidence import Evidence, gather
 from pytest_pitcheval.results.deciding.limits import Limit
-from pytest_pitcheval.results.deciding.looking import NOT_LOOKED, Looked
 from pytest_pitcheval.results.deciding.reasons import GateStatus, Reason
 from pytest_pitcheval.results.records import FINITE, Keyed
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pytest_pitcheval.names import MAX_MEAN, SCORE, GateMode
 from pytest_pitcheval.results import formats
+from pytest_pitcheval.results.deciding.early.rest import Range
 from pytest_pitcheval.results.deciding.limits import Limit
 from pytest_pitcheval.results.deciding.reasons import GateStatus, Reason
-from pytest_pitcheval.results.deciding.rest import Range
 from pytest_pitcheval.results.significance.means import FEWEST, rate_interval
 from pytest_pitcheval.results.summaries.summary import Summary
 

@@ -11,8 +11,9 @@ import pytest
 from pytest_pitcheval.names import GateMode
 from pytest_pitcheval.results.baselines import Baseline, Measurement, Measurements, measure
 from pytest_pitcheval.results.collected import Collected, Requirements, of_scores
-from pytest_pitcheval.results.deciding.decisions import Decision, Outcome, Terms, decide
+from pytest_pitcheval.results.deciding.decisions import Decision, Terms, decide
 from pytest_pitcheval.results.deciding.limits import DEFAULT_MAX_REGRESSION
+from pytest_pitcheval.results.deciding.outcome import Outcome
 from pytest_pitcheval.results.records import Record, Status
 from pytest_pitcheval.results.summaries.summary import Missing
 

@@ -7,8 +7,8 @@ import dataclasses
 import pytest
 
 from pytest_pitcheval.names import GateMode
+from pytest_pitcheval.results.deciding.early.rest import Range, Tally
 from pytest_pitcheval.results.deciding.reasons import GateStatus
-from pytest_pitcheval.results.deciding.rest import Range, Tally
 from pytest_pitcheval.results.records import Record
 
 RECORD = Record("test[e0]", "test", "e0", "none", "passed")

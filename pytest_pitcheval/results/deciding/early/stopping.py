@@ -16,10 +16,10 @@ from pytest_pitcheval.names import (
     GateMode,
 )
 from pytest_pitcheval.results.comparison import Comparison
+from pytest_pitcheval.results.deciding.early.looking import Plan
+from pytest_pitcheval.results.deciding.early.rest import Tally
 from pytest_pitcheval.results.deciding.limits import Limit
-from pytest_pitcheval.results.deciding.looking import Plan
 from pytest_pitcheval.results.deciding.reasons import GateStatus
-from pytest_pitcheval.results.deciding.rest import Tally
 from pytest_pitcheval.results.records import Key, Record
 from pytest_pitcheval.results.subjects import Subject
 
