@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
+from benchmarks import corrected
 from pytest_pitcheval.results.deciding.judges import MARGIN
 from pytest_pitcheval.results.exams.agreement import bounds, coefficient, cohen, gwet
 from pytest_pitcheval.results.significance.means import rate_interval
@@ -26,7 +27,7 @@ Floats = NDArray[np.float64]
 
 
 def main() -> None:
-    """Print the coverage by figure, then the share of poor judges that qualify."""
+    """Print the coverage by figure, then the share of poor judges that qualify, then what corrected means are like."""
     print(
         f"coverage of 95 % intervals, {EXAMS} exams each; answers {SIZES}, prevalence 0.1 to 0.9, {len(JUDGES)} judges"
     )
@@ -41,6 +42,7 @@ def main() -> None:
     print("judges with a kappa of 0.4 that qualify at min_kappa=0.6, the most of all prevalences")
     for size in (20, 30, *SIZES):
         print(f"{size:4} answers: {max(qualifying(0.4, 0.6, size)):.3f}")
+    corrected.main()
 
 
 def cells(prevalence: float, sensitivity: float, specificity: float) -> Floats:

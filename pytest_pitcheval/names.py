@@ -59,6 +59,9 @@ MIN_MEAN, MAX_MEAN, MIN_PASS_RATE, MAX_ERROR_RATE, MAX_REGRESSION, MAX_EXAMPLE_D
 MIN_KAPPA, MAX_FALSE_PASS = EXAM_GATES = ("min_kappa", "max_false_pass")
 """The gates of a judge's exam."""
 
+CORRECTED: Final = "score.corrected"
+"""The metric that is a test's mean score if people had judged; only its mean is known."""
+
 MUST_PASS = "must_pass"
 """The gate that fails when the test of an example fails that must not; its limit is 0."""
 

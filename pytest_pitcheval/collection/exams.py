@@ -21,7 +21,7 @@ from pytest_pitcheval.collection.rows import Given, Row, load_rows
 from pytest_pitcheval.errors import MarkerError, one_line
 from pytest_pitcheval.names import EXAM_GATES, MAX_FALSE_PASS
 from pytest_pitcheval.results.collected import Requirements
-from pytest_pitcheval.results.exams.labels import COLUMN
+from pytest_pitcheval.results.exams.labels import ANSWER, COLUMN
 from pytest_pitcheval.results.exams.terms import PASS_OR_FAIL, ExamTerms
 from pytest_pitcheval.results.plain import plain
 from pytest_pitcheval.results.subjects import is_true
@@ -146,8 +146,9 @@ def _with_answer(row: Row, exam: JudgeExam, given: Given) -> Row:
             fields = one_line(", ".join(map(repr, row.values)))
             raise MarkerError(f"{NAME} marker: outputs: no field {column!r} in row {row.id!r}; its fields are {fields}")
     answer = {field: row.values[column] for field, column in exam.columns.items()}
-    values = {name: value for name, value in row.values.items() if name not in (*exam.columns.values(), COLUMN)}
-    return dataclasses.replace(row, values=values, given=given._replace(answer=answer))
+    values = {name: value for name, value in row.values.items() if name not in (*exam.columns.values(), COLUMN, ANSWER)}
+    given = given._replace(answer=answer, labelled=row.values.get(ANSWER) or {})
+    return dataclasses.replace(row, values=values, given=given)
 
 
 def _people(row: Row, label: str) -> tuple[float, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_pitcheval.collection.rows import Row
 from pytest_pitcheval.errors import MarkerError, one_line
-from pytest_pitcheval.names import BY_METRIC, GATES, MAX_MEAN, MIN_MEAN, SCORE
+from pytest_pitcheval.names import BY_METRIC, CORRECTED, GATES, MAX_MEAN, MIN_MEAN, SCORE
 from pytest_pitcheval.results.collected import Requirements
 from pytest_pitcheval.results.formats import some
 from pytest_pitcheval.results.plain import plain
@@ -27,7 +27,11 @@ def read_gates(arguments: Mapping[str, object], argument: str = "") -> Gates:
     for gate in GATES:
         value = arguments.get(gate)
         if value is not None:
-            found[gate] = _limits(gate, value, argument or f"{gate}={value!r}")
+            where = argument or f"{gate}={value!r}"
+            if isinstance(value, Mapping) and CORRECTED in value and (argument or gate not in (MIN_MEAN, MAX_MEAN)):
+                expected = f"expected {CORRECTED!r} in min_mean and max_mean of all examples alone"
+                raise MarkerError(f"evaluation marker: {where}: {expected}")
+            found[gate] = _limits(gate, value, where)
     return found
 
 

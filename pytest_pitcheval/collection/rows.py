@@ -7,6 +7,7 @@ import os
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 from pytest_pitcheval.collection.readers import read_file, relative
@@ -28,6 +29,7 @@ class Given(NamedTuple):
         people: the label of each of them.
         grades: those that the whole dataset has, and ``dataset`` digits that change with any of its rows.
         models: the names of models that labelled, in the whole dataset.
+        labelled: which answer of which run it is, as far as the row says: `Labelled.answer`.
     """
 
     answer: Mapping[str, Any]
@@ -36,6 +38,7 @@ class Given(NamedTuple):
     grades: tuple[float, ...]
     dataset: str
     models: tuple[str, ...] = ()
+    labelled: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclasses.dataclass(frozen=True)

@@ -55,7 +55,7 @@ def threshold_of_exam(asked: float | None, metric: Any, grades: Sequence[float])
 def omission(process: Process, test: str, now: Conditions) -> Omission | None:
     """Why the answers of an exam are not put to the judge; None where they are. A replayed run asks what it asked."""
     mode, held = process.settings.judge_exam, process.exams.get(test)
-    if process.settings.replay is not None or mode == "always":
+    if mode == "always" or (process.settings.replay is not None and mode != "off"):
         return None
     if held is not None and held.hold(now):
         return Omission(EXAMINED, f"nothing has changed since the exam of {date_of(held.run)}")

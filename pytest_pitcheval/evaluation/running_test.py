@@ -285,4 +285,5 @@ class RunningTest:
             later_rollouts=tuple(self._later_rollouts),
             left_out=self._why_left_out,
             people=self.given.people if self.given else (),
+            labelled=dict(self.given.labelled) if self.given else {},
         )

@@ -164,6 +164,7 @@ class Record(Keyed):
         later_rollouts: ``prediction`` and ``feedback`` of each rollout after the first one.
         people: in a judge's exam, how people labelled the answer, 0 to 1 each; empty in other tests.
         verdicts: by rollout, the score of each verdict on its prediction; empty where there is one on each.
+        labelled: in a judge's exam, whose answer people labelled, and how it was drawn, as far as its row says.
     """
 
     __pydantic_config__ = FINITE
@@ -195,6 +196,7 @@ class Record(Keyed):
     left_out: LeftOut | None = None
     people: tuple[float, ...] = ()
     verdicts: tuple[tuple[float, ...], ...] = ()
+    labelled: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def is_unchanged(self) -> bool:
@@ -248,27 +250,18 @@ class Record(Keyed):
 
     def to_dict(self) -> dict[str, Any]:
         data = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        data["samples"] = list(self.samples)
         data["metrics"] = {name: list(values) for name, values in self.metrics.items()}
         data["later_rollouts"] = [dict(rollout) for rollout in self.later_rollouts]
-        data["people"] = list(self.people)
-        verdicts = {"verdicts": [list(verdicts) for verdicts in data.pop("verdicts")]}
-        data |= verdicts if self.verdicts else {}
+        data |= {"samples": list(self.samples), "people": list(self.people)}
+        optional = {"verdicts": list(map(list, data.pop("verdicts"))), "labelled": dict(data.pop("labelled"))}
+        data |= {name: value for name, value in optional.items() if value}
         data |= self.usage.to_dict()
         data |= {part: getattr(self, part).to_dict() for part in PARTS}
         return data
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Record:
-        older: dict[str, Any] = {
-            "later_rollouts": (),
-            "xfail": None,
-            "labels": {},
-            "left_out": None,
-            "people": (),
-            "verdicts": (),
-        }
-        known = {**older, **data}
+        known = {**_OLDER, **data}
         fields = {field.name: known[field.name] for field in dataclasses.fields(cls)}
         fields["metrics"] = {name: _by_rollout(values) for name, values in known["metrics"].items()}
         fields |= {name: tuple(known[name]) for name in ("samples", "later_rollouts", "people")}
@@ -277,6 +270,11 @@ class Record(Keyed):
             fields["left_out"] = DECIDED if known["left_out"] else None
         fields |= {part: Usage.from_dict(data[part]) for part in PARTS}
         return cls(**fields)
+
+
+_OLDER: dict[str, Any] = {"xfail": None, "labels": {}, "left_out": None, "labelled": {}}
+_OLDER |= dict.fromkeys(("later_rollouts", "people", "verdicts"), ())
+"""What older files lack, and most records."""
 
 
 def own_first(metrics: Iterable[str]) -> list[str]:

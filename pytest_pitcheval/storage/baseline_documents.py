@@ -89,9 +89,8 @@ def _group(group: Measurements) -> str:
 
 def _exam(exam: Exam) -> str:
     """A line for each figure."""
-    data = {
-        name: value for name, value in exam.to_dict().items() if name != "undefined" and (value or name != "models")
-    }
+    told = [(name, value) for name, value in exam.to_dict().items() if name != "undefined"]
+    data = {name: value for name, value in told if value or name not in ("models", "errors")}
     parts = {name: _block({key: _line(one) for key, one in data[name].items()}, 6) for name in ("figures", "slices")}
     return _block({name: parts.get(name, _line(value)) for name, value in sorted(data.items())}, 5)
 

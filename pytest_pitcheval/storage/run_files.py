@@ -16,6 +16,7 @@ from pytest_pitcheval.results.comparison import Comparison
 from pytest_pitcheval.results.deciding.decisions import Decision
 from pytest_pitcheval.results.deciding.gates import GateResult
 from pytest_pitcheval.results.deciding.outcome import Outcome
+from pytest_pitcheval.results.exams.corrected import Corrected
 from pytest_pitcheval.results.exams.exam import Exam
 from pytest_pitcheval.results.plain import WHOLE, plain
 from pytest_pitcheval.results.records import FINITE, PARTS, Key, Keyed, Record, Usage
@@ -76,6 +77,7 @@ class _Group(Keyed):
     asked: Requirements | None = None
     gates: dict[str, float] = dataclasses.field(default_factory=dict)  # as version 1 has them
     slices: list[_Slice] = dataclasses.field(default_factory=list)
+    corrected: Corrected | None = None
 
     @property
     def requirements(self) -> Requirements:
@@ -171,6 +173,7 @@ def from_document(document: Any, path: Path) -> RunFile:
         not_run={group.key: group.not_run for group in groups},
         gone={group.key: [Slice(one.label, one.value) for one in group.slices if not one.examples] for group in groups},
         held={one.key: one.measured for one in exams},
+        corrected={group.key: group.corrected for group in groups if group.corrected},
     )
     gates = files.validated(list[GateResult], document.get("gates"), f"{path}: gates")
     compared = files.validated(list[Comparison], document.get("comparisons", []), f"{path}: comparisons")

@@ -142,7 +142,17 @@ def _summarize(outcome: Outcome, baseline: Baseline | None) -> dict[Subject, Sum
             found[subject] = dataclasses.replace(summary, exam=exams[subject.key].exam)
         elif subject.slice is None and (gone := _gone(summary, outcome, baseline or {})):
             found[subject] = dataclasses.replace(summary, slices=(*summary.slices, *gone))
-    return found
+    return found | _corrected(_whole(found), outcome, baseline or {})
+
+
+def _corrected(found: Sequence[Summary], outcome: Outcome, baseline: Baseline) -> dict[Subject, Summary]:
+    """The summaries of which it is known what people would say; nothing is measured where there is no exam."""
+    has_exam = any(one.asked.exam for one in found) or any(group.exam for group in baseline.values())
+    if not has_exam and not outcome.corrected:
+        return {}
+    measured, records = outcome.measured(with_unchanged=True), outcome.records.values()
+    of_tests = judges.with_corrected(found, records, measured, baseline, outcome.corrected)
+    return {Subject(key): summary for key, summary in of_tests.items()}
 
 
 def _gone(summary: Summary, outcome: Outcome, baseline: Baseline) -> list[SliceSummary]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from pytest_pitcheval.names import COMPARED_ROLES, MAX_ERROR_RATE, MEASURED, MIN_KAPPA, GateMode
+from pytest_pitcheval.names import COMPARED_ROLES, CORRECTED, MAX_ERROR_RATE, MEASURED, MIN_KAPPA, GateMode
 from pytest_pitcheval.results.baselines import Baseline, Measurements, differing, is_same_judge
 from pytest_pitcheval.results.deciding.gates import GateResult
 from pytest_pitcheval.results.deciding.reasons import Reason
+from pytest_pitcheval.results.exams.corrected import Corrected, correct, labels_of, of_a_part
 from pytest_pitcheval.results.exams.exam import FALSE_PASS, KAPPA, Exam, Figure
-from pytest_pitcheval.results.records import Key
-from pytest_pitcheval.results.summaries.summary import Summary
+from pytest_pitcheval.results.records import Key, Record
+from pytest_pitcheval.results.summaries.summary import MetricSummary, Summary
 from pytest_pitcheval.timestamps import date_of
 
 MARGIN = 0.2
@@ -57,6 +58,46 @@ def _decide(exam: Exam, gate: str, limit: float, mode: GateMode) -> Reason:
     return Reason("passed" if holds else "failed", figure.value, text)
 
 
+def with_corrected(
+    summaries: Collection[Summary],
+    records: Iterable[Record],
+    measured: Baseline,
+    baseline: Baseline | None,
+    known: Mapping[Key, Corrected],
+) -> dict[Key, Summary]:
+    """The summaries of tests for which it is known what their mean would be if people had judged, with that.
+
+    ``known`` is what was told of that before, where nothing else tells.
+    """
+    by_key: dict[Key, list[Record]] = {}
+    for record in records:
+        by_key.setdefault(record.key, []).append(record)
+    labels, partial = labels_of(one for group in by_key.values() for one in group), _partial(summaries)
+    exams, parts = _exams(measured, baseline or {}, partial), _exams(measured, {}, measured.keys() - partial)
+    found = {}
+    for summary in summaries:
+        group = measured.get(summary.key)
+        if group is None or summary.asked.exam is not None:
+            continue
+        one = correct(by_key.get(summary.key, ()), labels, _same(exams, group)) or known.get(summary.key)
+        if one is None and (part := _same(parts, group)):
+            one = of_a_part(*part)
+        if one is not None:
+            found[summary.key] = _with(summary, one)
+    return found
+
+
+def _same(exams: Sequence[tuple[Key, Measurements]], group: Measurements) -> tuple[str, Exam] | None:
+    """The first exam of the judge of a test, and the exam's own test."""
+    return next(((key[0], one.exam) for key, one in exams if one.exam and is_same_judge(one, group)), None)
+
+
+def _with(summary: Summary, corrected: Corrected) -> Summary:
+    told = MetricSummary(corrected.mean, corrected.ci95, summary.scored)
+    metrics = {**summary.metrics, **({CORRECTED: told} if corrected.mean is not None else {})}
+    return dataclasses.replace(summary, corrected=corrected, metrics=metrics)
+
+
 def hold(
     gates: Sequence[GateResult],
     measured: Baseline,
@@ -69,12 +110,16 @@ def hold(
     ``measured`` is what the run came to, and what it knows of exams. A test without an exam of its judge, now or
     in the baseline, is decided as it is.
     """
-    partial = {summary.key for summary in summaries if summary.not_run and summary.needed}
-    exams = _exams(measured, baseline or {}, partial)
+    exams = _exams(measured, baseline or {}, _partial(summaries))
     if not exams:
         return list(gates)
     why = {key: reason for key, group in measured.items() if (reason := _objection(key, group, exams, mode))}
     return [_held(gate, why[gate.key]) if _is_of_scores(gate) and gate.key in why else gate for gate in gates]
+
+
+def _partial(summaries: Iterable[Summary]) -> set[Key]:
+    """The tests of which some examples alone are in this run."""
+    return {summary.key for summary in summaries if summary.not_run and summary.needed}
 
 
 def _exams(measured: Baseline, baseline: Baseline, partial: Collection[Key]) -> list[tuple[Key, Measurements]]:
@@ -116,7 +161,8 @@ def _changes(before: Measurements, now: Measurements) -> str:
 
 
 def _is_of_scores(gate: GateResult) -> bool:
-    return gate.gate != MAX_ERROR_RATE and gate.metric not in MEASURED
+    """Not so of what no judge has a part in, and of means without its errors."""
+    return gate.gate != MAX_ERROR_RATE and gate.metric not in (*MEASURED, CORRECTED)
 
 
 def _held(gate: GateResult, reason: str) -> GateResult:

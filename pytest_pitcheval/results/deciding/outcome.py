@@ -9,6 +9,7 @@ from pytest_pitcheval.names import LeftOut
 from pytest_pitcheval.results.baselines import Baseline, Measurements, fingerprints_of, measure
 from pytest_pitcheval.results.collected import Collected
 from pytest_pitcheval.results.comparison import Coverage
+from pytest_pitcheval.results.exams.corrected import Corrected
 from pytest_pitcheval.results.records import Key, Record
 from pytest_pitcheval.results.subjects import Slice, Subject, slices_of
 from pytest_pitcheval.results.summaries import summarizing
@@ -26,6 +27,7 @@ class Outcome:
         not_run: by test and method, the examples of the dataset that were not collected.
         gone: the slices that the baseline had, and no example has any more, as far as a run file tells them.
         held: judges' exams from before the run, whose answers it did not put to the judge.
+        corrected: means without the errors of judges, as far as a run file tells them.
     """
 
     collected: Sequence[Collected]
@@ -34,6 +36,7 @@ class Outcome:
     not_run: Mapping[Key, Sequence[str]] = dataclasses.field(default_factory=dict)
     gone: Mapping[Key, Sequence[Slice]] = dataclasses.field(default_factory=dict)
     held: Baseline = dataclasses.field(default_factory=dict)
+    corrected: Mapping[Key, Corrected] = dataclasses.field(default_factory=dict)
 
     def measured(self, with_unchanged: bool = False) -> dict[Key, Measurements]:
         """What scored examples measured, slices, and judges' exams; ``with_unchanged``: and what is known of others."""

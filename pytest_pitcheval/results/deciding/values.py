@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_pitcheval.names import MAX_MEAN, SCORE, GateMode
+from pytest_pitcheval.names import CORRECTED, MAX_MEAN, SCORE, GateMode
 from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.deciding.early.rest import Range
 from pytest_pitcheval.results.deciding.limits import Limit
@@ -19,6 +19,8 @@ def mean(summary: Summary, asked: Limit, mode: GateMode) -> Reason:
     Of an example that is unchanged, the baseline's score counts.
     """
     metric = asked.subject.metric
+    if metric == CORRECTED and metric not in summary.with_unchanged:
+        return _corrected(summary, asked, mode)
     found = summary.of_known(metric)
     unscored = summary.known - found.scored
     if unscored:
@@ -34,6 +36,24 @@ def mean(summary: Summary, asked: Limit, mode: GateMode) -> Reason:
         return _of_part("mean", found.mean, summary, status, asked.limit, most)
     bounds = found.ci95 if found.scored >= FEWEST else None
     return _of_some(bounded("mean", found.mean, bounds, asked.limit, mode, most), asked, summary)
+
+
+def _corrected(summary: Summary, asked: Limit, mode: GateMode) -> Reason:
+    """What is undefined does not pass, and is no mean of some of the examples."""
+    one, unscored = summary.corrected, summary.known - summary.of_known(SCORE).scored
+    if one is None or asked.subject.slice is not None:
+        text = (
+            "no labels of its answers, and no exam of its judge" if one is None else "nothing is corrected of a slice"
+        )
+        return Reason("failed", None, f"undefined: {text}")
+    if unscored:
+        return Reason("failed", one.mean, f"{unscored} of {summary.known} examples have no {SCORE}")
+    if one.mean is None:
+        return Reason("inconclusive" if one.is_partial else "failed", None, f"undefined: {one.undefined}")
+    if summary.known < summary.examples:
+        return _of_part("corrected mean", one.mean, summary, None, asked.limit, asked.gate == MAX_MEAN)
+    decided = bounded("corrected mean", one.mean, one.ci95, asked.limit, mode, asked.gate == MAX_MEAN)
+    return decided._replace(text=f"{decided.text} ({one.how}, {formats.count(one.labels, 'label')})")
 
 
 def pass_rate(summary: Summary, asked: Limit, mode: GateMode) -> Reason:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pytest_pitcheval.results.exams import agreement
+from pytest_pitcheval.results.exams.labels import NEAR_THRESHOLD
 from pytest_pitcheval.results.exams.terms import PASS_OR_FAIL, ExamTerms
 from pytest_pitcheval.results.records import Record
 from pytest_pitcheval.results.significance.means import FEWEST, interval, rate_interval
@@ -29,11 +30,13 @@ class Answer(NamedTuple):
         people: the label of each, 0 to 1; at least one.
         samples: the judge's score in each rollout; at least one.
         threshold: the score from which on it passes; None where nothing passes or fails.
+        is_by_lot: whether it was not chosen because of its score.
     """
 
     people: tuple[float, ...]
     samples: tuple[float, ...]
     threshold: float | None = None
+    is_by_lot: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,6 +68,8 @@ class Exam:
         rollouts, threshold: how often the judge was asked, and from which score on an answer passes.
         governs: the tests whose scores are this judge's, as far as the baseline knows.
         models: the names of models that labelled, beside people.
+        errors: how often it passes what people fail, and the reverse, of answers that were not chosen by their score;
+            nothing where people give grades.
     """
 
     __pydantic_config__ = _FINITE
@@ -80,6 +85,7 @@ class Exam:
     threshold: float | None = None
     governs: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
+    errors: Mapping[str, Figure] = dataclasses.field(default_factory=dict)
 
     @property
     def told(self) -> dict[str, Figure]:
@@ -102,7 +108,9 @@ class Exam:
 
     def to_dict(self) -> dict[str, Any]:
         data = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        data |= {name: {key: one.to_dict() for key, one in data[name].items()} for name in ("figures", "slices")}
+        data |= {
+            name: {key: one.to_dict() for key, one in data[name].items()} for name in ("figures", "slices", "errors")
+        }
         return data | {"limits": dict(self.limits), "governs": list(self.governs), "models": list(self.models)}
 
 
@@ -120,7 +128,11 @@ def of_records(
 
 
 def _answers(records: Sequence[Record]) -> list[Answer]:
-    return [Answer(one.people, one.samples, one.threshold) for one in records if one.people and one.samples]
+    return [
+        Answer(one.people, one.samples, one.threshold, one.labelled.get("drawn") != NEAR_THRESHOLD)
+        for one in records
+        if one.people and one.samples
+    ]
 
 
 def examine(
@@ -145,6 +157,7 @@ def examine(
         rollouts=max((len(answer.samples) for answer in answers), default=1),
         threshold=thresholds.pop() if len(thresholds) == 1 else None,
         models=terms.models,
+        errors=_errors([one for one in read if one.is_by_lot]) if tuple(terms.grades) == PASS_OR_FAIL else {},
     )
 
 
@@ -182,6 +195,7 @@ class _Read(NamedTuple):
     judge: int
     good: bool | None
     passed: bool | None
+    is_by_lot: bool
 
 
 def _read(answer: Answer, grades: Sequence[float]) -> _Read | None:
@@ -192,9 +206,9 @@ def _read(answer: Answer, grades: Sequence[float]) -> _Read | None:
     people, threshold = _category(label, grades, 0.5), answer.threshold
     judge = _category(statistics.mean(answer.samples), grades, threshold)
     if threshold is None:
-        return _Read(people, judge, None, None)
+        return _Read(people, judge, None, None, answer.is_by_lot)
     good = bool(people) if tuple(grades) == PASS_OR_FAIL else grades[people] >= threshold
-    return _Read(people, judge, good, statistics.mean(answer.samples) >= threshold)
+    return _Read(people, judge, good, statistics.mean(answer.samples) >= threshold, answer.is_by_lot)
 
 
 def _category(score: float, grades: Sequence[float], threshold: float | None) -> int:
@@ -230,14 +244,20 @@ def _figures(
     else:
         found += [(name, Figure(None, None, len(read))) for name, _ in models]
     if any(one.good is not None for one in read):
-        found.append((FALSE_PASS, _share([bool(one.passed) for one in read if not one.good])))
-        found.append((FALSE_FAIL, _share([not one.passed for one in read if one.good])))
+        found += _errors(read).items()
     found.append((BIAS, _bias(answers, grades)))
     if repeated := [answer for answer in answers if len(answer.samples) > 1]:
         found.append((CONSISTENCY, _consistency(repeated, grades)))
     if people := [answer.people for answer in answers if len(answer.people) > 1]:
         found.append((ALPHA, Figure(agreement.alpha(people), agreement.alpha_bounds(people), len(people))))
     return found
+
+
+def _errors(read: Sequence[_Read]) -> dict[str, Figure]:
+    return {
+        FALSE_PASS: _share([bool(one.passed) for one in read if not one.good]),
+        FALSE_FAIL: _share([not one.passed for one in read if one.good]),
+    }
 
 
 def _share(are_so: Sequence[bool]) -> Figure:

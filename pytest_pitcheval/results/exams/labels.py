@@ -18,6 +18,9 @@ from pytest_pitcheval.results.records import FINITE, Record
 COLUMN = "labelled"
 """The column that says who labelled, and what; the metric does not get to see it."""
 
+ANSWER = "labelled answer"
+"""The column in which `Labelled.answer` is, once the rows of all who labelled an answer are one."""
+
 Kind = Literal["person", "model"]
 Drawn = Literal["at random", "near the threshold"]
 AT_RANDOM: Final = "at random"
@@ -90,6 +93,11 @@ class Labelled:
     def key(self) -> AnswerKey:
         """The answer that was labelled."""
         return AnswerKey(self.run, self.test, self.optimization, self.example, self.rollout)
+
+    @property
+    def answer(self) -> dict[str, Any]:
+        """The answer that was labelled, and how it was drawn; nothing where the row does not say which it is."""
+        return {**self.key._asdict(), "drawn": self.drawn} if self.run and self.test else {}
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)

@@ -9,6 +9,7 @@ from typing import Any
 from pytest_pitcheval.names import BUDGET, DECIDED, SCORE, UNCHANGED, LeftOut
 from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.collected import Requirements
+from pytest_pitcheval.results.exams.corrected import Corrected
 from pytest_pitcheval.results.exams.exam import Exam
 from pytest_pitcheval.results.records import Keyed, Usage
 from pytest_pitcheval.results.significance.noise import Noise
@@ -68,6 +69,7 @@ class Summary(Keyed):
         cut_off: why not all examples could be run that were needed: ``budget: $5.00 reached``; None where all could.
         exam: what a judge's exam came to; such a test has no mean, as its scores are of given answers.
         noise: what the variance of the mean is made of, where predictions have several verdicts each.
+        corrected: the mean if people had judged, which `metrics` has too; None where no labels could tell.
     """
 
     test: str
@@ -97,6 +99,7 @@ class Summary(Keyed):
     with_unchanged: Mapping[str, MetricSummary] = dataclasses.field(default_factory=dict)
     exam: Exam | None = None
     noise: Noise | None = None
+    corrected: Corrected | None = None
 
     @property
     def unchanged(self) -> int:
@@ -147,7 +150,7 @@ class Summary(Keyed):
         counts = [f"{n} {formats.were(n)} left out, {_WHY[why]}" for why, n in self.left_out_for.items() if why in _WHY]
         if counts or (self.unchanged and self.scored):
             notes.append(": ".join([f"mean of {self.scored} of {self.examples}", *filter(None, ["; ".join(counts)])]))
-        notes += [self.noise.text] if self.noise else []
+        notes += [one.text for one in (self.noise, self.corrected) if one is not None and one.text]
         return "; ".join(notes)
 
     @property
@@ -166,4 +169,5 @@ class Summary(Keyed):
         data |= {"metrics": metrics, "unscored": [dataclasses.asdict(example) for example in self.unscored]}
         exam = self.exam.to_dict() if self.exam else None
         data |= {"noise": self.noise.to_dict()} if self.noise else {}
+        data |= {"corrected": self.corrected.to_dict()} if self.corrected else {}
         return data | {"slices": [one.to_dict() for one in self.slices], "exam": exam}
