@@ -5,6 +5,7 @@ A seeded simulation of exams, of people's labels that are 0 or 1.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -13,10 +14,12 @@ from scipy.optimize import brentq
 
 from benchmarks import corrected
 from pytest_pitcheval.results.deciding.judges import MARGIN
-from pytest_pitcheval.results.exams.agreement import bounds, coefficient, cohen, gwet
+from pytest_pitcheval.results.exams.agreement import bounds, coefficient, cohen, difference, gwet
 from pytest_pitcheval.results.significance.means import rate_interval
 
 EXAMS = 10_000
+PAIRS = 1_000
+"""Exams of two judges."""
 SIZES = (50, 100, 200)
 PREVALENCES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 JUDGES = ((0.9, 0.9), (0.8, 0.7), (0.95, 0.8), (0.7, 0.95), (0.8, 0.8), (0.95, 0.95))
@@ -39,6 +42,11 @@ def main() -> None:
         print(
             f"{name:10} {min(shares):.3f} to {max(shares):.3f}, {within}/{len(shares)} in 0.93-0.97; least: {worst[1]}"
         )
+    shares = [share for share, _ in differences()]
+    within = sum(0.93 <= share <= 0.97 for share in shares)
+    print(
+        f"difference {min(shares):.3f} to {max(shares):.3f}, {within}/{len(shares)} in 0.93-0.97 (two judges' kappas)"
+    )
     print("judges with a kappa of 0.4 that qualify at min_kappa=0.6, the most of all prevalences")
     for size in (20, 30, *SIZES):
         print(f"{size:4} answers: {max(qualifying(0.4, 0.6, size)):.3f}")
@@ -62,6 +70,36 @@ def coverages() -> Iterator[tuple[str, float, str]]:
                     yield name, _within(coefficient(truth, GRADES, model), *bounds(tables, GRADES, model)), about
                 wrong, of = tables[:, 0, 1], tables[:, 0].sum(-1)
                 yield "false pass", _within(np.array(1 - judge[1]), *_of_shares(wrong, of)), about
+
+
+def differences() -> Iterator[tuple[float, str]]:
+    """Share of exams whose interval has the true difference of two judges' kappas, and what was simulated.
+
+    Given what people say, the two err independently of each other.
+    """
+    rng = np.random.default_rng(0)
+    for size in SIZES:
+        for prevalence in (0.2, 0.5, 0.8):
+            for first, second in itertools.combinations(JUDGES[:4], 2):
+                truth = [float(coefficient(cells(prevalence, *judge), GRADES)) for judge in (first, second)]
+                held = [
+                    low <= truth[1] - truth[0] <= high
+                    for low, high in (_interval(rng, size, prevalence, first, second) for _ in range(PAIRS))
+                ]
+                yield sum(held) / PAIRS, f"{size} answers, prevalence {prevalence}, judges {first} and {second}"
+
+
+def _interval(
+    rng: np.random.Generator, size: int, prevalence: float, *judges: tuple[float, float]
+) -> tuple[float, float]:
+    people = (rng.random(size) < prevalence).astype(int)
+    if people.min() == people.max():  # undefined: another exam
+        return _interval(rng, size, prevalence, *judges)
+    said = [
+        np.where(people == 1, rng.random(size) < sensitivity, rng.random(size) >= specificity).astype(int).tolist()
+        for sensitivity, specificity in judges
+    ]
+    return difference(people.tolist(), said[0], said[1], GRADES).ci95
 
 
 def exams(truth: Floats, size: int, count: int) -> Floats:

@@ -63,7 +63,7 @@ def generator_lm(request: pytest.FixtureRequest) -> Any:
 
     session = get_session(request.config)
     session.asked_by_request(request).adopt()
-    return session.make_lm("generator")
+    return session.lms.make("generator", getattr(request, "param", None))
 
 
 @pytest.fixture(scope="session")
@@ -81,7 +81,7 @@ def evaluator_lm(request: pytest.FixtureRequest) -> Any:
         from pytest_pitcheval.evaluation.judges import for_session
 
         return for_session(request, settings)
-    return session.make_lm("evaluator")
+    return session.lms.make("evaluator", getattr(request, "param", None))
 
 
 @pytest.fixture
@@ -142,9 +142,9 @@ def optimization(_pitcheval_test: RunningTest, request: pytest.FixtureRequest) -
         from pytest_pitcheval.collection.parametrization import optimizations_of
         from pytest_pitcheval.state import get_session
 
-        if optimizations_of(request.node, get_session(request.config).process.settings) != [
-            _pitcheval_test.optimization
-        ]:
+        settings = get_session(request.config).process.settings
+        methods = optimizations_of(request.node, settings)
+        if methods != [_pitcheval_test.optimization] or any(settings.model_params.values()):
             _asked_too_late(request)
     return _pitcheval_test.optimization
 

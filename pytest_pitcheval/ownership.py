@@ -31,6 +31,16 @@ def fixture_functions(node: pytest.Item) -> list[Any]:
     return found
 
 
+def passes_on(node: pytest.Item, fixture: str) -> bool:
+    """Whether a parameter of ``fixture`` reaches the plugin's own: each one that stands in its place asks for it."""
+    known = getattr(getattr(node, "_fixtureinfo", None), "name2fixturedefs", {})
+    return all(fixture in one.argnames or _is_plugins(one.func) for one in reversed(known.get(fixture, ())))
+
+
+def _is_plugins(function: Any) -> bool:
+    return str(getattr(function, "__module__", "")).startswith("pytest_pitcheval.")
+
+
 def params_of(node: pytest.Item) -> dict[str, Any]:
     """The parameters of a test, by the name of their argument or fixture."""
     return dict(getattr(getattr(node, "callspec", None), "params", {}))

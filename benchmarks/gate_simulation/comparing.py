@@ -11,13 +11,16 @@ from pytest_pitcheval.results.collected import Requirements
 from pytest_pitcheval.results.comparison import Comparison, Coverage, compare
 from pytest_pitcheval.results.deciding import gates
 from pytest_pitcheval.results.deciding.limits import Limit
+from pytest_pitcheval.results.keys import Key
 from pytest_pitcheval.results.records import Usage
 from pytest_pitcheval.results.subjects import Subject
 from pytest_pitcheval.results.summaries.summary import Summary
 
-KEY = ("test", "none")
+KEY = Key("test", "none")
 
-SUMMARY = Summary(*KEY, 0, 0, 0, 0, None, None, Usage(), Usage(), Usage(), 0.0, (), Requirements())
+SUMMARY = Summary(
+    KEY.test, KEY.optimization, 0, 0, 0, 0, None, None, Usage(), Usage(), Usage(), 0.0, (), Requirements()
+)
 SUBJECT = Subject(KEY)
 
 
@@ -29,12 +32,12 @@ def measurements(scores: Array) -> Measurements:
 def comparison_of(before: Array, after: Array, subject: Subject = SUBJECT) -> Comparison:
     """What a run makes of them."""
     old, new = measurements(before), measurements(after)
-    return compare(subject, KEY[1], old, new, Coverage(new.examples.keys()))
+    return compare(subject, KEY.optimization, old, new, Coverage(new.examples.keys()))
 
 
 def decide(before: Array, after: Array, limits: Mapping[str, float], family: Family) -> set[str]:
     """The tests of a session that fail a gate, by their number; scores are (tests, examples, rollouts)."""
-    pairs = {Subject((str(n), KEY[1])): pair for n, pair in enumerate(zip(before, after, strict=True))}
+    pairs = {Subject(Key(str(n), KEY.optimization)): pair for n, pair in enumerate(zip(before, after, strict=True))}
     comparisons = {subject: comparison_of(old.T, new.T, subject) for subject, (old, new) in pairs.items()}
     held_to = [Limit(subject, *limit) for subject in pairs for limit in limits.items()]
     decided = gates.decide(held_to, dict.fromkeys(pairs, SUMMARY), comparisons, family=family)

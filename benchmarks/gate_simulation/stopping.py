@@ -14,6 +14,7 @@ from benchmarks.gate_simulation.rates import Rate
 from pytest_pitcheval.names import MIN_MEAN, MIN_PASS_RATE, SCORE
 from pytest_pitcheval.results.collected import Collected, Requirements
 from pytest_pitcheval.results.deciding.decisions import Terms, stopping
+from pytest_pitcheval.results.keys import Key
 from pytest_pitcheval.results.records import Record, Status
 from pytest_pitcheval.results.significance import looks
 from pytest_pitcheval.results.significance.families import Claim, holm
@@ -186,7 +187,7 @@ def needed(gates: Mapping[str, float], scores: Array, passed: Flags) -> Array:
         for number, place in enumerate(order, 1):
             status: Status = "passed" if outcomes[place] else "failed"
             decided.hear(Record(f"t[{place}]", "t", f"{place}", "none", status, run[place], samples=(run[place],)))
-            if decided.reason(("t", "none")):
+            if decided.reason(Key("t", "none")):
                 count = number
                 break
         found.append(count / examples)

@@ -11,13 +11,14 @@ import pytest
 from pytest_pitcheval.collection.exams import NAME as EXAM
 from pytest_pitcheval.collection.exams import JudgeExam, parse_exam
 from pytest_pitcheval.collection.markers import Evaluation, parse_evaluation
-from pytest_pitcheval.collection.parametrization import optimization_of
+from pytest_pitcheval.collection.parametrization import models_of_test, optimization_of
 from pytest_pitcheval.collection.rows import Row
 from pytest_pitcheval.errors import MarkerError
 from pytest_pitcheval.ownership import fixture_names, id_of, is_evaluation, params_of
 from pytest_pitcheval.results.collected import Collected, Requirements
 from pytest_pitcheval.results.plain import plain
 from pytest_pitcheval.settings.methods import Optimization
+from pytest_pitcheval.settings.models import Model
 from pytest_pitcheval.settings.settings import Settings
 
 
@@ -45,8 +46,8 @@ class Asked:
         return self.evaluation if isinstance(self.evaluation, Evaluation) else None
 
 
-_OURS = ("optimization", "example")
-"""The parameters that `parametrize` makes, in their order in an ID."""
+_OURS = ("generator_lm", "evaluator_lm", "optimization", "example")
+"""What `parametrize` makes parameters of, in their order in an ID."""
 _ASKED: pytest.StashKey[Asked] = pytest.StashKey()
 
 
@@ -73,6 +74,7 @@ def _read(item: pytest.Item, settings: Settings) -> Asked:
         test=name_of_test(item),
         example_id=plain(getattr(row, "id", None)),
         optimization=str(optimization),
+        **models_of_test(item),
         asked=asked,
         settings=plain(optimization.settings),
         labels={name: plain(row.labels[name]) for name in asked.labels if name in row.labels}
@@ -164,7 +166,7 @@ def name_of_test(item: pytest.Item) -> str:
     if not params:
         return item.nodeid
     function, last = item.nodeid.removesuffix(f"[{ident}]"), list(params)[-1]
-    if set(params) <= set(_OURS):
+    if all(isinstance(param, Model) or name in ("optimization", "example") for name, param in params.items()):
         return function
     for name in _OURS:
         shorter = (_without(ident, part, name == last) for part in _ids_of(params.get(name)))
@@ -174,9 +176,9 @@ def name_of_test(item: pytest.Item) -> str:
 
 def _ids_of(parameter: Any) -> list[str]:
     """How pytest may write the ID that `parametrize` gives to a parameter; none for those of the user's own."""
-    if not isinstance(parameter, (Row, Optimization)):
+    if not isinstance(parameter, (Row, Optimization, Model)):
         return []
-    text = parameter.id if isinstance(parameter, Row) else str(parameter)
+    text = str(parameter) if isinstance(parameter, Optimization) else parameter.id
     return [text.encode("unicode_escape").decode("ascii"), text]
 
 

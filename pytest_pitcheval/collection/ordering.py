@@ -6,7 +6,7 @@ import pytest
 
 from pytest_pitcheval.collection.collected import asked_by
 from pytest_pitcheval.ownership import is_ours
-from pytest_pitcheval.results.records import Key
+from pytest_pitcheval.results.keys import Key
 from pytest_pitcheval.results.significance.looks import in_order
 from pytest_pitcheval.settings.settings import Settings
 
@@ -20,10 +20,10 @@ def put_in_random_order(items: list[pytest.Item], settings: Settings) -> None:
     for position, item in enumerate(items):
         if is_ours(item) and asked_by(item, settings).row is not None:
             groups.setdefault(asked_by(item, settings).about.key, []).append(position)
-    for (test, _), positions in groups.items():
+    for key, positions in groups.items():
         of_group = [items[position] for position in positions]
         ids = [asked_by(item, settings).about.example_id or "" for item in of_group]
-        places = {example_id: place for place, example_id in enumerate(in_order(settings.seed, test, ids))}
+        places = {example_id: place for place, example_id in enumerate(in_order(settings.seed, key.test, ids))}
         ordered = sorted(zip(ids, of_group, strict=True), key=lambda found: places[found[0]])
         for position, (_, item) in zip(positions, ordered, strict=True):
             items[position] = item

@@ -10,14 +10,15 @@ from pytest_pitcheval.collection.markers import choose_optimizations, parse_eval
 from pytest_pitcheval.collection.requirements import check_labels, check_types
 from pytest_pitcheval.collection.rows import Row, load_rows, sample
 from pytest_pitcheval.errors import MarkerError
-from pytest_pitcheval.ownership import fixture_names, params_of
+from pytest_pitcheval.ownership import fixture_names, params_of, passes_on
 from pytest_pitcheval.results.plain import plain
 from pytest_pitcheval.settings.methods import Optimization
+from pytest_pitcheval.settings.models import Model
 from pytest_pitcheval.settings.settings import Settings
 
 
 def parametrize(metafunc: pytest.Metafunc, settings: Settings) -> list[str]:
-    """Give the test a parameter for each method, if there are several, and for each example.
+    """Give the test a parameter for each model and method, if there are several, and for each example.
 
     Returns the IDs of all examples of the dataset, those that sampling leaves out too; empty without one.
 
@@ -26,12 +27,15 @@ def parametrize(metafunc: pytest.Metafunc, settings: Settings) -> list[str]:
     """
     asked = metafunc.fixturenames
     try:
+        models = models_for(metafunc.definition, settings)
         methods = optimizations_of(metafunc.definition, settings) if "optimization" in asked else []
         rows = _rows(metafunc, settings) if "example" in asked else []
     except MarkerError as error:
-        name = "example" if "example" in asked else "optimization"
+        name = next(name for name in ("example", "optimization", *settings.model_params) if name in asked)
         metafunc.parametrize(name, [error], ids=["wrong-marker"], indirect=True)
         return []
+    for fixture, of_role in models.items():
+        metafunc.parametrize(fixture, of_role, ids=[model.id for model in of_role], indirect=True)
     if len(methods) > 1:  # one alone is no parameter: the test keeps its ID whichever that is, so runs compare
         metafunc.parametrize("optimization", methods, ids=[str(method) for method in methods], indirect=True)
     if rows:
@@ -61,6 +65,40 @@ def optimizations_of(node: pytest.Item, settings: Settings) -> list[Optimization
     marks = reversed(list(node.iter_markers("optimization")))  # as they stand in the file
     marked = [parse_optimization(mark) for mark in marks]
     return choose_optimizations(marked, settings.methods)
+
+
+def models_for(node: pytest.Item, settings: Settings) -> dict[str, tuple[Model, ...]]:
+    """The models that a test is to run with, by fixture; those of one alone are not in it.
+
+    Raises:
+        MarkerError: one line: the fixture is the user's own, and gives the same LM whatever the option names.
+    """
+    asked = set(fixture_names(node)) - _parametrized(node)
+    found = {fixture: models for fixture, models in settings.model_params.items() if models and fixture in asked}
+    for fixture, models in found.items():
+        if not passes_on(node, fixture):
+            option, names = fixture.replace("_lm", "-model"), ",".join(one.name for one in models)
+            raise MarkerError(
+                f"--{option}: {names!r}: the fixture {fixture} is one of your own; expected one model, or a "
+                f"fixture that asks for {fixture}"
+            )
+    return found
+
+
+def _parametrized(node: pytest.Item) -> set[str]:
+    """What pytest's own markers give values to: these are the test's models then, as its marker's method is."""
+    found: set[str] = set()
+    for mark in node.iter_markers("parametrize"):
+        names = mark.args[0] if mark.args else mark.kwargs.get("argnames", ())
+        found.update(name.strip() for name in (names.split(",") if isinstance(names, str) else names))
+    return found
+
+
+def models_of_test(item: pytest.Item) -> dict[str, str]:
+    """The models of a collected test as `Key` has them: names where there are several, else nothing."""
+    params = {fixture: params_of(item).get(fixture) for fixture in ("generator_lm", "evaluator_lm")}
+    model, evaluator = (param.name if isinstance(param, Model) else "" for param in params.values())
+    return {"model": model, "evaluator": evaluator}
 
 
 def optimization_of(item: pytest.Item, settings: Settings) -> Optimization:

@@ -8,7 +8,7 @@ from pytest_pitcheval.command.commands import Printed, find_finished
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.baselines import Baseline, Measurements
-from pytest_pitcheval.results.records import Key
+from pytest_pitcheval.results.keys import Key
 from pytest_pitcheval.settings.settings import Settings
 from pytest_pitcheval.storage import baseline_files, references
 from pytest_pitcheval.storage.run_files import RunFile
@@ -16,9 +16,9 @@ from pytest_pitcheval.timestamps import date_of
 
 
 def list_baseline(settings: Settings) -> Printed:
-    """A line for each test and method of the baseline file."""
+    """A line for each test, method and model of the baseline file."""
     head = ("test", "method", "examples", "samples", "mean", "oldest", "newest")
-    rows = [(test, method, *_row(group)) for (test, method), group in sorted(_read(settings).items())]
+    rows = [(key.test, key.variant, *_row(group)) for key, group in sorted(_read(settings).items())]
     return [(line, False) for line in formats.table([head, *rows])], True
 
 
@@ -71,11 +71,11 @@ def _gone_from(run: RunFile) -> Callable[[Key, str], bool]:
         by = ", ".join(selection.narrowed_by)
         raise PitchevalError(f"{run.run.id} was asked for a part of the tests ({by}): expected a run of all of them")
     coverage = run.outcome.coverage()
-    tests = {test for test, _ in coverage}
+    tests = {key.test for key in coverage}
 
     def gone(key: Key, example: str) -> bool:
-        if key[0] not in tests:
-            return selection.covers(key[0])
+        if key.test not in tests:
+            return selection.covers(key.test)
         covered = coverage.get(key)
         return bool(covered and example and example not in covered.collected and example not in covered.not_run)
 
@@ -88,8 +88,9 @@ def _lines(settings: Settings, run: RunFile, found: Baseline) -> Iterator[str]:
         yield f"{name} has no test and no example that run {run.run.id} has not"
         return
     yield f"{name} has what run {run.run.id} has not:"
-    tests = {test for test, _ in run.outcome.coverage()}
-    for (test, method), group in sorted(found.items()):
+    tests = {key.test for key in run.outcome.coverage()}
+    for key, group in sorted(found.items()):
         count = formats.count(len(group.examples))
-        what = count if test not in tests else f"{count} of its dataset no more: {formats.some(sorted(group.examples))}"
-        yield from formats.wrap(f"  {test} [{method}]: {what}", "    ")
+        if key.test in tests:
+            count += f" of its dataset no more: {formats.some(sorted(group.examples))}"
+        yield from formats.wrap(f"  {key.name}: {count}", "    ")

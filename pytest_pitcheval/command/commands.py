@@ -103,6 +103,8 @@ def _record_lines(record: Record) -> Iterator[str]:
     facts = {
         "status": record.status if record.error is None else f"{record.status}: {record.error}",
         "method": record.optimization,
+        "model": record.model,
+        "judge": record.evaluator,
         "score": formats.score(record),
         "metrics": ", ".join(f"{name} {value:.3g}" for name, value in record.further.items()),
         "feedback": record.feedback,
@@ -143,7 +145,7 @@ def compare_runs(settings: Settings, folder: Path, first: str, second: str) -> P
         lines += [(line, False) for text in _details(comparison) for line in formats.wrap("    " + text, "      ")]
     compared = {one.key for one in found}
     new = [key for key in after.coverage if key not in compared]
-    lines += [(f"  {test} [{method}]: only in {second}", False) for test, method in new]
+    lines += [(f"  {key.name}: only in {second}", False) for key in new]
     gone = absent_tests(before.measured, after.coverage)
     return [*lines, *((f"  {test}: only in {first}", False) for test in gone)], True
 

@@ -58,8 +58,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def lines(settings: Settings, wanted: Sequence[Wanted]) -> Iterator[str]:
     """A table for each test, and all of them together."""
-    models = settings.generator.model, settings.evaluator.model
-    before = estimates.look_back(settings.directory, [one.nodeid for one in wanted], models, settings.prices)
+    before = estimates.look_back(settings.directory, wanted, settings.models, settings.prices)
     found = estimates.estimate(wanted, before)
     for test in dict.fromkeys(one.test for one in found):
         yield test
@@ -68,7 +67,7 @@ def lines(settings: Settings, wanted: Sequence[Wanted]) -> Iterator[str]:
     known = [one.took for one in found if one.took is not None]
     if known:
         yield from formats.wrap(_sum(estimates.total(known), settings), "  ")
-    if nothing := [f"{one.test} [{one.optimization}]" for one in found if one.took is None]:
+    if nothing := [one.key.name for one in found if one.took is None]:
         yield from formats.wrap(
             f"not known, as no earlier run has them with these models: {formats.some(nothing)}", "  "
         )
@@ -85,7 +84,7 @@ def _sum(whole: Took, settings: Settings) -> str:
 
 
 def _row(one: Estimate, concurrency: int) -> tuple[str, ...]:
-    about = (one.optimization, str(one.examples), str(one.known))
+    about = (one.key.variant, str(one.examples), str(one.known))
     if one.took is None:
         return (*about, "-", "-", "-", "-")
     cost = "-" if one.took.cost is None else dollars(one.took.cost)

@@ -27,7 +27,7 @@ def write_suite(settings: Settings, start: Path, target: str, folder: str) -> tu
         PitchevalError: ``target`` is none, or a file is there already; then nothing was written.
     """
     path = start / folder
-    starter = _starter(target, start, path, settings.generator.model or "local")
+    starter = _starter(target, start, path, settings.models[0] or "local")
     return [
         (f"{target}: {', '.join(starter.inputs)} -> {', '.join(starter.outputs)}", False),
         *write_files(starter_files.files(starter), path, folder),

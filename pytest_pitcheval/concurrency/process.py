@@ -22,6 +22,7 @@ from pytest_pitcheval.concurrency.limits.ledger import NOTHING, Spent
 from pytest_pitcheval.concurrency.notes import Notes
 from pytest_pitcheval.concurrency.standings import Standings
 from pytest_pitcheval.results.exams.exam import Conditions
+from pytest_pitcheval.results.keys import Key
 from pytest_pitcheval.settings.settings import Settings
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class Process:
         standings: which tests are left out.
         spent_before: what the run had spent that is continued.
         before: what the baseline has, where only the examples are asked that have changed since.
-        exams: by test, the conditions of the judges' exams that the baseline has.
+        exams: by test and judge, the conditions of the judges' exams that the baseline has.
     """
 
     settings: Settings
@@ -77,7 +78,7 @@ class Process:
     standings: Standings = dataclasses.field(default_factory=Standings)
     spent_before: Spent = NOTHING
     before: Baseline | None = None
-    exams: dict[str, Conditions] = dataclasses.field(default_factory=dict)
+    exams: dict[Key, Conditions] = dataclasses.field(default_factory=dict)
     _held: list[filelock.BaseFileLock] = dataclasses.field(default_factory=list)
     _told: dict[str, Any] = dataclasses.field(default_factory=dict)
 
@@ -105,7 +106,7 @@ class Process:
         answers, record = (path and Path(path) for path in told["answers"])
         settings = settings._replace(answers=answers, record=record)
         before = Spent(*told["spent_before"])
-        exams = {test: Conditions(*conditions) for test, conditions in told["exams"].items()}
+        exams = {Key(*key): Conditions(*conditions) for key, conditions in told["exams"]}
         ids = told["run_id"], told["timestamp"]
         return cls(settings, *ids, owner, Path(folder), worker, spent_before=before, exams=exams)
 
@@ -122,7 +123,7 @@ class Process:
             "planned": planned,
             "apart": are_apart(transports),
             "spent_before": list(self.spent_before),
-            "exams": {test: list(conditions) for test, conditions in self.exams.items()},
+            "exams": [[list(key), list(conditions)] for key, conditions in self.exams.items()],
             "answers": [path and str(path) for path in (self.settings.answers, self.settings.record)],
         }
 

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 from pytest_pitcheval import files
 from pytest_pitcheval.names import DECIDED
-from pytest_pitcheval.results.records import Key, Omission
+from pytest_pitcheval.results.keys import Key
+from pytest_pitcheval.results.records import Omission
 
 
 class Standing(NamedTuple):
@@ -62,7 +63,7 @@ class Standings:
         Raises:
             OSError: it cannot be written.
         """
-        groups = [[*key, *standing] for key, standing in self._groups.items()]
+        groups = [[list(key), list(standing)] for key, standing in self._groups.items()]
         files.write_json(path, {"groups": groups, "tests": self._tests}, indent=None)
 
     def look(self, path: Path) -> None:
@@ -74,4 +75,4 @@ class Standings:
                 told = json.loads(path.read_text(encoding="utf-8"))
                 self._read, self._tests = seen, {name: Omission(*one) for name, one in told["tests"].items()}
                 self.told += 1
-                self._groups = {(test, method): Standing(*rest) for test, method, *rest in told["groups"]}
+                self._groups = {Key(*key): Standing(*standing) for key, standing in told["groups"]}

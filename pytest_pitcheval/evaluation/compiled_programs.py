@@ -15,10 +15,12 @@ from pytest_pitcheval.evaluation import judges, timeouts
 from pytest_pitcheval.evaluation.affected.unchanged import OMISSION, Now
 from pytest_pitcheval.evaluation.runner import Runner
 from pytest_pitcheval.evaluation.running_test import RUNNING
+from pytest_pitcheval.ownership import params_of
 from pytest_pitcheval.programs.optimization import Ingredients
 from pytest_pitcheval.programs.program_files import save_program
 from pytest_pitcheval.reports.progress import Progress
 from pytest_pitcheval.settings.methods import UNOPTIMIZED, Optimization
+from pytest_pitcheval.settings.models import Model
 from pytest_pitcheval.settings.settings import Settings
 
 
@@ -86,10 +88,11 @@ def _now(runner: Runner, request: pytest.FixtureRequest, parts: Mapping[str, str
 
 
 def _save_path(settings: Settings, path: Path, request: pytest.FixtureRequest, optimization: Optimization) -> Path:
-    """With several methods, each has its name in the file's."""
-    if len(optimizations_of(request.node, settings)) == 1:
-        return path
-    return path.with_name(f"{path.stem}-{optimization.method.replace(':', '.')}{path.suffix}")
+    """With several methods or models, each has its name in the file's."""
+    models = [param.id for param in params_of(request.node).values() if isinstance(param, Model)]
+    several = len(optimizations_of(request.node, settings)) > 1
+    names = [path.stem, *models, *([optimization.method.replace(":", ".")] if several else [])]
+    return path.with_name(f"{'-'.join(names)}{path.suffix}")
 
 
 def _ingredients(

@@ -13,6 +13,7 @@ from pytest_pitcheval.lm.language_models import judge_from
 from pytest_pitcheval.names import EXAMINED
 from pytest_pitcheval.results.exams.exam import Conditions
 from pytest_pitcheval.results.exams.terms import PASS_OR_FAIL
+from pytest_pitcheval.results.keys import Key
 from pytest_pitcheval.results.records import Omission
 from pytest_pitcheval.rollouts.verdicts import as_number
 from pytest_pitcheval.settings.parts import ModelSettings
@@ -52,9 +53,9 @@ def threshold_of_exam(asked: float | None, metric: Any, grades: Sequence[float])
     return 0.5 if known is None and tuple(grades) == PASS_OR_FAIL else known
 
 
-def omission(process: Process, test: str, now: Conditions) -> Omission | None:
+def omission(process: Process, key: Key, now: Conditions) -> Omission | None:
     """Why the answers of an exam are not put to the judge; None where they are. A replayed run asks what it asked."""
-    mode, held = process.settings.judge_exam, process.exams.get(test)
+    mode, held = process.settings.judge_exam, process.exams.get(key)
     if mode == "always" or (process.settings.replay is not None and mode != "off"):
         return None
     if held is not None and held.hold(now):

@@ -260,9 +260,8 @@ class RunningTest:
         measured = self._baseline or score
         return Record(
             nodeid=self.about.nodeid,
-            test=self.about.test,
             example_id=self.about.example_id,
-            optimization=self.about.optimization,
+            **self.about.key._asdict(),
             status=self._status,
             score=None if score is None else float(score),
             threshold=score.threshold if score is not None and score.has_threshold else None,

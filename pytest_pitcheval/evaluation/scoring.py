@@ -83,7 +83,7 @@ def judge_answer(
     marks = {METRIC: runner.identities.metric(metric), JUDGE: runner.identities.judge(metric, evaluator_lm)}
     threshold = judges.threshold_of_exam(_threshold(runner, running), metric, given.grades)
     now = Conditions(marks[METRIC], marks[JUDGE], given.dataset, running.rollout_count, threshold, "")
-    if omission := judges.omission(runner.process, running.about.test, now):
+    if omission := judges.omission(runner.process, running.about.key, now):
         running.left_out(omission)
         pytest.skip(omission.reason)
     generator = Generator(GIVEN_ANSWERS, evaluator_lm)

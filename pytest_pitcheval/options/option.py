@@ -11,7 +11,7 @@ PREFIX = "pitcheval_"
 
 # fmt: off
 Kind = Literal[
-    "flag", "text", "methods", "model", "examples", "count", "seed", "seconds", "score", "share",
+    "flag", "text", "methods", "models", "examples", "count", "seed", "seconds", "score", "share",
     "limits of means", "limits of drops", "temperature", "rate limits", "gate mode", "allowed", "metrics", "family",
     "slice", "baseline update", "days", "stop", "dollars", "tokens", "prices",
     "judge exam", "names",

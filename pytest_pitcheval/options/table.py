@@ -19,13 +19,19 @@ OPTIONS = (
     ),
     Option(
         "generator_model",
-        "MODEL",
-        "model",
-        "model of generator_lm: a DSPy name such as groq/llama-3.3-70b-versatile, local or local:PATH.gguf; "
-        "default: none",
+        "MODEL[,MODEL...]",
+        "models",
+        "model of generator_lm: a DSPy name such as groq/llama-3.3-70b-versatile, local or local:PATH.gguf; with "
+        "several, every example is a test per model; default: none",
         repeats=True,
     ),
-    Option("evaluator_model", "MODEL", "model", "model of evaluator_lm; default: the generator's", repeats=True),
+    Option(
+        "evaluator_model",
+        "MODEL[,MODEL...]",
+        "models",
+        "model of evaluator_lm; with several, every example is a test per judge; default: the (first) generator's",
+        repeats=True,
+    ),
     Option("train_size", "N", "examples", "seeded sample of the trainset; default: all of it", repeats=True),
     Option("test_size", "N", "examples", "seeded sample of each dataset; default: all of it", repeats=True),
     Option(

@@ -14,6 +14,7 @@ from xml.etree.ElementTree import Element
 from pytest_pitcheval import files, outputs
 from pytest_pitcheval.credentials import redact
 from pytest_pitcheval.names import SCORE
+from pytest_pitcheval.reports.choosing.tables import tables
 from pytest_pitcheval.results.deciding.decisions import Decision
 from pytest_pitcheval.results.deciding.gates import GateResult
 from pytest_pitcheval.results.records import Record, Usage, total
@@ -33,6 +34,8 @@ def properties(record: Record) -> list[tuple[str, str]]:
             "threshold": record.threshold,
             "rollout_id": record.rollout_id,
             "optimization": record.optimization,
+            "model": record.model or None,
+            "evaluator": record.evaluator or None,
             "example_id": record.example_id,
             **_spent(record.usage),
             "seconds": record.seconds,
@@ -66,15 +69,18 @@ def totals(run_id: str, records: Iterable[Record]) -> list[tuple[str, str]]:
 
 def means(decision: Decision) -> list[tuple[str, str]]:
     """Names and texts for the ``<testsuite>``: the mean of each metric and slice of each test and method."""
-    found: dict[str, float | None] = {}
+    found: dict[str, float | str | None] = {}
     for summary in decision.summaries:
-        about = f"{summary.test} [{summary.optimization}]"
+        about = summary.key.name
         found |= {f"metric.{name} {about}": one.mean for name, one in decision.metrics_of(summary).items()}
         found |= {f"slice.{one.slice} {about}": one.mean for one in summary.slices}
         shares = summary.noise.shares if summary.noise else {}
         found |= {f"noise.{source} {about}": share for source, share in shares.items()}
         told = summary.exam.told if summary.exam else {}
         found |= {f"judge.{name} {about}": figure.value for name, figure in told.items()}
+    worth = {one.key.name: one.worth for one in decision.methods if one.worth}
+    found |= {f"cost_of_a_point {name}": one.cost for name, one in worth.items()}
+    found |= {f"choice {table.test}": table.words for table in tables(decision.methods)}
     return _named(found)
 
 
@@ -155,7 +161,7 @@ def _add_properties(suite: Element, named: Iterable[tuple[str, str]]) -> None:
 def _add_failed(suite: Element, gates: list[GateResult]) -> None:
     for gate in gates:
         about = [*([] if gate.metric == SCORE else [gate.metric]), *([] if gate.slice is None else [gate.slice])]
-        name = escape(" ".join([gate.gate, *about, f"{gate.test} [{gate.optimization}]"]))
+        name = escape(" ".join([gate.gate, *about, gate.key.name]))
         case = ElementTree.SubElement(suite, "testcase", classname="pitcheval.gates", name=name, time="0.000")
         ElementTree.SubElement(case, "failure", message=escape(gate.text)).text = escape(gate.text)
     for counted in ("tests", "failures"):

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from pytest_pitcheval.reports import exams, run_reports
+from pytest_pitcheval.reports.choosing.tables import Row, tables
 from pytest_pitcheval.reports.run_reports import RunReport
 from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.baselines import Measurement
@@ -21,7 +22,9 @@ COMMENT_LIMIT = 65_536
 
 _WORST = 10
 _LONGEST = 160
-_NUMBERS = ("scored", "known", "mean", "value", "of", "passed", "against the baseline", "baseline", "now", "change")
+_WORDS = 1_000
+_COUNTS = ("scored", "known", "mean", "value", "of", "passed", "against the baseline", "baseline", "now", "change")
+_NUMBERS = (*_COUNTS, "difference", "p", "cost/point", "cost/verdict", "seconds")
 _SPECIAL = re.compile(r"[\\`*\[\]<>|#@!~&$]|(?<![^\W_])_|_(?![^\W_])|:(?=//)|(?<=www)\.", re.IGNORECASE)
 """What markdown could make something of; ``_`` within a word is nothing, and the last two would begin a link."""
 
@@ -31,14 +34,14 @@ Table = tuple[Sequence[str], list[Sequence[str]]]
 """A head, and rows of cells that are markdown already."""
 
 
-def code(text: str) -> str:
-    """``text`` as what it is, at most 160 characters of it: in code, GitHub makes no links, mentions or images.
+def code(text: str, most: int = _LONGEST) -> str:
+    """``text`` as what it is, at most so many characters of it: in code, GitHub makes no links, mentions or images.
 
     Every mark that means something to markdown is an entity, which cannot: a code span of backticks would leave
     the cell of a table at a ``|``.
     """
     line = " ".join("".join(character if _is_visible(character) else " " for character in text).split())
-    line = line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
+    line = line if len(line) <= most else line[: most - 1] + "…"
     return f"<code>{_SPECIAL.sub(lambda found: f'&#{ord(found[0])};', line)}</code>" if line else ""
 
 
@@ -109,6 +112,7 @@ def _head(report: RunReport) -> Iterator[str]:
     for remark in total(summary.usage for summary in report.decision.summaries).remarks:
         yield f"{remark}."
     yield from _notes(report)
+    yield from (f"{code(table.test)}: {code(table.words, _WORDS)}." for table in tables(report.decision.methods))
     if report.baseline is not None:
         yield f"Compared with {code(report.baseline)}."
         if tests := report.decision.tests_not_run:
@@ -119,7 +123,7 @@ def _notes(report: RunReport) -> Iterator[str]:
     """A line for each note, with the tests and methods that it is about."""
     noted = [one for one in (*report.decision.summaries, *(report.decision.comparisons or ())) if one.note]
     for note in dict.fromkeys(one.note for one in noted):
-        groups = [f"{code(one.test)} {code(one.optimization)}" for one in noted if one.note == note]
+        groups = [f"{code(one.test)} {code(one.key.variant)}" for one in noted if one.note == note]
         yield f"{formats.some(groups)}: {note}."
 
 
@@ -127,6 +131,9 @@ def _tables(report: RunReport) -> Iterator[tuple[str, Table]]:
     if report.decision.summaries:
         rows: list[Sequence[str]] = [_result(report, summary) for summary in report.decision.summaries]
         yield "", (("test", "method", "scored", "mean", "passed", "against the baseline", "gates"), rows)
+    for table in tables(report.decision.methods):
+        title, rows = f"{table.head.models.capitalize()}s", [_beside(table.test, row) for row in table.rows]
+        yield f"{title} beside {code(table.first)}", (("test", *table.head), rows)
     if metrics := list(_metrics(report)):
         yield "Metrics", (("metric", "test", "method", "known", "mean"), metrics)
     if slices := list(_slices(report)):
@@ -153,7 +160,7 @@ def _result(report: RunReport, summary: Summary) -> Sequence[str]:
     gates = Counter(gate.status for gate in report.gates_of(summary))
     return (
         code(summary.test),
-        code(summary.optimization),
+        code(summary.key.variant),
         f"{summary.scored}/{summary.examples}",
         _with_interval(formats.number(summary.mean), formats.interval(summary.ci95)),
         formats.percent(summary.pass_rate),
@@ -162,25 +169,29 @@ def _result(report: RunReport, summary: Summary) -> Sequence[str]:
     )
 
 
+def _beside(test: str, row: Row) -> Sequence[str]:
+    return code(test), *row._replace(models=code(row.models), what=code(row.what), cost=code(row.cost))
+
+
 def _metrics(report: RunReport) -> Iterator[Sequence[str]]:
     for summary in report.decision.summaries:
         for name, one in report.decision.metrics_of(summary).items():
             mean = _with_interval(formats.measure(one.mean), formats.measures(one.ci95))
-            about = code(name), code(summary.test), code(summary.optimization)
+            about = code(name), code(summary.test), code(summary.key.variant)
             yield *about, f"{one.scored}/{summary.examples}", mean
 
 
 def _exams(report: RunReport) -> Iterator[Sequence[str]]:
     for summary in report.decision.summaries:
         for row in exams.rows(summary.exam) if summary.exam else ():
-            yield code(row.figure), code(summary.test), *row[1:]
+            yield code(row.figure), code(f"{summary.test} {summary.key.models}"), *row[1:]
 
 
 def _slices(report: RunReport) -> Iterator[Sequence[str]]:
     for summary in report.decision.summaries:
         for one in summary.slices:
             mean = _with_interval(formats.number(one.mean), formats.interval(one.ci95))
-            about = code(str(one.slice)), code(summary.test), code(summary.optimization)
+            about = code(str(one.slice)), code(summary.test), code(summary.key.variant)
             yield *about, one.scored_text, mean, formats.percent(one.pass_rate)
 
 
@@ -199,14 +210,14 @@ def _difference(compared: Comparison | None) -> str:
 
 def _gate(gate: GateResult) -> Sequence[str]:
     name = code(gate.name)
-    return name, code(gate.test), code(gate.optimization), gate.status, code(gate.reason)
+    return name, code(gate.test), code(gate.key.variant), gate.status, code(gate.reason)
 
 
 def _fallen(pair: Pair, compared: Comparison) -> Sequence[str]:
     before, after = Measurement(pair.before).score, Measurement(pair.after).score
     name = code(pair.example_id) or "the test itself"
     numbers = (formats.number(before), formats.number(after), f"{pair.change:+.3f}")
-    return name, code(compared.test), code(compared.optimization), *numbers
+    return name, code(compared.test), code(compared.key.variant), *numbers
 
 
 def _end(report: RunReport, link: str | None) -> str:

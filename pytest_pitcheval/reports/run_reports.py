@@ -14,7 +14,8 @@ from pytest_pitcheval.results.comparison import Comparison, Pair
 from pytest_pitcheval.results.deciding.decisions import NO_TERMS, Decision, Terms, decide, decide_against
 from pytest_pitcheval.results.deciding.gates import GateResult
 from pytest_pitcheval.results.deciding.limits import Limit
-from pytest_pitcheval.results.records import Key, Record
+from pytest_pitcheval.results.keys import Key
+from pytest_pitcheval.results.records import Record
 from pytest_pitcheval.results.significance.means import rounded
 from pytest_pitcheval.results.subjects import Subject
 from pytest_pitcheval.results.summaries.summary import Summary

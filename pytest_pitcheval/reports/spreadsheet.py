@@ -46,7 +46,8 @@ def table(file: RunFile, tests: Sequence[Collected]) -> Iterator[str]:
 
 
 _ORDER = (
-    *("test", "optimization", "example_id", "rollout", "status", "score", "sample", "verdicts", "threshold"),
+    *("test", "optimization", "model", "evaluator", "example_id", "rollout", "status", "score", "sample", "verdicts"),
+    "threshold",
     *("inputs", "labels", "prediction", "feedback", "metrics", "error", "nodeid"),
 )
 """The columns; those of fields are ``inputs.question``."""
@@ -55,7 +56,7 @@ _ORDER = (
 def _rows(file: RunFile, tests: Iterable[Collected]) -> Iterator[Row]:
     for test in tests:
         record = file.outcome.records.get(test.nodeid)
-        about = {"test": test.test, "optimization": test.optimization, "example_id": test.example_id}
+        about = {**test.key.to_dict(), "example_id": test.example_id}
         if record is None:
             reason = file.outcome.missing[test.nodeid].reason
             yield {**about, "status": "missing", "error": reason, "nodeid": test.nodeid}

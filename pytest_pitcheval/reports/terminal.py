@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pytest_pitcheval.names import BUDGET, DECIDED, EXAMPLE, UNCHANGED, LeftOut
 from pytest_pitcheval.reports import exams
+from pytest_pitcheval.reports.choosing.lines import side_by_side
 from pytest_pitcheval.reports.results import Results
 from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.comparison import Comparison
@@ -15,7 +16,7 @@ from pytest_pitcheval.results.deciding.decisions import Decision
 from pytest_pitcheval.results.deciding.gates import GateResult
 from pytest_pitcheval.results.formats import cut, wrap
 from pytest_pitcheval.results.growth import Growth
-from pytest_pitcheval.results.side_by_side import MethodResult
+from pytest_pitcheval.results.subjects import SliceSummary
 from pytest_pitcheval.results.summaries.summary import MetricSummary, Missing, Summary
 from pytest_pitcheval.storage.baseline_files import Update
 from pytest_pitcheval.storage.expenses import budget_line
@@ -105,14 +106,15 @@ def decision_lines(decision: Decision, baseline: str | None) -> Iterator[Line]:
     for test in dict.fromkeys(summary.test for summary in decision.summaries):
         group = [summary for summary in decision.summaries if summary.test == test]
         yield test if len(test) <= formats.WIDTH else "…" + test[1 - formats.WIDTH :], False
-        yield from ((line, False) for line in formats.table([_HEAD, *map(_row, group)]))
-        yield from ((line, False) for line in matrix([method for method in decision.methods if method.test == test]))
+        titles = [summary.key.models for summary in group]
+        yield from ((line, False) for line in formats.table([_HEAD, *map(_row, group)], titles))
+        yield from ((line, False) for line in side_by_side([one for one in decision.methods if one.test == test]))
         yield from ((line, False) for line in (*_metrics(decision, group), *_slices(group), *_exams(group)))
         for summary in group:
             yield from ((cut(line), True) for line in _missing(summary))
-            yield from ((cut(f"  {remark} [{summary.optimization}]"), False) for remark in summary.usage.remarks)
+            yield from ((cut(f"  {remark} [{summary.key.variant}]"), False) for remark in summary.usage.remarks)
             if summary.note:
-                yield from ((line, False) for line in wrap(f"  {summary.note} [{summary.optimization}]", "    "))
+                yield from ((line, False) for line in wrap(f"  {summary.note} [{summary.key.variant}]", "    "))
     if baseline is not None:
         yield from compared(decision, baseline)
     for gate in decision.gates:
@@ -143,7 +145,7 @@ def _row(summary: Summary) -> tuple[str, ...]:
 def _metrics(decision: Decision, group: Sequence[Summary]) -> Iterator[str]:
     """The means of the metrics beside the score, of each method."""
     rows = [
-        (_of_method(name, summary, group), f"{one.scored}/{summary.examples}", *_mean(one))
+        (summary.key.models, (_of_method(name, summary, group), f"{one.scored}/{summary.examples}", *_mean(one)))
         for summary in group
         for name, one in decision.metrics_of(summary).items()
     ]
@@ -153,28 +155,30 @@ def _metrics(decision: Decision, group: Sequence[Summary]) -> Iterator[str]:
 def _slices(group: Sequence[Summary]) -> Iterator[str]:
     """What the slices that the marker asks for came to, of each method."""
     rows = [
-        (
-            _of_method(str(one.slice), summary, group),
-            one.scored_text,
-            formats.number(one.mean),
-            formats.interval(one.ci95),
-            formats.percent(one.pass_rate),
-        )
+        (summary.key.models, (_of_method(str(one.slice), summary, group), *_of_slice(one)))
         for summary in group
         for one in summary.slices
     ]
     yield from _some_rows(("slice", "scored", "mean", "95 % interval", "passed"), rows)
 
 
+def _of_slice(one: SliceSummary) -> tuple[str, ...]:
+    rate = formats.percent(one.pass_rate)
+    return one.scored_text, formats.number(one.mean), formats.interval(one.ci95), rate
+
+
 def _exams(group: Sequence[Summary]) -> Iterator[str]:
-    """What a judge's exam came to."""
-    yield from _some_rows(exams.HEAD, [row for summary in group if summary.exam for row in exams.rows(summary.exam)])
-
-
-def _some_rows(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """A table of the first rows; nothing of none."""
+    """What a judge's exam came to, for each judge."""
+    rows = [(summary.key.models, row) for summary in group if summary.exam for row in exams.rows(summary.exam)]
     if rows:
-        yield from formats.table([head, *rows[:_MOST_ROWS]])
+        yield from formats.table([exams.HEAD, *(row for _, row in rows)], [models for models, _ in rows])
+
+
+def _some_rows(head: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) -> Iterator[str]:
+    """A table of the first rows, each behind the models that it stands below; nothing of none."""
+    shown = rows[:_MOST_ROWS]
+    if rows:
+        yield from formats.table([head, *(row for _, row in shown)], [models for models, _ in shown])
     if len(rows) > _MOST_ROWS:
         yield f"  ... and {len(rows) - _MOST_ROWS} more, all in the run file"
 
@@ -185,26 +189,9 @@ def _mean(one: MetricSummary) -> tuple[str, str]:
 
 def _of_method(name: str, summary: Summary, group: Sequence[Summary]) -> str:
     """``name``, cut if it is long, and where the test has several methods which of them."""
-    method = "" if len(group) == 1 else f" [{summary.optimization}]"
+    method = f" [{summary.optimization}]" if len({one.optimization for one in group}) > 1 else ""
     room = max(_LONGEST_NAME - len(method), 1)
     return (name if len(name) <= room else f"{name[: room - 1]}…") + method
-
-
-def matrix(methods: Sequence[MethodResult]) -> Iterator[str]:
-    """The methods of one test against its first one; nothing where it has one alone."""
-    if not methods:
-        return
-    best = "best" if sum(method.best for method in methods) == 1 else "best within noise"
-    head = ("method", f"against {methods[0].first}", "95 % interval", "p", "")
-    rows = [(method.optimization, *_difference(method), best if method.best else "") for method in methods]
-    yield from formats.table([head, *rows])
-
-
-def _difference(one: MethodResult) -> tuple[str, str, str]:
-    if one.result is None:
-        return "-", "-", "-"
-    difference = f"{one.result.difference:+.3f}"
-    return difference, formats.interval(one.result.ci95, signed=True), formats.p_value(one.result.p_value)
 
 
 def compared(decision: Decision, baseline: str) -> Iterator[Line]:
@@ -217,7 +204,7 @@ def compared(decision: Decision, baseline: str) -> Iterator[Line]:
             yield from comparison_lines(comparison)
     for summary in decision.summaries:
         if summary.key not in known and summary.asked.exam is None:
-            yield cut(f"  {summary.test} [{summary.optimization}]: not in the baseline"), False
+            yield cut(f"  {summary.key.name}: not in the baseline"), False
     if tests := decision.tests_not_run:
         yield from ((line, False) for line in wrap(f"  in the baseline but not run: {formats.some(tests)}", "    "))
 
@@ -232,12 +219,12 @@ def comparison_lines(comparison: Comparison) -> Iterator[Line]:
 
 
 def _means(comparison: Comparison) -> str:
-    name = f"{comparison.test} [{comparison.optimization}]"
+    name = comparison.key.name
     if comparison.refused:
         return f"{name}: not compared"
     if comparison.result is None:
         return f"{name}: nothing to compare"
-    there = "" if comparison.against == comparison.optimization else f" with {comparison.against}"
+    there = f" with {comparison.against}" if comparison.is_of_another else ""
     before, after = formats.number(comparison.mean_before), formats.number(comparison.mean_after)
     return f"{name}: {before}{there}, now {after}"
 
@@ -271,7 +258,7 @@ def _missing(summary: Summary) -> Iterator[str]:
     count = len(summary.unscored)
     has = "examples have" if summary.needed > 1 else "example has"
     mean = f": the mean is of {summary.scored} of {summary.needed}" if summary.scored else ""
-    yield f"  {count} of {summary.needed} {has} no score [{summary.optimization}]{mean}"
+    yield f"  {count} of {summary.needed} {has} no score [{summary.key.variant}]{mean}"
     yield from (f"    {_name(example)}: {example.reason}" for example in summary.unscored[: formats.SHOWN])
     if count > formats.SHOWN:
         yield f"    ... and {count - formats.SHOWN} more, all in the run file"

@@ -10,7 +10,8 @@ from typing import TypeVar
 
 from pytest_pitcheval.names import COMPARED_ROLES, EXAMPLE, JUDGE, METRIC, ORIGIN, ROLES, SCORE
 from pytest_pitcheval.results.exams.exam import Conditions, Exam
-from pytest_pitcheval.results.records import Key, Record
+from pytest_pitcheval.results.keys import Key
+from pytest_pitcheval.results.records import Record
 from pytest_pitcheval.timestamps import is_run_id
 
 T = TypeVar("T")
@@ -229,8 +230,8 @@ def _with_governed(baseline: Baseline) -> dict[Key, Measurements]:
     scores, updated = scores_of(baseline), dict(baseline)
     for key, group in baseline.items():
         if group.exam is not None:
-            known = {test for (test, _), one in scores.items() if is_same_judge(group, one)}
-            staying = {test for test, _ in scores}.intersection(group.exam.governs)
+            known = {of.test for of, one in scores.items() if is_same_judge(group, one)}
+            staying = {of.test for of in scores}.intersection(group.exam.governs)
             exam = dataclasses.replace(group.exam, governs=tuple(sorted(known | staying)))
             updated[key] = dataclasses.replace(group, exam=exam)
     return updated

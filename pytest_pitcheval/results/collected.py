@@ -8,7 +8,8 @@ from typing import Any
 
 from pytest_pitcheval.names import MEASURED, SCORE
 from pytest_pitcheval.results.exams.terms import ExamTerms
-from pytest_pitcheval.results.records import FINITE, Keyed
+from pytest_pitcheval.results.keys import Keyed
+from pytest_pitcheval.results.records import FINITE
 
 Limits = Mapping[str, Mapping[str, float]]
 """The limits of gates, by gate and then by metric."""
@@ -66,6 +67,7 @@ class Collected(Keyed):
         asked: what its marker asks of all examples.
         settings: those of its optimization method.
         labels: those of its row that `Requirements` name, as plain values.
+        model, evaluator: as `Key` has them.
     """
 
     nodeid: str
@@ -75,6 +77,8 @@ class Collected(Keyed):
     asked: Requirements = Requirements()
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     labels: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    model: str = ""
+    evaluator: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         return {**dataclasses.asdict(self), "asked": self.asked.to_dict()}

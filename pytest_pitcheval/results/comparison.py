@@ -9,8 +9,10 @@ from typing import Any
 
 from pytest_pitcheval.names import BUDGET, COMPARED_ROLES, EXAMPLE, MEASURED, SCORE, UNCHANGED, LeftOut
 from pytest_pitcheval.results.baselines import GROUP_ROLES, Baseline, Measurement, Measurements, differing
+from pytest_pitcheval.results.choosing.counterparts import counterparts
 from pytest_pitcheval.results.growth import Age, age_of
-from pytest_pitcheval.results.records import FINITE, Key, Keyed
+from pytest_pitcheval.results.keys import Key, Keyed
+from pytest_pitcheval.results.records import FINITE
 from pytest_pitcheval.results.significance.means import difference_of_means, mean, rounded
 from pytest_pitcheval.results.significance.paired import PairedDifference, paired_samples
 from pytest_pitcheval.results.subjects import Subject
@@ -59,7 +61,7 @@ class Comparison(Keyed):
     Attributes:
         metric, slice: what is compared of the test and method, as `Subject` has it.
         lower_is_better: whether it gets worse when it rises.
-        against: the method of the baseline; another one where it does not have this one.
+        against: the variant of the baseline, as `Key` has it; another one where it does not have this one.
         pairs: the examples that are compared, in the order of the baseline file.
         result: their paired difference, below 0 where it got worse (that of the negated values where lower is better);
             None where there is none.
@@ -74,6 +76,7 @@ class Comparison(Keyed):
         fingerprints: of what has changed, by role: the one then and the one now.
         refused: why nothing is compared, or None.
         age: of the baseline's samples; None where it is not known, and of other metrics and of slices.
+        model, evaluator: as `Key` has them.
     """
 
     __pydantic_config__ = FINITE
@@ -100,11 +103,18 @@ class Comparison(Keyed):
     slice: str | None = None
     lower_is_better: bool = False
     age: Age | None = None
+    model: str = ""
+    evaluator: str = ""
 
     @property
     def note(self) -> str:
         """What may be wrong with the comparison although nothing failed; empty as a rule."""
         return self.age.note if self.age else ""
+
+    @property
+    def is_of_another(self) -> bool:
+        """Whether the baseline does not have this method and model, and another one stands for it."""
+        return self.against != self.key.variant
 
     @property
     def is_whole(self) -> bool:
@@ -143,10 +153,9 @@ class Comparison(Keyed):
         return _with_result(of_none, [pair for pair in self.pairs if pair.example_id in example_ids])
 
     def to_dict(self) -> dict[str, Any]:
-        about = ("test", "optimization", "metric", "slice", "lower_is_better")
-        fields = (*about, "against", "mean_before", "mean_after", "rollouts")
+        fields = ("metric", "slice", "lower_is_better", "against", "mean_before", "mean_after", "rollouts")
         lists = ("added", "removed", "not_run", "changed", "unscored", "left_out", "unchanged", "differs")
-        data: dict[str, Any] = {name: getattr(self, name) for name in fields}
+        data: dict[str, Any] = {**self.key.to_dict(), **{name: getattr(self, name) for name in fields}}
         data |= {name: list(getattr(self, name)) for name in lists}
         data |= {"pairs": [dataclasses.asdict(pair) for pair in self.pairs], "fingerprints": dict(self.fingerprints)}
         parts = {"result": self.result, "age": self.age}
@@ -169,37 +178,25 @@ def compare_all(
 ) -> dict[Subject, Comparison]:
     """A comparison for each subject of ``coverage`` that the baseline knows the test of, in that order.
 
-    A slice's coverage is that of its own examples. A test that runs with no method of its baseline is compared with the
-    best one there: that is what a change of the method must not make worse. If it runs with one of them, further
-    methods have no baseline. ``max_age`` is in days.
+    A slice's coverage is that of its own examples. Which group of the baseline each is compared with: `counterparts`.
+    ``max_age`` is in days.
     """
     found = {}
-    keys = {subject.key for subject in coverage}
+    against = counterparts({subject.key for subject in coverage}, baseline, current)
     for subject, covered in coverage.items():
-        against = _counterpart(subject.key, baseline, keys)
-        if against is not None:
+        if subject.key in against:
             members = None if subject.slice is None else covered.collected
-            groups = baseline[subject.key[0], against], current.get(subject.key, Measurements({}))
+            groups = baseline[against[subject.key]], current.get(subject.key, Measurements({}))
             before, after = (group.of(subject.metric, members) for group in groups)
             is_lower = lower_is_better(subject)
-            compared = compare(subject, against, before, after, covered, allowed, is_lower)
+            compared = compare(subject, against[subject.key].variant, before, after, covered, allowed, is_lower)
             found[subject] = _with_age(compared, before, after, max_age) if compared.is_whole else compared
     return found
 
 
 def absent_tests(baseline: Baseline, coverage: Mapping[Key, Coverage]) -> list[str]:
     """The tests of the baseline that ``coverage`` has nothing of: left out of the run, renamed, or gone."""
-    return sorted({test for test, _ in baseline} - {test for test, _ in coverage})
-
-
-def _counterpart(key: Key, baseline: Baseline, keys: Collection[Key]) -> str | None:
-    test, method = key
-    known = {m: group.mean for (t, m), group in sorted(baseline.items()) if t == test}
-    if method in known:
-        return method
-    if not known or any((test, m) in keys for m in known):
-        return None
-    return max(known, key=lambda name: known[name])
+    return sorted({key.test for key in baseline} - {key.test for key in coverage})
 
 
 def compare(
@@ -220,7 +217,7 @@ def compare(
     lost = [name for name in before.examples if name in covered.collected and name not in after.examples]
     differs = differing(before, after, GROUP_ROLES)
     comparison = Comparison(
-        *subject.key,
+        **subject.key._asdict(),
         against=against,
         metric=subject.metric,
         slice=subject.slice_text,

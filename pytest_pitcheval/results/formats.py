@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Iterator, Sequence
 
@@ -67,6 +68,14 @@ def cost(usage: Usage) -> str:
     if usage.cost is None or not usage.fresh:
         return "-"
     return f"${usage.cost:.4f}" if usage.cost < 1 else f"${usage.cost:.2f}"
+
+
+def price(dollars: float | None) -> str:
+    """US dollars, of whatever size, with two digits that count: ``$0.00012``; ``-`` where it is not known."""
+    if dollars is None:
+        return "-"
+    digits = 2 if not dollars else max(2, 1 - math.floor(math.log10(dollars)))
+    return f"${dollars:.{min(digits, 9)}f}"
 
 
 def duration(seconds: float) -> str:
@@ -140,8 +149,14 @@ def first_lines(text: str, most: int, indent: str) -> tuple[list[str], bool]:
     return textwrap.wrap(beginning, WIDTH, subsequent_indent=indent, max_lines=most, placeholder=" [...]"), is_cut
 
 
-def table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    """Aligned rows, the first column to the left; it gets lines of its own where all would be too wide together."""
+def table(rows: Sequence[Sequence[str]], titles: Sequence[str] = ()) -> Iterator[str]:
+    """Aligned rows, the first column to the left; it gets lines of its own where all would be too wide together.
+
+    ``titles`` are those of the rows below the head: each has a line of its own above the rows that share it.
+    """
+    if any(titles):
+        yield from _titled([rows[0], *((f"  {row[0]}", *row[1:]) for row in rows[1:])], titles)
+        return
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     if 1 + len(widths) + sum(widths) <= WIDTH:
         yield from ("  " + _align(row, widths) for row in rows)
@@ -149,6 +164,16 @@ def table(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     for row in rows:
         yield cut("  " + row[0])
         yield "   " + _align(("", *row[1:]), [0, *widths[1:]])
+
+
+def _titled(rows: Sequence[Sequence[str]], titles: Sequence[str]) -> Iterator[str]:
+    lines = list(table(rows))
+    of_each = len(lines) // len(rows)
+    yield from lines[:of_each]
+    for place, title in enumerate(titles):
+        if not place or title != titles[place - 1]:
+            yield cut(f"  {title}")
+        yield from lines[of_each * (place + 1) : of_each * (place + 2)]
 
 
 def _align(row: Sequence[str], widths: Sequence[int]) -> str:

@@ -18,7 +18,7 @@ from pytest_pitcheval.results.baselines import (
     unlike,
     update,
 )
-from pytest_pitcheval.results.records import Key
+from pytest_pitcheval.results.keys import Key
 from pytest_pitcheval.timestamps import date_of
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NamedTuple
 
 from pytest_pitcheval.names import DECIDED, GENERATOR, JUDGE, MEASURED, SCORE, UNCHANGED, LeftOut
+from pytest_pitcheval.results.keys import Keyed, without_unnamed
 
 Status = Literal["passed", "failed", "error", "skipped"]
 """``failed`` is a low score, or the program raised; ``error`` is no verdict; what is xfailed is ``skipped``."""
@@ -108,24 +109,6 @@ def function_of(test: str) -> str:
     return path + separator + name.partition("[")[0]
 
 
-Key = tuple[str, str]
-"""A group: one test function (with parameters of the user's own) and one method."""
-
-
-class Keyed:
-    """What belongs to a group."""
-
-    __slots__ = ()
-
-    test: str
-    optimization: str
-
-    @property
-    def key(self) -> Key:
-        """The group that it belongs to."""
-        return self.test, self.optimization
-
-
 class Omission(NamedTuple):
     """Why an example does not run, as code and as people read it (``decided after 42 of 100``)."""
 
@@ -165,6 +148,7 @@ class Record(Keyed):
         people: in a judge's exam, how people labelled the answer, 0 to 1 each; empty in other tests.
         verdicts: by rollout, the score of each verdict on its prediction; empty where there is one on each.
         labelled: in a judge's exam, whose answer people labelled, and how it was drawn, as far as its row says.
+        model, evaluator: as `Key` has them.
     """
 
     __pydantic_config__ = FINITE
@@ -197,6 +181,8 @@ class Record(Keyed):
     people: tuple[float, ...] = ()
     verdicts: tuple[tuple[float, ...], ...] = ()
     labelled: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    model: str = ""
+    evaluator: str = ""
 
     @property
     def is_unchanged(self) -> bool:
@@ -257,7 +243,7 @@ class Record(Keyed):
         data |= {name: value for name, value in optional.items() if value}
         data |= self.usage.to_dict()
         data |= {part: getattr(self, part).to_dict() for part in PARTS}
-        return data
+        return without_unnamed(data)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Record:
@@ -272,7 +258,7 @@ class Record(Keyed):
         return cls(**fields)
 
 
-_OLDER: dict[str, Any] = {"xfail": None, "labels": {}, "left_out": None, "labelled": {}}
+_OLDER: dict[str, Any] = {"xfail": None, "labels": {}, "left_out": None, "labelled": {}, "model": "", "evaluator": ""}
 _OLDER |= dict.fromkeys(("later_rollouts", "people", "verdicts"), ())
 """What older files lack, and most records."""
 

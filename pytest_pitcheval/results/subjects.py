@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from pytest_pitcheval.names import MEASURED, SCORE
 from pytest_pitcheval.results.collected import Collected
-from pytest_pitcheval.results.records import Key, label_text
+from pytest_pitcheval.results.keys import Key
+from pytest_pitcheval.results.records import label_text
 
 _TRUE = frozenset({"true", "yes", "1"})
 _FALSE = frozenset({"false", "no", "0", ""})

@@ -104,11 +104,12 @@ def _outcome(controller: Controller) -> Outcome:
     records = {nodeid: _without(record, late) for nodeid, record in controller.records.items()}
     known = {test.nodeid for test in collected}  # one that asks for our fixtures while it runs is in nobody's list
     unknown = [record for nodeid, record in records.items() if nodeid not in known]
-    collected = [*collected, *(Collected(one.nodeid, one.test, one.example_id, one.optimization) for one in unknown)]
+    late_ones = [Collected(one.nodeid, example_id=one.example_id, **one.key._asdict()) for one in unknown]
+    collected = [*collected, *late_ones]
     missing = summarizing.find_missing(collected, records, controller.lost)
     outcome = Outcome(collected, records, missing)
     not_run = {
-        key: [name for name in datasets.get(function_of(key[0]), ()) if name not in covered.collected]
+        key: [name for name in datasets.get(function_of(key.test), ()) if name not in covered.collected]
         for key, covered in outcome.coverage().items()
     }
     held = references.known_exams(controller.process.settings, controller.baseline)
@@ -180,10 +181,10 @@ def _describe_run(controller: Controller, secrets: Sequence[str]) -> RunInfo:
         argv=_redacted(config.invocation_params.args, secrets),
         git=git_state(config.rootpath, controller.process.notes.add),
         versions=_versions(),
-        generator_model=settings.generator.model,
-        evaluator_model=settings.evaluator.model,
-        generator_temperature=settings.generator.temperature,
-        evaluator_temperature=settings.evaluator.temperature,
+        generator_model=settings.models[0],
+        evaluator_model=settings.models[1],
+        generator_temperature=_temperature(one.temperature for one in settings.generators),
+        evaluator_temperature=_temperature(one.temperature for one in settings.evaluators),
         train_size=settings.train_size,
         test_size=settings.test_size,
         seed=settings.seed,
@@ -200,6 +201,12 @@ def _describe_run(controller: Controller, secrets: Sequence[str]) -> RunInfo:
         baseline=redact(controller.baseline.name, secrets) if controller.baseline else None,
         selection=selection(config),
     )
+
+
+def _temperature(temperatures: Iterable[float | None]) -> float | None:
+    """That of all models; None where they have different ones."""
+    found = set(temperatures)
+    return found.pop() if len(found) == 1 else None
 
 
 def _known_before(controller: Controller, secrets: Sequence[str]) -> str | None:

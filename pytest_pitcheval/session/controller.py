@@ -243,7 +243,7 @@ class Controller:
         if self.runner is None and self._late:  # of other workers than the one that sent it
             record = redact_content(record, self._late)
         whole, place = Record.from_dict(record), self.outbox.add(record)
-        names = ("nodeid", "test", "example_id", "optimization", "fingerprints", "program_file", *PARTS)
+        names = ("nodeid", "example_id", *whole.key._fields, "fingerprints", "program_file", *PARTS)
         whole = dataclasses.replace(whole, **{name: self.texts.of(getattr(whole, name)) for name in names})
         self._display.add(whole)
         if self._stopper is not None and is_final:

@@ -74,8 +74,7 @@ class Display:
         from pytest_pitcheval.storage import estimates
 
         wanted = [estimates.Wanted(one.nodeid, one.key, settings.rollouts.chosen()) for one in collected()]
-        models, nodeids = (settings.generator.model, settings.evaluator.model), (one.nodeid for one in wanted)
-        before = estimates.look_back(settings.directory, nodeids, models, settings.prices, _MOST_BYTES)
+        before = estimates.look_back(settings.directory, wanted, settings.models, settings.prices, _MOST_BYTES)
         found = [(one.examples, one.took) for one in estimates.estimate(wanted, before) if one.took is not None]
         took = estimates.total(took for _, took in found)
         if took.seconds / settings.concurrency >= _LONG:

@@ -19,6 +19,7 @@ from pytest_pitcheval.results.printable import printable_line
 from pytest_pitcheval.rollouts.answers.telling import ANSWERS, told_by
 from pytest_pitcheval.session import ending, stopping
 from pytest_pitcheval.session.controller import Controller
+from pytest_pitcheval.session.lms import LMs, check_providers
 from pytest_pitcheval.session.workforce import METER, SPENT
 from pytest_pitcheval.settings.settings import Settings, read_settings
 from pytest_pitcheval.storage import references
@@ -35,6 +36,7 @@ class Session:
 
     Attributes:
         controller: what hears of all tests; None in workers.
+        lms: those that the options name.
         runner: the running tests; None in xdist's controller, and where no test has to do with LMs.
         datasets: by test function, the IDs of all examples, sampled or not.
     """
@@ -45,10 +47,12 @@ class Session:
         worker = Process.of_worker(settings, config)
         self.controller: Controller | None = None
         if worker is None:
+            check_providers(settings, config)
             self.process, baseline, repeated = _begin(settings, config.rootpath)
             self.controller = Controller(self.process, config, baseline, started, repeated)
         else:
             self.process = _informed(worker, config.workerinput[KEY])  # type: ignore[attr-defined]
+        self.lms = LMs(self.process)
         self.datasets: dict[str, list[str]] = {}
         self.runner: Runner | None = None
         self.exit_status: Callable[[], int] = lambda: pytest.ExitCode.OK
@@ -159,16 +163,6 @@ class Session:
             self.config.pluginmanager.register(ListeningHooks(self.controller), "pitcheval-listening")
 
     # What tests use
-
-    def make_lm(self, role: str) -> Any:
-        """The LM that the options name for the ``generator`` or the ``evaluator``."""
-        from pytest_pitcheval.lm import language_models
-
-        process, settings = self.process, self.process.settings
-        model = settings.generator if role == "generator" else settings.evaluator
-        is_asked = settings.answers is None or settings.record is not None
-        folder, owner = process.runtime_dir, process.owner_pid
-        return language_models.make_lm(model, role, settings.timeout, folder, owner, is_asked)
 
     def asked_by_request(self, request: pytest.FixtureRequest) -> Runner:
         """A fixture of ours is set up, perhaps for a test that nobody watches, as it does not ask for it by name."""
@@ -283,7 +277,7 @@ def _begin(settings: Settings, rootpath: Path) -> tuple[Process, LoadedBaseline 
         if not any(ORIGIN in group.fingerprints for group in before.measured.values()):
             process.notes.add(f"--eval-affected: {before.name} does not tell what its scores come from: all are asked")
     exams = references.known_exams(settings, baseline)
-    process.exams.update({test: told for (test, _), group in exams.items() if (told := group.conditions)})
+    process.exams.update({key: told for key, group in exams.items() if (told := group.conditions)})
     if repeated and settings.replay:
         process.standings.leave_out(repeated.left_out)
     return process, baseline, repeated

@@ -11,7 +11,8 @@ from pytest_pitcheval.concurrency.standings import Standing
 if TYPE_CHECKING:
     from pytest_pitcheval.concurrency.process import Process
     from pytest_pitcheval.results.deciding.early.stopping import Stopping
-    from pytest_pitcheval.results.records import Key, Record
+    from pytest_pitcheval.results.keys import Key
+    from pytest_pitcheval.results.records import Record
     from pytest_pitcheval.settings.settings import Settings
     from pytest_pitcheval.storage.references import RepeatedRun
 

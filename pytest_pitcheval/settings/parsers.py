@@ -25,6 +25,18 @@ def _model(text: str) -> str:
     return text.strip()
 
 
+def _models(text: str) -> tuple[str, ...]:
+    """One model, or several with commas between them, each once."""
+    names = tuple(name.strip() for name in text.split(","))
+    if len(names) == 1:
+        return (_model(text),)
+    if "" in names:
+        raise ValueError("expected model names with one comma between them: there is an empty one")
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ValueError(f"expected each model once: {twice[0]!r} is there {names.count(twice[0])} times")
+    return tuple(map(_model, names))
+
+
 def _number(kind: type, least: float, what: str, below: bool = False) -> Callable[[str], Any]:
     def parse(text: str) -> Any:
         try:
@@ -138,7 +150,7 @@ PARSERS: Mapping[Kind, Callable[[Any], Any]] = MappingProxyType(
         "flag": bool,
         "text": _text,
         "methods": _methods,
-        "model": _model,
+        "models": _models,
         "examples": _number(int, 1, "a whole number of examples, 1 or more"),
         "count": _number(int, 1, "a whole number, 1 or more"),
         "seed": _number(int, 0, "a whole number, 0 or more"),

@@ -15,6 +15,7 @@ from pytest_pitcheval.options.option import Option
 from pytest_pitcheval.options.table import INI_ONLY, OPTIONS
 from pytest_pitcheval.settings.budgets import Cap, Price
 from pytest_pitcheval.settings.choices import Choice
+from pytest_pitcheval.settings.models import Model, models_of
 from pytest_pitcheval.settings.parsers import OWN_TEMPERATURE, PARSERS
 from pytest_pitcheval.settings.parts import BaselineSettings, MlflowSettings, ModelSettings
 from pytest_pitcheval.settings.rate_limits import RateLimit
@@ -27,7 +28,8 @@ class Settings(NamedTuple):
     """What the command line and the ini file ask for, checked.
 
     Sizes are numbers of examples, ``timeout`` is in seconds, paths are absolute, ``slice`` is a label and its value;
-    ``answers`` is what ``replay`` names, where that is no run.
+    ``answers`` is what ``replay`` names, where that is no run. There is one generator and one evaluator at least, which
+    may have no model; ``model_params`` are what tests are parametrized with, by fixture, where there are several.
     """
 
     methods: Choice[tuple[str, ...]]
@@ -37,8 +39,9 @@ class Settings(NamedTuple):
     rate_limits: tuple[RateLimit, ...]
     cap: Cap
     prices: tuple[Price, ...]
-    generator: ModelSettings
-    evaluator: ModelSettings
+    generators: tuple[ModelSettings, ...]
+    evaluators: tuple[ModelSettings, ...]
+    model_params: Mapping[str, tuple[Model, ...]]
     train_size: int | None
     test_size: int | None
     seed: int
@@ -67,6 +70,24 @@ class Settings(NamedTuple):
     live_tools: tuple[str, ...]
     sources: SourceFiles
     mlflow: MlflowSettings
+
+    @property
+    def generator(self) -> ModelSettings:
+        """The first one: that of tests which do not run with each."""
+        return self.generators[0]
+
+    @property
+    def evaluator(self) -> ModelSettings:
+        """The first one, likewise."""
+        return self.evaluators[0]
+
+    @property
+    def models(self) -> tuple[str | None, str | None]:
+        """The names of generators and evaluators, each with commas between them; None where none is named."""
+        generators, evaluators = (
+            ",".join(one.model for one in models if one.model) for models in (self.generators, self.evaluators)
+        )
+        return generators or None, evaluators or None
 
     def part(self, count: int) -> Settings:
         """These settings for one of ``count`` processes that cannot share the limits."""
@@ -191,15 +212,17 @@ class _Reader:
             found[key.strip()] = _json_or_text(text.strip())
         return found
 
-    def generator(self) -> ModelSettings:
-        return self._model("generator", self.value("generator_model"), self._model_arguments("generator"))
+    def generators(self) -> tuple[ModelSettings, ...]:
+        arguments = self._model_arguments("generator")
+        return tuple(self._model("generator", name, arguments) for name in self.value("generator_model") or (None,))
 
-    def evaluator(self) -> ModelSettings:
-        """The generator's model and arguments hold too, unless another model is named."""
-        model, arguments = self.value("evaluator_model"), self._model_arguments("evaluator")
-        if model is None:
-            model, arguments = self.value("generator_model"), {**self._model_arguments("generator"), **arguments}
-        return self._model("evaluator", model, arguments)
+    def evaluators(self) -> tuple[ModelSettings, ...]:
+        """The first generator's model and arguments hold too, unless others are named: one judge is fair to all."""
+        names, arguments = self.value("evaluator_model"), self._model_arguments("evaluator")
+        if names is None:
+            arguments = {**self._model_arguments("generator"), **arguments}
+            return (self._model("evaluator", self.generators()[0].model, arguments),)
+        return tuple(self._model("evaluator", name, arguments) for name in names)
 
     def _model_arguments(self, role: str) -> dict[str, Any]:
         api_base = self.value(f"{role}_api_base")
@@ -240,8 +263,12 @@ def read_settings(config: pytest.Config) -> Settings:
         rate_limits=read.value("eval_rate_limit"),
         cap=read.cap(),
         prices=read.value("eval_price"),
-        generator=read.generator(),
-        evaluator=read.evaluator(),
+        generators=(generators := read.generators()),
+        evaluators=(evaluators := read.evaluators()),
+        model_params={
+            "generator_lm": models_of([one.model for one in generators]),
+            "evaluator_lm": models_of([one.model for one in evaluators]),
+        },
         train_size=read.value("train_size"),
         test_size=read.value("test_size"),
         seed=read.value("eval_seed"),

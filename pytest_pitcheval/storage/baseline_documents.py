@@ -11,12 +11,14 @@ from typing import Any
 from pytest_pitcheval import files
 from pytest_pitcheval.results.baselines import Baseline, Measurement, Measurements
 from pytest_pitcheval.results.exams.exam import Exam
-from pytest_pitcheval.results.records import FINITE, Key
+from pytest_pitcheval.results.keys import Key
+from pytest_pitcheval.results.records import FINITE
 from pytest_pitcheval.timestamps import date_of, is_run_id
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 OLDEST_SCHEMA = 1
-"""Version 1 has no metrics beside the score, and no dates; version 2 has no origins, and not whose tests failed."""
+"""Version 1 has no metrics beside the score, and no dates; version 2 has no origins, and not whose tests failed;
+version 3 knows one model. A file of one model is still written as such: it is what it was."""
 
 _LARGEST = 2**53
 
@@ -52,15 +54,23 @@ class _Group:
     runs: dict[str, _Run] = dataclasses.field(default_factory=dict)
     slices: dict[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     exam: Exam | None = None
+    optimization: str = ""
+    model: str = ""
+    evaluator: str = ""
+
+    def key(self, test: str, variant: str) -> Key:
+        """Whose it is: where it does not say, that is what the file calls it."""
+        return Key(test, self.optimization or variant, self.model, self.evaluator)
 
 
 def to_text(baseline: Baseline) -> str:
     """The baseline file: JSON with sorted keys and a line for each example and run."""
-    tests: dict[str, dict[str, Measurements]] = {}
-    for (test, method), measurements in sorted(baseline.items()):
-        tests.setdefault(test, {})[method] = measurements
-    written = {test: _block({m: _group(group) for m, group in methods.items()}, 3) for test, methods in tests.items()}
-    return _block({"schema_version": str(SCHEMA_VERSION), "tests": _block(written, 2)}, 1) + "\n"
+    tests: dict[str, dict[str, str]] = {}
+    for key, measurements in sorted(baseline.items(), key=lambda one: (one[0].test, one[0].variant)):
+        tests.setdefault(key.test, {})[key.variant] = _group(key, measurements)
+    version = SCHEMA_VERSION if any(key.models for key in baseline) else 3
+    written = {test: _block(groups, 3) for test, groups in tests.items()}
+    return _block({"schema_version": str(version), "tests": _block(written, 2)}, 1) + "\n"
 
 
 def from_document(document: Any, name: str) -> dict[Key, Measurements]:
@@ -68,23 +78,28 @@ def from_document(document: Any, name: str) -> dict[Key, Measurements]:
     files.check_version(document, SCHEMA_VERSION, name, OLDEST_SCHEMA)
     tests = files.validated(dict[str, dict[str, _Group]], document.get("tests"), f"{name}: tests")
     return {
-        (test, method): _measurements(group, name, f"{test} [{method}]")
-        for test, methods in tests.items()
-        for method, group in methods.items()
+        group.key(test, variant): _measurements(group, name, f"{test} [{variant}]")
+        for test, groups in tests.items()
+        for variant, group in groups.items()
     }
 
 
-def _group(group: Measurements) -> str:
+def _group(key: Key, group: Measurements) -> str:
     names = _names(group.runs)
     examples = {key: _line(_as_json(one, names)) for key, one in sorted(group.examples.items())}
     runs = {name: _run(run, group.earlier.get(run, {})) for run, name in names.items()}
     written = {name: _line(run) for name, run in sorted(runs.items()) if run}
-    lines = {"examples": _block(examples, 5), "fingerprints": _line(group.fingerprints)}
+    about = {name: _line(value) for name, value in key.to_dict().items() if key.models and name != "test"}
+    lines = {**about, "examples": _block(examples, 5), "fingerprints": _line(group.fingerprints)}
     slices = {label: list(values) for label, values in group.slices.items()}
     if group.exam is not None:
-        return _block({"exam": _exam(group.exam), "examples": "{}", "fingerprints": _line(group.fingerprints)}, 4)
+        return _sorted({**about, "exam": _exam(group.exam), "examples": "{}", "fingerprints": lines["fingerprints"]})
     optional = {"runs": _block(written, 5) if written else "", "slices": _line(slices) if slices else ""}
-    return _block({**lines, **{name: text for name, text in optional.items() if text}}, 4)
+    return _sorted({**lines, **{name: text for name, text in optional.items() if text}})
+
+
+def _sorted(lines: Mapping[str, str]) -> str:
+    return _block(dict(sorted(lines.items())), 4)
 
 
 def _exam(exam: Exam) -> str:

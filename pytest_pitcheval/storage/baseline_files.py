@@ -13,7 +13,7 @@ from pytest_pitcheval.names import LeftOut
 from pytest_pitcheval.results import baselines
 from pytest_pitcheval.results.baselines import Baseline, Measurements
 from pytest_pitcheval.results.growth import Growth, add
-from pytest_pitcheval.results.records import Key
+from pytest_pitcheval.results.keys import Key
 from pytest_pitcheval.storage.baseline_documents import from_document, to_text
 
 _PATIENCE = 60

@@ -11,7 +11,8 @@ from typing import NamedTuple
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.names import GENERATOR, JUDGE, TOKENS
 from pytest_pitcheval.results import formats
-from pytest_pitcheval.results.records import Key, Keyed, Record, Usage
+from pytest_pitcheval.results.keys import Key, Keyed
+from pytest_pitcheval.results.records import Record, Usage
 from pytest_pitcheval.settings.budgets import Price, dollars
 from pytest_pitcheval.storage import run_files
 from pytest_pitcheval.storage.run_info import RunInfo
@@ -70,6 +71,8 @@ class Estimate(Keyed):
     examples: int
     known: int
     took: Took | None
+    model: str = ""
+    evaluator: str = ""
 
 
 class Known(NamedTuple):
@@ -97,19 +100,20 @@ class Before(NamedTuple):
 
 def look_back(
     directory: Path,
-    nodeids: Iterable[str],
+    wanted: Iterable[Wanted],
     models: tuple[str | None, str | None],
     prices: Sequence[Price],
     most_bytes: float = math.inf,
 ) -> Before:
-    """What the newest runs in ``directory`` with the same ``models`` (generator and judge) know of tests.
+    """What the newest runs in ``directory`` know of ``wanted`` tests with the same ``models`` (generator and judge).
 
     What was answered from a cache tells nothing, nor does an example that was not scored. Runs that cannot be read are
     left out, and no more than ``most_bytes`` of files are read. Costs are as ``prices`` say now, where they name the
     models.
     """
     found: dict[str, Known] = {}
-    unknown = set(nodeids)
+    asked = {one.nodeid: _models(one.key, *models) for one in wanted}
+    unknown = set(asked)
     for path in list(reversed(run_files.all_runs(directory)))[:_RUNS]:
         try:
             most_bytes -= path.stat().st_size
@@ -118,14 +122,21 @@ def look_back(
             file = run_files.read(path)
         except (PitchevalError, OSError):
             continue
-        if (file.run.generator_model, file.run.evaluator_model) != models:
-            continue
         for nodeid in unknown & file.outcome.records.keys():
             record = file.outcome.records[nodeid]
-            if _tells(record):
+            if _tells(record) and _models(record.key, *_named(file.run)) == asked[nodeid]:
                 found[nodeid] = _known(record, file.run, prices)
         unknown -= found.keys()
     return Before(found)
+
+
+def _named(run: RunInfo) -> tuple[str | None, str | None]:
+    return run.generator_model, run.evaluator_model
+
+
+def _models(key: Key, generator: str | None, evaluator: str | None) -> tuple[str | None, str | None]:
+    """A test's generator and judge: its own where the session has several, else those that the session has."""
+    return key.model or generator, key.evaluator or evaluator
 
 
 def _tells(record: Record) -> bool:
@@ -134,7 +145,8 @@ def _tells(record: Record) -> bool:
 
 
 def _known(record: Record, run: RunInfo, prices: Sequence[Price]) -> Known:
-    models = {GENERATOR: run.generator_model, JUDGE: run.evaluator_model or run.generator_model}
+    generator, judge = _models(record.key, *_named(run))
+    models = {GENERATOR: generator, JUDGE: judge or generator}
     parts = {part: _took(getattr(record, part), record, model, prices) for part, model in models.items()}
     verdicts = max([1, *map(len, record.verdicts)])
     return Known(parts[GENERATOR], parts[JUDGE], max(1, len(record.samples)), verdicts)
@@ -162,7 +174,7 @@ def estimate(wanted: Iterable[Wanted], before: Before) -> list[Estimate]:
 def _of_group(key: Key, group: Sequence[Wanted], before: Before) -> Estimate:
     known = [took for one in group if (took := before.of(one)) is not None]
     took = total(known).times(len(group) / len(known)) if known else None
-    return Estimate(*key, len(group), len(known), took)
+    return Estimate(**key._asdict(), examples=len(group), known=len(known), took=took)
 
 
 def total(parts: Iterable[Took]) -> Took:

@@ -9,7 +9,7 @@ from typing import Any
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.deciding.outcome import Outcome
-from pytest_pitcheval.results.records import Key
+from pytest_pitcheval.results.keys import Key
 from pytest_pitcheval.storage.expenses import together
 from pytest_pitcheval.storage.run_files import RunFile
 from pytest_pitcheval.storage.run_info import RunInfo, Selection
@@ -105,7 +105,7 @@ def absent(runs: Sequence[RunFile], outcome: Outcome) -> Iterator[str]:
     """A line for each test whose dataset has examples that no run has; none where runs were to have a sample."""
     if runs[0].run.test_size is not None:
         return
-    for (test, method), left in outcome.not_run.items():
+    for key, left in outcome.not_run.items():
         if left:
             names = formats.some(left, _NAMED)
-            yield f"{test} [{method}]: {formats.count(len(left))} in none of the runs: {names}"
+            yield f"{key.name}: {formats.count(len(left))} in none of the runs: {names}"

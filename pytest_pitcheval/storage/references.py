@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from pytest_pitcheval.results.baselines import Baseline, Measurements
     from pytest_pitcheval.results.comparison import Coverage
     from pytest_pitcheval.results.deciding.decisions import Terms
-    from pytest_pitcheval.results.records import Key, Omission, Record
+    from pytest_pitcheval.results.keys import Key
+    from pytest_pitcheval.results.records import Omission, Record
     from pytest_pitcheval.settings.settings import Settings
     from pytest_pitcheval.storage.answers.replaying import Replayable
     from pytest_pitcheval.storage.run_files import RunFile

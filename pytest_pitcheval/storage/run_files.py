@@ -18,17 +18,21 @@ from pytest_pitcheval.results.deciding.gates import GateResult
 from pytest_pitcheval.results.deciding.outcome import Outcome
 from pytest_pitcheval.results.exams.corrected import Corrected
 from pytest_pitcheval.results.exams.exam import Exam
+from pytest_pitcheval.results.keys import Key, Keyed
 from pytest_pitcheval.results.plain import WHOLE, plain
-from pytest_pitcheval.results.records import FINITE, PARTS, Key, Keyed, Record, Usage
+from pytest_pitcheval.results.records import FINITE, PARTS, Record, Usage
 from pytest_pitcheval.results.subjects import Slice
 from pytest_pitcheval.results.summaries.summary import Missing
 from pytest_pitcheval.storage.expenses import budget_line
 from pytest_pitcheval.storage.run_info import RunInfo
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 OLDEST_SCHEMA = 1
 """Of the run files that are read: version 1 has no labels, one number for each metric, and limits of scores alone;
-version 2 knows one reason why an example did not run."""
+version 2 knows one reason why an example did not run; version 3 one model. A run of one model is still written as such:
+its file is what it was."""
+
+_OF_ONE_MODEL = 3
 
 JOURNAL = ".jsonl"
 """The suffix of a journal: its first line is the run, each further one a record; a finished run has none."""
@@ -78,6 +82,8 @@ class _Group(Keyed):
     gates: dict[str, float] = dataclasses.field(default_factory=dict)  # as version 1 has them
     slices: list[_Slice] = dataclasses.field(default_factory=list)
     corrected: Corrected | None = None
+    model: str = ""
+    evaluator: str = ""
 
     @property
     def requirements(self) -> Requirements:
@@ -93,6 +99,8 @@ class _Exam(Keyed):
     optimization: str
     fingerprints: dict[str, str]
     exam: Exam
+    model: str = ""
+    evaluator: str = ""
 
     @property
     def measured(self) -> Measurements:
@@ -108,6 +116,8 @@ class _MissingTest(Keyed):
     example_id: str | None
     optimization: str
     labels: dict[str, Any] = dataclasses.field(default_factory=dict)
+    model: str = ""
+    evaluator: str = ""
 
 
 def folder(directory: Path) -> Path:
@@ -195,7 +205,8 @@ def to_rows(run: RunInfo, outcome: Outcome, decision: Decision, whole: Callable[
     def rows() -> Iterator[Any]:
         return (plain(whole(record).to_dict(), WHOLE) for record in tests)
 
-    about = plain({"schema_version": SCHEMA_VERSION, "run": run.to_dict()}, WHOLE)
+    version = SCHEMA_VERSION if any(one.key.models for one in outcome.collected) else _OF_ONE_MODEL
+    about = plain({"schema_version": version, "run": run.to_dict()}, WHOLE)
     budget = budget_line(run.id, run.budget, decision.summaries)
     told = {"budget": budget.text if budget else None, "replayed": run.replayed.text if run.replayed else None}
     return {**about, **told, "tests": files.Rows(rows), **_decided(outcome, decision)}
@@ -221,23 +232,21 @@ def _decided(outcome: Outcome, decision: Decision) -> dict[str, Any]:
 
 def _describe_exam(key: Key, group: Measurements) -> dict[str, Any]:
     exam = group.exam.to_dict() if group.exam else None
-    return {"test": key[0], "optimization": key[1], "fingerprints": dict(group.fingerprints), "exam": exam}
+    return {**key.to_dict(), "fingerprints": dict(group.fingerprints), "exam": exam}
 
 
 def _describe_missing(one: Collected, missing: Mapping[str, Missing]) -> dict[str, Any]:
-    about = {
-        "test": one.test,
-        "example_id": one.example_id,
-        "optimization": one.optimization,
-        "labels": dict(one.labels),
-    }
+    about = {**one.key.to_dict(), "example_id": one.example_id, "labels": dict(one.labels)}
     return {**dataclasses.asdict(missing[one.nodeid]), **about}
 
 
 def _collected(one: Record | _MissingTest, groups: Mapping[Key, _Group]) -> Collected:
-    group = groups.get(one.key, _Group(one.test, one.optimization, []))
+    group = groups.get(one.key) or _Group(**one.key._asdict(), not_run=[])
     labels = {name: one.labels[name] for name in group.requirements.labels if name in one.labels}
-    return Collected(one.nodeid, one.test, one.example_id, one.optimization, group.requirements, group.settings, labels)
+    about, asked = one.key._asdict(), group.requirements
+    return Collected(
+        one.nodeid, example_id=one.example_id, **about, asked=asked, settings=group.settings, labels=labels
+    )
 
 
 def record_from(data: Mapping[str, Any], name: str) -> Record:

@@ -9,7 +9,7 @@ from pytest_pitcheval.errors import PitchevalError
 if TYPE_CHECKING:
     from pytest_pitcheval.results.baselines import Baseline
     from pytest_pitcheval.results.deciding.outcome import Outcome
-    from pytest_pitcheval.results.records import Key
+    from pytest_pitcheval.results.keys import Key
     from pytest_pitcheval.settings.settings import Settings
     from pytest_pitcheval.storage.baseline_files import Update
 

@@ -32,9 +32,12 @@ def means(metrics: Mapping[str, Sequence[float | None] | float]) -> dict[str, fl
 
 
 def numbers_of(
-    summary: Mapping[str, Any], compared: list[Mapping[str, Any]], gates: Iterable[Mapping[str, Any]]
+    summary: Mapping[str, Any],
+    compared: Iterable[Mapping[str, Any]],
+    gates: Iterable[Mapping[str, Any]],
+    beside: Iterable[Mapping[str, Any]] = (),
 ) -> dict[str, float]:
-    """The numbers of a test and method."""
+    """The numbers of a test, method and model; ``beside`` is what it comes to beside others of its test."""
     numbers = {key: summary[key] for key in ("examples", "scored", "passed", "skipped", "mean", "pass_rate", "seconds")}
     numbers |= dict(zip(("ci95_low", "ci95_high"), summary["ci95"] or (None, None), strict=True))
     numbers |= {"unscored": len(summary["unscored"]), "cost": summary["cost"]}
@@ -50,7 +53,21 @@ def numbers_of(
         result = comparison["result"] or {}
         numbers |= {"baseline_difference": result.get("difference"), "baseline_p_drop": result.get("p_drop")}
         numbers |= {"baseline_days": (comparison.get("age") or {}).get("days")}
+    for one in beside:
+        numbers |= _of_model(one) if one.get("worth") else {}
     return {key: value for key, value in numbers.items() if value is not None}
+
+
+def _of_model(one: Mapping[str, Any]) -> dict[str, float | None]:
+    """Of one of several models: its difference to the first, and what it takes."""
+    result, worth = one["result"] or {}, one["worth"]
+    low, high = result.get("ci95") or (None, None)
+    difference = {"difference": result.get("difference"), "ci95_low": low, "ci95_high": high}
+    told = {**difference, "p_value": result.get("p_value"), "best": int(one["best"])}
+    taken = {"cost_per_point": worth["cost"], "seconds": worth["seconds"], "cheapest": int(worth["is_cheapest"])}
+    if judge := one.get("judge"):
+        told |= {"kappa": judge["kappa"], "kappa_difference": (judge["more_kappa"] or {}).get("value")}
+    return {f"models/{name}": value for name, value in {**told, **taken}.items()}
 
 
 def _of_metrics(summary: Mapping[str, Any]) -> dict[str, float | None]:

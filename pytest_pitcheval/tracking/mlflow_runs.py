@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from pytest_pitcheval.names import UNCHANGED
+from pytest_pitcheval.results.keys import Key
 from pytest_pitcheval.tracking.mlflow_numbers import about_of, is_whole, means, name_of, numbers_of
 
 SESSION = "session"
@@ -72,18 +73,22 @@ def _session(document: Mapping[str, Any], name: str | None, tags: Mapping[str, s
 
 
 def _part(document: Mapping[str, Any], summary: Mapping[str, Any], tags: Mapping[str, str]) -> MlflowRun:
-    name = f"{summary['test']} [{summary['optimization']}]"
+    name = _key(summary).name
     tests = _tests(document, summary)
     gates = [gate for gate in document["gates"] if _key(gate) == _key(summary)]
     compared = [one for one in document["comparisons"] if _key(one) == _key(summary) and is_whole(one)]
+    beside = [one for one in document.get("methods", ()) if _key(one) == _key(summary)]  # older files have none
     settings = {f"settings.{key}": _text(value) for key, value in summary["settings"].items()}
     return MlflowRun(
         name,
         _text(name, _LONGEST_NAME),
         *_times(document["run"]),
-        params={"test": _text(summary["test"]), "optimization": summary["optimization"], **settings},
+        params={**{kind: _text(value) for kind, value in _key(summary).to_dict().items()}, **settings},
         tags={**_tags(document, gates), **tags, PART: name},
-        points=[*((key, value, 0) for key, value in numbers_of(summary, compared, gates).items()), *_points(tests)],
+        points=[
+            *((key, value, 0) for key, value in numbers_of(summary, compared, gates, beside).items()),
+            *_points(tests),
+        ],
         table=_table(tests),
         datasets=(_dataset(document, summary),),
     )
@@ -93,8 +98,8 @@ def _tests(document: Mapping[str, Any], summary: Mapping[str, Any]) -> list[Mapp
     return [test for test in document["tests"] if _key(test) == _key(summary)]
 
 
-def _key(one: Mapping[str, Any]) -> tuple[str, str]:
-    return one["test"], one["optimization"]
+def _key(one: Mapping[str, Any]) -> Key:
+    return Key(one["test"], one["optimization"], one.get("model", ""), one.get("evaluator", ""))
 
 
 def _times(run: Mapping[str, Any]) -> tuple[int, int]:
@@ -127,9 +132,7 @@ def _tags(document: Mapping[str, Any], gates: Iterable[Mapping[str, Any]]) -> di
     tags |= {"mlflow.source.git.commit": git["commit"]} if git["commit"] else {}
     tags |= {"mlflow.source.git.branch": git["branch"], "pitcheval.branch": git["branch"]} if git["branch"] else {}
     for gate in decided:
-        name = name_of(
-            "/".join([f"pitcheval.gate.{gate['gate']}", *about_of(gate), gate["test"], gate["optimization"]])
-        )
+        name = name_of("/".join([f"pitcheval.gate.{gate['gate']}", *about_of(gate), gate["test"], _key(gate).variant]))
         tags[name] = _text(f"{gate['status']}: {gate['reason']}")
     return tags
 
@@ -203,7 +206,8 @@ def _row(test: Mapping[str, Any]) -> dict[str, Any]:
     inputs = {f"inputs.{name}": _cell(value) for name, value in test["inputs"].items()}
     labels = {f"labels.{name}": _cell(value) for name, value in test.get("labels", {}).items()}  # older files have none
     predicted = {f"prediction.{name}": _cell(value) for name, value in (test["prediction"] or {}).items()}
-    about = ("example_id", "optimization", "status", "score", "threshold")
+    models = [name for name in ("model", "evaluator") if name in test]  # where there are several
+    about = ("example_id", "optimization", *models, "status", "score", "threshold")
     metrics = {f"metrics.{name}": value for name, value in means(test["metrics"]).items()}
     last = {name: test[name] for name in ("feedback", "error", "rollout_id", "test")}
     return {**{name: test[name] for name in about}, **inputs, **labels, **predicted, **metrics, **last}

@@ -161,8 +161,8 @@ def test_two_sessions_at_once_lose_nothing(suite: Suite) -> None:
     ("text", "reason"),
     [
         ("", "not JSON: Expecting value: line 1 column 1 (char 0)"),
-        ("[]", "schema_version None; expected 1, 2 or 3"),
-        ('{"schema_version": 4}', "schema_version 4; expected 1, 2 or 3; a newer pytest-pitcheval wrote it"),
+        ("[]", "schema_version None; expected 1, 2, 3 or 4"),
+        ('{"schema_version": 5}', "schema_version 5; expected 1, 2, 3 or 4; a newer pytest-pitcheval wrote it"),
         ('{"schema_version": 1}', "tests: Input should be an object"),
         (
             '{"schema_version": 1, "tests": {"t": {"none": {"examples": {"a": {"samples": ["high"]}}}}}}',

@@ -45,7 +45,7 @@ def test_runs_that_are_killed_or_corrupt_stand_among_the_others(suite: Suite, co
     said = command("runs")
     assert said.code == pytest.ExitCode.OK
     assert said.lines[2].split() == ["20990101T000000.000000Z", "1", "1", "0", "0", "2", "-", "unfinished"]
-    assert said.lines[3] == f"{runs / '20990102T000000.000000Z.json'}: schema_version None; expected 1, 2 or 3"
+    assert said.lines[3] == f"{runs / '20990102T000000.000000Z.json'}: schema_version None; expected 1, 2, 3 or 4"
     assert "--eval-resume=20990101T000000.000000Z continues it" in command("show", "20990101T000000.000000Z").lines[-1]
 
 

@@ -51,7 +51,14 @@ WRONG = [
     ("optimization", "a:b:c", METHODS),
     ("generator_model", "", MODEL),
     ("generator_model", "local:", MODEL),
+    (
+        "generator_model",
+        "openai/a,,openai/b",
+        "expected model names with one comma between them: there is an empty one",
+    ),
+    ("generator_model", "openai/a,local:", MODEL),
     ("evaluator_model", " ", MODEL),
+    ("evaluator_model", "x/a,y/a,x/a", "expected each model once: 'x/a' is there 2 times"),
     ("train_size", "0", SIZE),
     ("train_size", "few", SIZE),
     ("test_size", "0", SIZE),
@@ -174,7 +181,7 @@ def test_every_option_that_can_be_wrong_is_tried() -> None:
     files = {"save_program", "eval_record", "eval_json", "eval_dir", "eval_replay", "eval_resume", "eval_baseline"}
     names_of_things = {"eval_mlflow", "eval_mlflow_experiment", "eval_mlflow_run_name"}
     anything_goes = files | names_of_things | {"generator_api_base", "evaluator_api_base"}
-    assert {name for name, _, _ in WRONG_INI} == names - anything_goes - SWITCHES - {"evaluator_model"}
+    assert {name for name, _, _ in WRONG_INI} == names - anything_goes - SWITCHES
 
 
 @pytest.mark.parametrize(("name", "value", "expected"), WRONG_INI)
@@ -183,6 +190,17 @@ def test_a_wrong_ini_key_is_one_line(
 ) -> None:
     pytester.makeini(f"[pytest]\n{name} =\n    {value}\n" if name in LM_ARGUMENTS else f"[pytest]\n{name} = {value}\n")
     check_usage_error(pytester.runpytest_inprocess(), f"ini key {name}: {value!r}: {expected}")
+
+
+@pytest.mark.parametrize("role", ["generator", "evaluator"])
+def test_one_of_several_models_without_a_provider_is_one_line(
+    pytester: pytest.Pytester, folder: Path, role: str
+) -> None:
+    complaint = "'openai/a,foo/b': LiteLLM knows no provider 'foo'; expected names such as groq/llama-3.3-70b-versatile"
+    result = pytester.runpytest_inprocess(f"--{role}-model=openai/a,foo/b")
+    check_usage_error(result, f"--{role}-model: {complaint}")
+    pytester.makeini(f"[pytest]\n{role}_model = openai/a,foo/b\n")
+    check_usage_error(pytester.runpytest_inprocess(), f"ini key {role}_model: {complaint}")
 
 
 def test_a_wrong_switch_in_the_ini_is_one_line(pytester: pytest.Pytester, folder: Path) -> None:

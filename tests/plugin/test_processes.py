@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pytest_pitcheval.results.baselines import Measurement, Measurements
+from pytest_pitcheval.results.keys import Key
 from pytest_pitcheval.storage import baseline_documents, baseline_files
 from pytest_pitcheval.tracking.process import TrackingProcess
 
@@ -33,7 +34,7 @@ def test_the_one_that_logs_runs_no_module_of_the_users_folder(
     assert (tmp_path / "own.db").exists()
 
 
-KEY = ("t.py::test", "none")
+KEY = Key("t.py::test", "none")
 PROCESSES, UPDATES = 4, 5
 
 WRITER = """
@@ -45,7 +46,7 @@ from pytest_pitcheval.results.baselines import Measurement, Measurements
 path, locks, process, updates = sys.argv[1:]
 for number in range(int(updates)):
     group = Measurements({f"e{process}-{number}": Measurement((0.5,))})
-    update(Path(path), Path(locks), {("t.py::test", "none"): group}, lambda key, name: False)
+    update(Path(path), Path(locks), {Key("t.py::test", "none"): group}, lambda key, name: False)
 """
 
 

@@ -290,8 +290,8 @@ def corrupt(path: Path, how: str) -> None:
         ("empty", "not JSON"),
         ("cut", "not JSON"),
         ("binary", "not JSON"),
-        ("a list", "schema_version None; expected 1, 2 or 3"),
-        ("newer", "schema_version 99; expected 1, 2 or 3"),
+        ("a list", "schema_version None; expected 1, 2, 3 or 4"),
+        ("newer", "schema_version 99; expected 1, 2, 3 or 4"),
         ("no timestamp", "not a run file"),
     ],
 )

@@ -148,7 +148,7 @@ def test_a_run_is_replayed_or_resumed(suite: Suite) -> None:
     [
         ("", "not a journal: nothing in it"),
         ('{"schema_version": 1, "run": {"id": "x", "timestamp": "y"}}\n{"nodeid": 3}\n', "2: expected 'test' in it"),
-        ('{"schema_version": 9}\n', "schema_version 9; expected 1, 2 or 3; a newer pytest-pitcheval wrote it"),
+        ('{"schema_version": 9}\n', "schema_version 9; expected 1, 2, 3 or 4; a newer pytest-pitcheval wrote it"),
     ],
 )
 def test_a_journal_that_is_none_is_one_line(suite: Suite, text: str, reason: str) -> None:

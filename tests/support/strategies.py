@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pytest_pitcheval.names import BUDGET, DECIDED, ROLES, UNCHANGED
 from pytest_pitcheval.results.baselines import GROUP_ROLES, Measurement, Measurements
 from pytest_pitcheval.results.collected import Requirements
+from pytest_pitcheval.results.keys import Key
 from pytest_pitcheval.results.records import Record, Usage
 
 counts = st.integers(0, 10**9)
@@ -94,7 +95,14 @@ def _measurements(draw: st.DrawFn) -> Measurements:
 
 
 measurements = _measurements()
-baselines = st.dictionaries(st.tuples(texts, texts), measurements, max_size=4)
+keys = st.tuples(texts, texts).map(lambda two: Key(*two)) | st.builds(
+    Key,
+    st.sampled_from(["t.py::test", "t.py::other"]),
+    st.sampled_from(["none", "simba"]),
+    st.sampled_from(["", "openai/a", "local:/models/a b.gguf"]),
+    st.sampled_from(["", "openai/j"]),
+)
+baselines = st.dictionaries(keys, measurements, max_size=4)
 
 odd_numbers = st.sampled_from([0, -1, 1.5, 2**53, 10**400, -(10**400), 1e308, -1e308, 5e-324])
 json_leaves = st.none() | st.booleans() | odd_numbers | st.integers() | st.floats(allow_nan=False, allow_infinity=False)

@@ -27,6 +27,7 @@ from dspy.utils.parallelizer import ParallelExecutor
 from support.openai_server import OpenAIServer, chat_format
 
 from pytest_pitcheval.lm import failures
+from pytest_pitcheval.lm.providers import known_providers
 from pytest_pitcheval.rollouts import program_and_metric
 from pytest_pitcheval.rollouts.watched import callbacks
 
@@ -313,6 +314,10 @@ class TestDSPy:
 
 class TestLiteLLM:
     """DSPy asks through it; its exceptions are told by the names of their classes and modules."""
+
+    def test_its_source_names_its_providers(self) -> None:
+        litellm = pytest.importorskip("litellm")
+        assert known_providers() == {str(getattr(one, "value", one)) for one in litellm.provider_list}
 
     @pytest.mark.parametrize(
         ("name", "question"),

@@ -16,6 +16,7 @@ from pytest_pitcheval.programs.optimization import Ingredients
 from pytest_pitcheval.programs.origins.listed_files import content_of
 from pytest_pitcheval.programs.origins.origins import Origins, Unseen, around
 from pytest_pitcheval.settings.methods import Optimization
+from pytest_pitcheval.settings.models import Model
 from pytest_pitcheval.settings.settings import Settings
 
 Parts = Mapping[str, str]
@@ -23,6 +24,7 @@ Parts = Mapping[str, str]
 
 _NEEDED = frozenset({"program", "generator", "metric", "test", "parameters", "makers", "listed", "settings"})
 _OURS = ("optimization", "example")
+"""Parameters that the test does not come from; models are left out too, as their LMs count by themselves."""
 _SHORT = 12
 
 
@@ -72,7 +74,8 @@ class TestOrigins:
     def of_test(self, item: pytest.Item) -> Parts:
         """The test itself, what makes its fixtures, and what holds for all tests."""
         function = getattr(item, "function", None)
-        own = {name: value for name, value in params_of(item).items() if name not in _OURS}
+        params = params_of(item).items()
+        own = {name: value for name, value in params if name not in _OURS and not isinstance(value, Model)}
         asked = asked_by(item, self._settings)
         inputs: list[object] = list(asked.row.inputs) if asked.row is not None else []
         if asked.program_marker and (asked.program_marker.judge_rollouts or 1) > 1:

@@ -12,7 +12,8 @@ from pytest_pitcheval.concurrency.process import Process
 from pytest_pitcheval.evaluation.running_test import answers_of
 from pytest_pitcheval.names import BUDGET
 from pytest_pitcheval.ownership import is_ours
-from pytest_pitcheval.results.records import Key, Omission
+from pytest_pitcheval.results.keys import Key
+from pytest_pitcheval.results.records import Omission
 from pytest_pitcheval.results.significance.looks import in_order
 from pytest_pitcheval.rollouts.rollout import Answers
 from pytest_pitcheval.settings.settings import Settings
@@ -91,6 +92,6 @@ def _places(keys: dict[str, tuple[Key, str]], settings: Settings) -> dict[str, i
         groups.setdefault(key, {})[example_id] = nodeid
     return {
         nodeids[example_id]: place
-        for (test, _), nodeids in groups.items()
-        for place, example_id in enumerate(in_order(settings.seed, test, nodeids))
+        for key, nodeids in groups.items()
+        for place, example_id in enumerate(in_order(settings.seed, key.test, nodeids))
     }

@@ -82,7 +82,7 @@ class Group:
 
     def link_to(self, one: SliceSummary) -> str:
         """The fragment that shows the examples of a slice."""
-        chosen = {"slice": str(one.slice), "test": self.summary.test, "method": self.summary.optimization}
+        chosen = {"slice": str(one.slice), "test": self.summary.test, "method": self.summary.key.variant}
         return "#" + urlencode(chosen, quote_via=quote)
 
     @classmethod

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_pitcheval.reports import exams
+from pytest_pitcheval.reports.choosing.tables import tables
 from pytest_pitcheval.reports.html import media, rows
 from pytest_pitcheval.reports.html.groups import Group
 from pytest_pitcheval.reports.run_reports import RunReport
@@ -38,6 +39,8 @@ def render(report: RunReport) -> str:
             groups=groups,
             metrics=list(dict.fromkeys(name for group in groups for name in group.metrics)),
             tests=list(dict.fromkeys(group.summary.test for group in groups)),
+            side_by_side=tables(report.decision.methods),
+            has_models=any(group.summary.key.models for group in groups),
             facts=list(_facts(report)),
             links=_links(report),
             style=style,
@@ -102,7 +105,7 @@ def digest(text: str) -> str:
 def _links(report: RunReport) -> dict[str, str]:
     """By example (test, method, ID as one text), the fragment that opens it."""
     found = report.file.outcome.collected
-    return {_link_key(one.test, one.optimization, one.example_id or ""): one.nodeid for one in found}
+    return {_link_key(one.test, one.key.variant, one.example_id or ""): one.nodeid for one in found}
 
 
 def _link_key(test: str, method: str, example: str) -> str:

@@ -23,7 +23,7 @@ _ITEMS, _CHARACTERS = 2_000, 10_000
 def rows(report: RunReport) -> list[dict[str, Any]]:
     """A row for each collected test, in its order; what is long is cut, and says which run file has it whole."""
     compared = {one.key: _Compared(one) for one in report.decision.comparisons or () if one.is_whole}
-    before = {(record.test, record.optimization, record.example_id or ""): record for record in report.before.values()}
+    before = {(record.test, record.key.variant, record.example_id or ""): record for record in report.before.values()}
     outcome, found = report.file.outcome, []
     bounds = Bounds(50, _ITEMS, _CHARACTERS, f", all in {report.file.path.name}")
     for test in outcome.collected:
@@ -81,7 +81,7 @@ def _about(one: Collected, run: RunInfo) -> dict[str, Any]:
         "nodeid": one.nodeid,
         "example": one.example_id or "",
         "test": one.test,
-        "method": one.optimization,
+        "method": one.key.variant,
         "repeat": repeating.command(one.nodeid, run.repeat),
     }
 

@@ -7,8 +7,10 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 
 from pytest_pitcheval.names import DECIDED, MEASURED, NEED_BASELINE, UNCHANGED, Family, GateMode, LeftOut
-from pytest_pitcheval.results import comparison, side_by_side
+from pytest_pitcheval.results import comparison
 from pytest_pitcheval.results.baselines import Baseline, measure, scores_of
+from pytest_pitcheval.results.choosing import side_by_side
+from pytest_pitcheval.results.choosing.side_by_side import MethodResult
 from pytest_pitcheval.results.collected import Collected
 from pytest_pitcheval.results.comparison import Comparison, Coverage
 from pytest_pitcheval.results.deciding import gates, judges
@@ -24,8 +26,8 @@ from pytest_pitcheval.results.deciding.limits import (
     with_defaults,
 )
 from pytest_pitcheval.results.deciding.outcome import Outcome
-from pytest_pitcheval.results.records import Key, Record, own_first
-from pytest_pitcheval.results.side_by_side import MethodResult
+from pytest_pitcheval.results.keys import Key
+from pytest_pitcheval.results.records import Record, own_first
 from pytest_pitcheval.results.significance import looks
 from pytest_pitcheval.results.subjects import Slice, SliceSummary, Subject
 from pytest_pitcheval.results.summaries import summarizing
@@ -122,7 +124,7 @@ def _plan(
     coverage: Mapping[Key, Coverage], limits: Sequence[Limit], before: Mapping[Subject, Comparison], terms: Terms
 ) -> Plan:
     """The looks of a session; ``before`` are comparisons of which nothing has run: so, what can be compared."""
-    orders = {key: looks.in_order(terms.looks or 0, key[0], covered.collected) for key, covered in coverage.items()}
+    orders = {key: looks.in_order(terms.looks or 0, key.test, covered.collected) for key, covered in coverage.items()}
     comparable = {subject: (*one.unscored, *one.left_out, *one.unchanged) for subject, one in before.items()}
     return make_plan(orders, limits, comparable, terms.family)
 
@@ -160,7 +162,7 @@ def _gone(summary: Summary, outcome: Outcome, baseline: Baseline) -> list[SliceS
     if summary.not_run:
         return []
     there = {one.slice for one in summary.slices}
-    before = [group.slices for (test, _), group in baseline.items() if test == summary.test]
+    before = [group.slices for key, group in baseline.items() if key.test == summary.test]
     known = [Slice(label, value) for label in summary.asked.slices for one in before for value in one.get(label, ())]
     return [
         SliceSummary(*one) for one in dict.fromkeys((*outcome.gone.get(summary.key, ()), *known)) if one not in there
@@ -189,7 +191,7 @@ def _decide(
     return Decision(
         _whole(parts),
         None if compared is None else list(compared.values()),
-        side_by_side.compare_methods(list(coverage), measured),
+        side_by_side.compare_methods(list(coverage), measured, outcome.records.values()),
         judges.hold(
             gates.decide(limits, parts, compared, terms.mode, terms.family, looked),
             *(measured, baseline, terms.mode, _whole(parts)),

@@ -50,7 +50,7 @@ def regression(subject: Subject, comparison: Comparison, limit: float, evidence:
         return Reason("inconclusive", comparison.drop, f"not established before {_left_out(comparison)}")
     drop, adjusted = comparison.drop, evidence.of_mean(subject)
     text = describe_change(comparison, adjusted)
-    if comparison.against != comparison.optimization:
+    if comparison.is_of_another:
         text += f" against {comparison.against!r}"
     if drop <= limit:
         return Reason("passed", drop, text, result.p_drop, adjusted)

@@ -23,7 +23,8 @@ from pytest_pitcheval.results.deciding.early.looking import NOT_LOOKED, Looked
 from pytest_pitcheval.results.deciding.evidence import Evidence, gather
 from pytest_pitcheval.results.deciding.limits import Limit
 from pytest_pitcheval.results.deciding.reasons import GateStatus, Reason
-from pytest_pitcheval.results.records import FINITE, Keyed
+from pytest_pitcheval.results.keys import Keyed, without_unnamed
+from pytest_pitcheval.results.records import FINITE
 
 if TYPE_CHECKING:
     from pytest_pitcheval.results.comparison import Comparison
@@ -40,6 +41,7 @@ class GateResult(Keyed):
         p: one-sided, of the drop that decides; None for gates without a baseline.
         p_adjusted: the same among all ``among`` claims of the session; below 0.05 the drop is established.
         metric, slice: what it is about, as `Subject` has it.
+        model, evaluator: as `Key` has them.
     """
 
     __pydantic_config__ = FINITE
@@ -56,6 +58,8 @@ class GateResult(Keyed):
     among: int | None = None
     metric: str = SCORE
     slice: str | None = None
+    model: str = ""
+    evaluator: str = ""
 
     @property
     def is_whole(self) -> bool:
@@ -72,10 +76,10 @@ class GateResult(Keyed):
     @property
     def text(self) -> str:
         """One line: the gate, whose it is, and why it is decided as it is."""
-        return f"{self.name} {self.test} [{self.optimization}]: {self.reason}"
+        return f"{self.name} {self.key.name}: {self.reason}"
 
     def to_dict(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)
+        return without_unnamed(dataclasses.asdict(self))
 
 
 def decide(
@@ -104,17 +108,17 @@ def _result(limit: Limit, decided: Reason, mode: GateMode) -> GateResult:
     adjusted, among = (decided.adjusted.p, decided.adjusted.among) if decided.adjusted else (None, None)
     subject, value = limit.subject, decided.value
     return GateResult(
-        *subject.key,
-        limit.gate,
-        status,
-        None if value is None or math.isinf(value) else value,
-        limit.limit,
-        decided.text,
-        decided.p,
-        adjusted,
-        among,
-        subject.metric,
-        subject.slice_text,
+        **subject.key._asdict(),
+        gate=limit.gate,
+        status=status,
+        value=None if value is None or math.isinf(value) else value,
+        limit=limit.limit,
+        reason=decided.text,
+        p=decided.p,
+        p_adjusted=adjusted,
+        among=among,
+        metric=subject.metric,
+        slice=subject.slice_text,
     )
 
 

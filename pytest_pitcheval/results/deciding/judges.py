@@ -11,7 +11,8 @@ from pytest_pitcheval.results.deciding.gates import GateResult
 from pytest_pitcheval.results.deciding.reasons import Reason
 from pytest_pitcheval.results.exams.corrected import Corrected, correct, labels_of, of_a_part
 from pytest_pitcheval.results.exams.exam import FALSE_PASS, KAPPA, Exam, Figure
-from pytest_pitcheval.results.records import Key, Record
+from pytest_pitcheval.results.keys import Key
+from pytest_pitcheval.results.records import Record
 from pytest_pitcheval.results.summaries.summary import MetricSummary, Summary
 from pytest_pitcheval.timestamps import date_of
 
@@ -39,7 +40,8 @@ def _of_exam(summary: Summary, mode: GateMode) -> Iterator[GateResult]:
             decided = Reason("inconclusive", None, f"{summary.examples} of {of_all} answers are in this run")
         elif exam is not None:
             decided = _decide(exam, gate, limit, mode)
-        yield GateResult(*summary.key, gate, decided.status, decided.value, limit, decided.text + since)
+        about, reason = summary.key._asdict(), decided.text + since
+        yield GateResult(**about, gate=gate, status=decided.status, value=decided.value, limit=limit, reason=reason)
 
 
 def _decide(exam: Exam, gate: str, limit: float, mode: GateMode) -> Reason:
@@ -89,7 +91,7 @@ def with_corrected(
 
 def _same(exams: Sequence[tuple[Key, Measurements]], group: Measurements) -> tuple[str, Exam] | None:
     """The first exam of the judge of a test, and the exam's own test."""
-    return next(((key[0], one.exam) for key, one in exams if one.exam and is_same_judge(one, group)), None)
+    return next(((key.test, one.exam) for key, one in exams if one.exam and is_same_judge(one, group)), None)
 
 
 def _with(summary: Summary, corrected: Corrected) -> Summary:
@@ -136,15 +138,15 @@ def _objection(key: Key, group: Measurements, exams: Sequence[tuple[Key, Measure
     for name, one in exams:  # the run's come first
         if one.exam is not None and is_same_judge(one, group):
             same.setdefault(name, one.exam)
-    for (test, _), exam in same.items():
+    for name, exam in same.items():
         if reason := _failing(exam, mode):
-            return f"judge not qualified: {reason} ({test})"
-    governing = [(name, one) for name, one in exams if one.exam and key[0] in one.exam.governs]
+            return f"judge not qualified: {reason} ({name.test})"
+    governing = [(name, one) for name, one in exams if one.exam and key.test in one.exam.governs]
     if same or not governing:
         return None
-    (test, _), one = governing[0]
+    name, one = governing[0]
     when = f", {date_of(one.exam.run)}" if one.exam else ""
-    return f"judge not examined since it changed: {_changes(one, group)} ({test}{when})"
+    return f"judge not examined since it changed: {_changes(one, group)} ({name.test}{when})"
 
 
 def _failing(exam: Exam, mode: GateMode) -> str | None:

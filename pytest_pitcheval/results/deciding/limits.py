@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from pytest_pitcheval.names import GATES, MAX_REGRESSION, MUST_PASS, NEED_BASELINE, SCORE
-from pytest_pitcheval.results.records import Key
+from pytest_pitcheval.results.keys import Key
 from pytest_pitcheval.results.subjects import Slice, Subject
 from pytest_pitcheval.results.summaries.summary import Summary
 

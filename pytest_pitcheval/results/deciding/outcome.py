@@ -10,7 +10,8 @@ from pytest_pitcheval.results.baselines import Baseline, Measurements, fingerpri
 from pytest_pitcheval.results.collected import Collected
 from pytest_pitcheval.results.comparison import Coverage
 from pytest_pitcheval.results.exams.corrected import Corrected
-from pytest_pitcheval.results.records import Key, Record
+from pytest_pitcheval.results.keys import Key
+from pytest_pitcheval.results.records import Record
 from pytest_pitcheval.results.subjects import Slice, Subject, slices_of
 from pytest_pitcheval.results.summaries import summarizing
 from pytest_pitcheval.results.summaries.summary import Missing

@@ -7,6 +7,7 @@ as the square of their distance, so that of two categories nothing is weighted.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -25,6 +26,14 @@ class Chance(NamedTuple):
 
     expected: Floats
     gradient: Floats
+
+
+@dataclasses.dataclass(frozen=True)
+class Between:
+    """The difference of two judges, the second minus the first, and its 95 % interval."""
+
+    value: float
+    ci95: tuple[float, float]
 
 
 Model = Callable[["Floats", "Floats"], Chance]
@@ -80,17 +89,43 @@ def bounds(tables: Floats, grades: Sequence[float], model: Model = cohen) -> tup
     import numpy as np
     from scipy.special import ndtri
 
-    weights = _weights(grades)
-    smoothed = tables + _SMOOTHING / weights.size
+    smoothed = tables + _SMOOTHING / len(grades) ** 2
     counts = smoothed.sum((-2, -1))
-    shares = smoothed / counts[..., None, None]
-    observed, chance = (shares * weights).sum((-2, -1)), model(shares, weights)
-    rest = 1 - chance.expected
-    slopes = weights / rest[..., None, None] - chance.gradient * ((1 - observed) / rest**2)[..., None, None]
+    shares, slopes = smoothed / counts[..., None, None], _slopes(smoothed, grades, model)
     variance = (shares * slopes**2).sum((-2, -1)) - (shares * slopes).sum((-2, -1)) ** 2
     half = float(ndtri(0.975)) * np.sqrt(np.maximum(variance, 0.0) / counts)
-    centre, value = _beyond(observed, chance.expected), coefficient(tables, grades, model)
+    centre, value = coefficient(smoothed, grades, model), coefficient(tables, grades, model)
     return np.fmax(np.fmin(centre - half, value), -1.0), np.fmin(np.fmax(centre + half, value), 1.0)
+
+
+def _slopes(tables: Floats, grades: Sequence[float], model: Model) -> Floats:
+    """How fast the coefficient changes with the share of each cell."""
+    weights = _weights(grades)
+    shares = tables / tables.sum((-2, -1), keepdims=True)
+    observed, chance = (shares * weights).sum((-2, -1)), model(shares, weights)
+    rest = 1 - chance.expected
+    slopes: Floats = weights / rest[..., None, None] - chance.gradient * ((1 - observed) / rest**2)[..., None, None]
+    return slopes
+
+
+def difference(people: Sequence[int], first: Sequence[int], second: Sequence[int], grades: Sequence[float]) -> Between:
+    """How much more the second judge agrees with people on the same answers, in Cohen's kappa.
+
+    Each answer moves both coefficients, so what it moves their difference by is counted (the delta method as in
+    `bounds`, on pairs). ``python -m benchmarks judges`` shows how often the truth is in the interval.
+    """
+    import numpy as np
+    from scipy.special import stdtrit
+
+    size, count = len(grades), len(people)
+    tables = [table_of(people, said, size) for said in (first, second)]
+    smoothed = [table + _SMOOTHING / size**2 for table in tables]
+    slopes = [_slopes(table, grades, cohen) for table in smoothed]
+    places = np.asarray(people, dtype=int)
+    moved = slopes[1][places, np.asarray(second, dtype=int)] - slopes[0][places, np.asarray(first, dtype=int)]
+    half = float(stdtrit(count - 1, 0.975)) * float(moved.std(ddof=1)) / np.sqrt(count)
+    low, high = (float(coefficient(table, grades)) for table in tables)
+    return Between(high - low, (high - low - half, high - low + half))
 
 
 def _beyond(observed: Floats, expected: Floats) -> Floats:

@@ -128,11 +128,14 @@ def of_records(
 
 
 def _answers(records: Sequence[Record]) -> list[Answer]:
-    return [
-        Answer(one.people, one.samples, one.threshold, one.labelled.get("drawn") != NEAR_THRESHOLD)
-        for one in records
-        if one.people and one.samples
-    ]
+    return [answer for one in records if (answer := answer_of(one)) is not None]
+
+
+def answer_of(record: Record) -> Answer | None:
+    """What was said of the answer of a test; None where that is no exam's, or has no verdict."""
+    if not record.people or not record.samples:
+        return None
+    return Answer(record.people, record.samples, record.threshold, record.labelled.get("drawn") != NEAR_THRESHOLD)
 
 
 def examine(
@@ -186,6 +189,12 @@ def agrees(answer: Answer, grades: Sequence[float]) -> bool | None:
     """Whether the judge says what people say; None where as many people pass the answer as fail it."""
     read = _read(answer, grades)
     return None if read is None else read.people == read.judge
+
+
+def categories(answer: Answer, grades: Sequence[float]) -> tuple[int, int] | None:
+    """What people say and what the judge says, by place among the grades; None as `agrees` has it."""
+    read = _read(answer, grades)
+    return None if read is None else (read.people, read.judge)
 
 
 class _Read(NamedTuple):

@@ -11,7 +11,8 @@ from types import MappingProxyType
 from pytest_pitcheval.names import BUDGET, PROGRAM, SCORE, LeftOut
 from pytest_pitcheval.results.collected import Collected
 from pytest_pitcheval.results.exams.exam import Exam, of_records
-from pytest_pitcheval.results.records import Key, Record, total
+from pytest_pitcheval.results.keys import Key
+from pytest_pitcheval.results.records import Record, total
 from pytest_pitcheval.results.significance import means, noise
 from pytest_pitcheval.results.subjects import Slice, SliceSummary, Subject, slices_of
 from pytest_pitcheval.results.summaries.summary import MetricSummary, Missing, Summary
@@ -80,7 +81,7 @@ def _summary(
     unscored = [record for record in found if record.score is None and not record.left_out]
     without = [Missing(record.nodeid, _why(record)) for record in unscored]
     return Summary(
-        *key,
+        **key._asdict(),
         examples=len(group),
         scored=len(scored),
         passed=sum(record.status == "passed" for record in found),

@@ -11,7 +11,8 @@ from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.collected import Requirements
 from pytest_pitcheval.results.exams.corrected import Corrected
 from pytest_pitcheval.results.exams.exam import Exam
-from pytest_pitcheval.results.records import Keyed, Usage
+from pytest_pitcheval.results.keys import Keyed
+from pytest_pitcheval.results.records import Usage
 from pytest_pitcheval.results.significance.noise import Noise
 from pytest_pitcheval.results.subjects import SliceSummary
 
@@ -70,6 +71,7 @@ class Summary(Keyed):
         exam: what a judge's exam came to; such a test has no mean, as its scores are of given answers.
         noise: what the variance of the mean is made of, where predictions have several verdicts each.
         corrected: the mean if people had judged, which `metrics` has too; None where no labels could tell.
+        model, evaluator: as `Key` has them.
     """
 
     test: str
@@ -100,6 +102,8 @@ class Summary(Keyed):
     exam: Exam | None = None
     noise: Noise | None = None
     corrected: Corrected | None = None
+    model: str = ""
+    evaluator: str = ""
 
     @property
     def unchanged(self) -> int:
@@ -160,8 +164,8 @@ class Summary(Keyed):
 
     def to_dict(self) -> dict[str, Any]:
         counts = ("examples", "scored", "passed", "skipped", "left_out", "unchanged", "xfailed")
-        plain = ("test", "optimization", *counts, "mean", "ci95", "pass_rate", "seconds", "not_run", "settings", "note")
-        data: dict[str, Any] = {name: getattr(self, name) for name in plain}
+        plain = (*counts, "mean", "ci95", "pass_rate", "seconds", "not_run", "settings", "note")
+        data: dict[str, Any] = {**self.key.to_dict(), **{name: getattr(self, name) for name in plain}}
         data |= {**self.usage.to_dict(), "generator": self.generator.to_dict(), "judge": self.judge.to_dict()}
         data |= {"ci95": list(self.ci95) if self.ci95 else None, "left_out_for": dict(self.left_out_for)}
         data |= {"not_run": list(self.not_run), "settings": dict(self.settings), "asked": self.asked.to_dict()}

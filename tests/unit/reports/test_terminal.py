@@ -11,13 +11,14 @@ import pytest
 from support.run_documents import report
 
 from pytest_pitcheval.reports import terminal
+from pytest_pitcheval.reports.choosing.lines import matrix
 from pytest_pitcheval.reports.results import Results
+from pytest_pitcheval.results.choosing.side_by_side import MethodResult
 from pytest_pitcheval.results.collected import Requirements
 from pytest_pitcheval.results.comparison import Comparison
 from pytest_pitcheval.results.deciding.decisions import Decision
 from pytest_pitcheval.results.deciding.gates import GateResult
 from pytest_pitcheval.results.records import Usage
-from pytest_pitcheval.results.side_by_side import MethodResult
 from pytest_pitcheval.results.significance.paired import PairedDifference
 from pytest_pitcheval.results.subjects import SliceSummary
 from pytest_pitcheval.results.summaries.summary import MetricSummary, Missing, Summary
@@ -176,14 +177,14 @@ def test_several_methods_stand_against_the_first() -> None:
         MethodResult(TEST, "simba", "none", result(0.25, 0.0001), True),
         MethodResult(TEST, "copro", "none", result(0.2, 0.0312), True),
     ]
-    assert list(terminal.matrix(methods)) == [
+    assert list(matrix(methods)) == [
         "  method against none    95 % interval       p",
         "  none              -                -       -",
         "  simba        +0.250 +0.150 to +0.350 < 0.001 best within noise",
         "  copro        +0.200 +0.100 to +0.300   0.031 best within noise",
     ]
-    assert list(terminal.matrix(methods[:2]))[2].endswith(" best")
-    assert list(terminal.matrix([])) == []
+    assert list(matrix(methods[:2]))[2].endswith(" best")
+    assert list(matrix([])) == []
 
 
 COMPARED = Comparison(TEST, "none", "none", result=result(-0.25, 0.01), mean_before=0.75, mean_after=0.5)

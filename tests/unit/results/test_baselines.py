@@ -19,12 +19,13 @@ from pytest_pitcheval.results.baselines import (
     measure,
     update,
 )
-from pytest_pitcheval.results.records import Key, Record
+from pytest_pitcheval.results.keys import Key
+from pytest_pitcheval.results.records import Record
 
 few = settings(max_examples=25, deadline=None, database=None)
 
-KEY = ("t.py::test", "none")
-OTHER = ("t.py::test", "bootstrap")
+KEY = Key("t.py::test", "none")
+OTHER = Key("t.py::test", "bootstrap")
 RECORD = Record("t.py::test[e0]", *KEY[:1], "e0", KEY[1], "passed", score=0.5, samples=(0.25, 0.75))
 
 
@@ -82,7 +83,7 @@ def nothing_gone(key: Key, name: str) -> bool:
 
 class TestUpdate:
     def test_what_was_not_run_stays(self) -> None:
-        old = {KEY: group(e0=0.5, e1=0.5), OTHER: group(e0=0.25), ("u.py::test", "none"): group(e0=1.0)}
+        old = {KEY: group(e0=0.5, e1=0.5), OTHER: group(e0=0.25), Key("u.py::test", "none"): group(e0=1.0)}
         new = {KEY: group(e1=0.75)}
         assert update(old, new, nothing_gone) == {**old, KEY: group(e0=0.5, e1=0.75)}
 

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from pytest_pitcheval.names import BUDGET, DECIDED, UNCHANGED
 from pytest_pitcheval.results.baselines import Measurement, Measurements
 from pytest_pitcheval.results.comparison import Comparison, Coverage, Pair, absent_tests, compare, compare_all, whole
+from pytest_pitcheval.results.keys import Key
 from pytest_pitcheval.results.subjects import Subject
 
 few = settings(max_examples=50, deadline=None, database=None)
 
-TEST, KEY = "t.py::test", ("t.py::test", "none")
+TEST, KEY = "t.py::test", Key("t.py::test", "none")
 
 
 def measured(scores: Mapping[str, float], rows: Mapping[str, str] | None = None, **fingerprints: str) -> Measurements:
@@ -137,9 +138,9 @@ class TestAnother:
 
 
 BASELINE = {
-    (TEST, "bootstrap"): measured({"a": 0.5, "b": 0.75}),
-    (TEST, "none"): measured({"a": 0.25, "b": 0.25}),
-    ("u.py::test", "none"): measured({"": 1.0}),
+    Key(TEST, "bootstrap"): measured({"a": 0.5, "b": 0.75}),
+    Key(TEST, "none"): measured({"a": 0.25, "b": 0.25}),
+    Key("u.py::test", "none"): measured({"": 1.0}),
 }
 
 
@@ -147,7 +148,7 @@ class TestCounterpart:
     """Which method of the baseline a method of this run is compared with."""
 
     def against(self, *methods: str, test: str = TEST) -> dict[str, str]:
-        current = {(test, method): measured({"a": 0.5}) for method in methods}
+        current = {Key(test, method): measured({"a": 0.5}) for method in methods}
         coverage = {key: Coverage({"a"}) for key in current}
         return {one.optimization: one.against for one in compare_all(BASELINE, current, whole(coverage)).values()}
 
@@ -172,16 +173,16 @@ class TestCounterpart:
         assert (found.unscored, found.result) == (("a", "b"), None)
 
     def test_the_tests_that_the_run_has_nothing_of(self) -> None:
-        assert absent_tests(BASELINE, {KEY: Coverage({"a"}), ("new.py::test", "none"): Coverage({"a"})}) == [
+        assert absent_tests(BASELINE, {KEY: Coverage({"a"}), Key("new.py::test", "none"): Coverage({"a"})}) == [
             "u.py::test"
         ]
         assert absent_tests(BASELINE, {key: Coverage(()) for key in BASELINE}) == []
         assert absent_tests({}, {KEY: Coverage({"a"})}) == []
 
     def test_in_the_order_of_the_run(self) -> None:
-        keys = [("u.py::test", "none"), (TEST, "none"), (TEST, "bootstrap")]
+        keys = [Key("u.py::test", "none"), Key(TEST, "none"), Key(TEST, "bootstrap")]
         found = compare_all(BASELINE, {}, {Subject(key): Coverage({"a"}) for key in keys}).values()
-        assert [(one.test, one.optimization) for one in found] == keys
+        assert [one.key for one in found] == keys
 
 
 @pytest.mark.parametrize(
@@ -199,7 +200,7 @@ def test_an_example_drops_by_what_its_mean_lost(
 ) -> None:
     pair = Pair("a", before, after)
     assert pair.drop == drop
-    comparison = Comparison(*KEY, "none", pairs=(pair,))
+    comparison = Comparison(TEST, "none", "none", pairs=(pair,))
     assert comparison.fallen(drop) == []
     assert comparison.fallen(drop - 0.01) == [pair]
 

@@ -180,3 +180,43 @@ def test_a_score_is_told_with_its_verdicts(
 def test_intervals_of_measures() -> None:
     assert formats.measures((0.25, 1234.6)) == "0.250 to 1235"
     assert formats.measures(None) == "-"
+
+
+@pytest.mark.parametrize(
+    ("dollars", "text"),
+    [
+        (None, "-"),
+        (0.0, "$0.00"),
+        (12.345, "$12.35"),
+        (0.5, "$0.50"),
+        (0.0123, "$0.012"),
+        (0.0000603, "$0.000060"),
+        (1e-12, "$0.000000000"),
+    ],
+)
+def test_a_price_has_two_digits_that_count(dollars: float | None, text: str) -> None:
+    assert formats.price(dollars) == text
+
+
+def test_rows_stand_below_the_titles_that_they_share() -> None:
+    rows = [("method", "mean"), ("none", "0.5"), ("simba", "0.75"), ("none", "1")]
+    assert list(formats.table(rows, ["a", "a", "b"])) == [
+        "  method  mean",
+        "  a",
+        "    none   0.5",
+        "    simba 0.75",
+        "  b",
+        "    none     1",
+    ]
+    assert list(formats.table(rows, ["", "", ""])) == list(formats.table(rows))
+    wide = [("method", "mean"), ("n" * 90, "0.5"), ("simba", "0.75")]
+    assert [line.strip()[:5] for line in formats.table(wide, ["a", "b"])] == [
+        "metho",
+        "mean",
+        "a",
+        "nnnnn",
+        "0.5",
+        "b",
+        "simba",
+        "0.75",
+    ]

@@ -13,11 +13,11 @@ from support.strategies import baselines
 from pytest_pitcheval.names import ROLES
 from pytest_pitcheval.results.baselines import Baseline, Measurement, Measurements
 from pytest_pitcheval.results.growth import Growth, add, age_of
-from pytest_pitcheval.results.records import Key
+from pytest_pitcheval.results.keys import Key
 
 few = settings(max_examples=40, deadline=None, database=None)
 
-KEY = ("t.py::test", "none")
+KEY = Key("t.py::test", "none")
 DAYS = ["20261001", "20261020", "20261126", "20261127"]
 FIRST, SECOND, THIRD, LAST = [f"{day}T010203.000001Z" for day in DAYS]
 

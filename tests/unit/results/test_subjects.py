@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pytest_pitcheval.results.collected import Collected, Requirements
+from pytest_pitcheval.results.keys import Key
 from pytest_pitcheval.results.subjects import Slice, SliceSummary, Subject, is_true, slices_of, values_of
 
 
@@ -65,7 +66,7 @@ def test_what_is_not_asked_for_makes_none() -> None:
 
 def test_their_names() -> None:
     assert [str(Slice("topic", "refunds")), str(Slice("critical"))] == ["topic=refunds", "critical"]
-    subject = Subject(("t.py::test", "none"), "words", Slice("topic", "refunds"))
+    subject = Subject(Key("t.py::test", "none"), "words", Slice("topic", "refunds"))
     assert (subject.slice_text, subject.part) == ("topic=refunds", subject._replace(metric="score"))
     assert SliceSummary("topic", "refunds").slice == Slice("topic", "refunds")
 

@@ -15,14 +15,14 @@ from support.strategies import ODD_JSON, baselines, damaged, places
 
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.results.baselines import Measurement, Measurements
-from pytest_pitcheval.results.records import Key
+from pytest_pitcheval.results.keys import Key
 from pytest_pitcheval.storage.baseline_documents import from_document, to_text
 
 few = settings(max_examples=25, deadline=None, database=None)
 fuzz = settings(max_examples=150, deadline=None, database=None)
 
-KEY = ("t.py::test", "none")
-OTHER = ("t.py::test", "bootstrap")
+KEY = Key("t.py::test", "none")
+OTHER = Key("t.py::test", "bootstrap")
 FIRST, SECOND, THIRD = "20261120T010203.000001Z", "20261126T010203.000001Z", "20261126T040506.000001Z"
 
 
@@ -181,12 +181,12 @@ def test_what_python_would_not_write_is_read_or_told_of_wherever_it_is(raw: str)
 @pytest.mark.parametrize(
     ("document", "complaint"),
     [
-        (None, "b.json: schema_version None; expected 1, 2 or 3"),
+        (None, "b.json: schema_version None; expected 1, 2, 3 or 4"),
         (
-            {"schema_version": 4, "tests": {}},
-            "b.json: schema_version 4; expected 1, 2 or 3; a newer pytest-pitcheval wrote it",
+            {"schema_version": 5, "tests": {}},
+            "b.json: schema_version 5; expected 1, 2, 3 or 4; a newer pytest-pitcheval wrote it",
         ),
-        ({"schema_version": [1], "tests": {}}, "b.json: schema_version a list; expected 1, 2 or 3"),
+        ({"schema_version": [1], "tests": {}}, "b.json: schema_version a list; expected 1, 2, 3 or 4"),
         ({"schema_version": 1}, "b.json: tests: Input should be an object"),
         ({"schema_version": 1, "tests": {"t": {"none": {}}}}, "b.json: tests.t.none.examples: Field required"),
         (

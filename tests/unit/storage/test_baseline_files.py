@@ -9,10 +9,10 @@ import pytest
 
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.results.baselines import Baseline, Measurement, Measurements
-from pytest_pitcheval.results.records import Key
+from pytest_pitcheval.results.keys import Key
 from pytest_pitcheval.storage import baseline_files
 
-KEY = ("t.py::test", "none")
+KEY = Key("t.py::test", "none")
 
 
 def measured(*names: str, score: float = 0.5) -> Baseline:
@@ -41,7 +41,7 @@ def test_the_first_one_makes_the_file_and_nothing_beside_it(path: Path, locks: P
 
 
 def test_counts_what_was_written_kept_and_removed(path: Path, locks: Path) -> None:
-    other = {("u.py::test", "none"): Measurements({"": Measurement((1.0,))})}
+    other = {Key("u.py::test", "none"): Measurements({"": Measurement((1.0,))})}
     baseline_files.update(path, locks, {**measured("e0", "e1", "e2"), **other}, nothing_gone)
     done = baseline_files.update(path, locks, measured("e1", "e3"), lambda key, name: name == "e2")
     assert (done.written, done.kept, done.removed) == (2, 2, 1)
@@ -62,7 +62,7 @@ def test_the_same_again_leaves_the_same_bytes(path: Path, locks: Path) -> None:
         "{",
         "{}",
         "[]",
-        '{"schema_version": 4, "tests": {}}',
+        '{"schema_version": 5, "tests": {}}',
         '{"schema_version": 1, "tests": []}',
         "<<<<<<< HEAD\n{}\n=======\n{}\n>>>>>>> main\n",
     ],

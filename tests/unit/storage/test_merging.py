@@ -9,10 +9,11 @@ import pytest
 from support.run_documents import TEST, record, run_file
 
 from pytest_pitcheval.errors import PitchevalError
+from pytest_pitcheval.results.keys import Key
 from pytest_pitcheval.storage import merging
 from pytest_pitcheval.storage.run_files import RunFile
 
-KEY = (TEST, "none")
+KEY = Key(TEST, "none")
 
 
 def part(*names: str, not_run: tuple[str, ...] = (), missing: dict[str, str] | None = None, **run: Any) -> RunFile:

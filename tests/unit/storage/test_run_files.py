@@ -14,6 +14,7 @@ from support.strategies import ODD_JSON, damaged, places, records
 
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.results.collected import Requirements
+from pytest_pitcheval.results.keys import Key
 from pytest_pitcheval.results.records import Record, Usage
 from pytest_pitcheval.storage import run_files
 from pytest_pitcheval.storage.run_info import RunInfo
@@ -103,11 +104,11 @@ def test_reads_a_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("document", "reason"),
     [
-        ([], "schema_version None; expected 1, 2 or 3"),
-        ({}, "schema_version None; expected 1, 2 or 3"),
-        ({**RUN, "schema_version": 4}, "schema_version 4; expected 1, 2 or 3; a newer pytest-pitcheval wrote it"),
-        ({**RUN, "schema_version": "1"}, "schema_version '1'; expected 1, 2 or 3"),
-        ({**RUN, "schema_version": True}, "schema_version True; expected 1, 2 or 3"),
+        ([], "schema_version None; expected 1, 2, 3 or 4"),
+        ({}, "schema_version None; expected 1, 2, 3 or 4"),
+        ({**RUN, "schema_version": 5}, "schema_version 5; expected 1, 2, 3 or 4; a newer pytest-pitcheval wrote it"),
+        ({**RUN, "schema_version": "1"}, "schema_version '1'; expected 1, 2, 3 or 4"),
+        ({**RUN, "schema_version": True}, "schema_version True; expected 1, 2, 3 or 4"),
         ({**RUN, "run": None}, "not a run file: expected run.id and run.timestamp in it"),
         ({**RUN, "run": {"id": FIRST, "timestamp": 3}}, "not a run file: expected run.id and run.timestamp in it"),
         ({"schema_version": 1, "run": RUN["run"]}, "tests: Input should be a valid array"),
@@ -164,7 +165,7 @@ def test_what_a_run_left_is_known_again(tmp_path: Path) -> None:
     ]
     assert outcome.records == {RECORD.nodeid: RECORD}
     assert outcome.missing["t.py::test[e1]"].reason == "worker gw1 crashed while it ran"
-    assert outcome.not_run == {("t.py::test", "none"): ["e2"]}
+    assert outcome.not_run == {Key("t.py::test", "none"): ["e2"]}
 
 
 def test_the_first_version_has_one_number_for_each_metric_and_limits_of_scores() -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from pytest_pitcheval.names import MAX_REGRESSION, Family
 from pytest_pitcheval.results.comparison import Comparison
 from pytest_pitcheval.results.deciding.limits import Limit
-from pytest_pitcheval.results.records import Key
+from pytest_pitcheval.results.keys import Key
 from pytest_pitcheval.results.significance import looks
 from pytest_pitcheval.results.significance.families import Adjusted, Claim
 from pytest_pitcheval.results.significance.means import ALPHA

@@ -20,7 +20,8 @@ from pytest_pitcheval.results.deciding.early.looking import Plan
 from pytest_pitcheval.results.deciding.early.rest import Tally
 from pytest_pitcheval.results.deciding.limits import Limit
 from pytest_pitcheval.results.deciding.reasons import GateStatus
-from pytest_pitcheval.results.records import Key, Record
+from pytest_pitcheval.results.keys import Key
+from pytest_pitcheval.results.records import Record
 from pytest_pitcheval.results.subjects import Subject
 
 Compare = Callable[[Key, Collection[Record]], Mapping[Subject, Comparison]]

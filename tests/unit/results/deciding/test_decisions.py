@@ -14,6 +14,7 @@ from pytest_pitcheval.results.collected import Collected, Requirements, of_score
 from pytest_pitcheval.results.deciding.decisions import Decision, Terms, decide
 from pytest_pitcheval.results.deciding.limits import DEFAULT_MAX_REGRESSION
 from pytest_pitcheval.results.deciding.outcome import Outcome
+from pytest_pitcheval.results.keys import Key
 from pytest_pitcheval.results.records import Record, Status
 from pytest_pitcheval.results.summaries.summary import Missing
 
@@ -36,7 +37,7 @@ def outcome(*records: Record, not_run: tuple[str, ...] = (), lost: tuple[str, ..
         collected,
         {one.nodeid: one for one in records},
         {f"{TEST}[{name}]": Missing(f"{TEST}[{name}]", "not run") for name in lost},
-        {(TEST, "none"): not_run},
+        {Key(TEST, "none"): not_run},
     )
 
 
@@ -46,7 +47,9 @@ def own(gate: str, limits: Mapping[str, float]) -> Mapping[str, float]:
 
 
 OWN = Terms(own)
-BASELINE: Baseline = {(TEST, "none"): Measurements({f"e{n}": Measurement((0.75,)) for n in range(6)}, {"judge": "j"})}
+BASELINE: Baseline = {
+    Key(TEST, "none"): Measurements({f"e{n}": Measurement((0.75,)) for n in range(6)}, {"judge": "j"})
+}
 SAME = [record(f"e{n}", 0.75) for n in range(6)]
 WORSE = [record(f"e{n}", 0.5) for n in range(6)]
 
@@ -81,7 +84,7 @@ def test_terms_hold_before_a_tests_own_limits() -> None:
 
 
 def test_a_test_that_the_baseline_does_not_know_has_no_default_gate() -> None:
-    other = {("u.py::test", "none"): BASELINE[TEST, "none"]}
+    other = {Key("u.py::test", "none"): BASELINE[Key(TEST, "none")]}
     decision = decide(outcome(*WORSE), other, OWN)
     assert (decision.comparisons, decision.gates) == ([], [])
     asked = decide(outcome(*WORSE, max_regression=0.1), other, OWN)
@@ -182,7 +185,7 @@ def test_a_slice_is_compared_with_the_same_examples_of_the_baseline_and_its_clai
 
 def test_an_example_of_two_slices_makes_one_claim() -> None:
     samples = dict.fromkeys(TOPICS, (1.0,) * 5)
-    before = {(TEST, "none"): Measurements({name: Measurement(one) for name, one in samples.items()})}
+    before = {Key(TEST, "none"): Measurements({name: Measurement(one) for name, one in samples.items()})}
     found = labelled(TOPICS, gates=BY_TOPIC["topic"], slices=BY_TOPIC)
     broken = {
         nodeid: dataclasses.replace(one, samples=(0.0,) * 5 if one.example_id == "e0" else (1.0,) * 5)

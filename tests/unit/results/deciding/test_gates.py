@@ -16,13 +16,14 @@ from pytest_pitcheval.results.deciding import gates
 from pytest_pitcheval.results.deciding.drops import describe_change, describe_power
 from pytest_pitcheval.results.deciding.gates import GateResult
 from pytest_pitcheval.results.deciding.limits import Limit, limits_of
+from pytest_pitcheval.results.keys import Key
 from pytest_pitcheval.results.records import Record
 from pytest_pitcheval.results.significance.paired import PairedDifference, paired_difference
 from pytest_pitcheval.results.subjects import Slice, Subject
 from pytest_pitcheval.results.summaries.summarizing import find_missing, summarize
 from pytest_pitcheval.results.summaries.summary import Summary
 
-KEY = Subject(("test", "none"))
+KEY = Subject(Key("test", "none"))
 
 
 def decide(
@@ -359,7 +360,7 @@ def lower(*rises: float, before: float = 2.0, **fields: object) -> Comparison:
 
 
 def held(found: Comparison, gate: str, limit: float) -> GateResult:
-    subject = Subject(("test", "none"), found.metric)
+    subject = Subject(Key("test", "none"), found.metric)
     [result] = gates.decide([Limit(subject, gate, limit)], {KEY: summary([0.5])}, {subject: found})
     return result
 

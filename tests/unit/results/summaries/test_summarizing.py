@@ -9,6 +9,7 @@ import pytest
 
 from pytest_pitcheval.names import BUDGET, DECIDED, LeftOut
 from pytest_pitcheval.results.collected import Collected, Requirements, of_scores
+from pytest_pitcheval.results.keys import Key
 from pytest_pitcheval.results.records import Record, Status, Usage
 from pytest_pitcheval.results.summaries.summarizing import find_missing, summarize
 from pytest_pitcheval.results.summaries.summary import Missing, Summary
@@ -100,7 +101,7 @@ def test_what_has_a_record_is_not_missing() -> None:
 def test_what_was_not_run_of_the_dataset_is_named_and_counts_for_nothing() -> None:
     tests = [collected("e0")]
     records = {tests[0].nodeid: record(tests[0], 0.5)}
-    not_run = {("test_qa.py::test_qa", "none"): ["e1", "e2"], ("test_qa.py::test_qa", "bootstrap"): ["e3"]}
+    not_run = {Key("test_qa.py::test_qa", "none"): ["e1", "e2"], Key("test_qa.py::test_qa", "bootstrap"): ["e3"]}
     [summary] = summarize(tests, records, {}, not_run)
     assert (summary.not_run, summary.examples, summary.unscored) == (("e1", "e2"), 1, ())
 

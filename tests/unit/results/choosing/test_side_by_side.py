@@ -7,7 +7,8 @@ import json
 import pytest
 
 from pytest_pitcheval.results.baselines import Measurement, Measurements
-from pytest_pitcheval.results.side_by_side import best_methods, compare_methods, difference
+from pytest_pitcheval.results.choosing.side_by_side import best_methods, compare_methods, difference
+from pytest_pitcheval.results.keys import Key
 
 TEST = "t.py::test"
 
@@ -48,8 +49,8 @@ def test_methods_without_a_common_example_cannot_be_told_apart() -> None:
 
 
 def test_each_is_compared_with_the_first() -> None:
-    keys = [(TEST, "none"), ("u.py::test", "none"), (TEST, "simba")]
-    results = compare_methods(keys, {(TEST, "simba"): HIGH, (TEST, "none"): LOW, ("u.py::test", "none"): LOW})
+    keys = [Key(TEST, "none"), Key("u.py::test", "none"), Key(TEST, "simba")]
+    results = compare_methods(keys, {Key(TEST, "simba"): HIGH, Key(TEST, "none"): LOW, Key("u.py::test", "none"): LOW})
     assert [(one.test, one.optimization, one.first, one.best) for one in results] == [
         (TEST, "none", "none", False),
         (TEST, "simba", "none", True),
@@ -67,13 +68,21 @@ def test_only_common_examples_count() -> None:
 
 
 @pytest.mark.parametrize(
-    "keys", [[], [(TEST, "none")], [(TEST, "none"), ("u.py::test", "none")], [(TEST, "none"), (TEST, "nothing scored")]]
+    "keys",
+    [
+        [],
+        [Key(TEST, "none")],
+        [Key(TEST, "none"), Key("u.py::test", "none")],
+        [Key(TEST, "none"), Key(TEST, "nothing scored")],
+    ],
 )
-def test_one_method_is_no_matrix(keys: list[tuple[str, str]]) -> None:
-    assert compare_methods(keys, {(TEST, "none"): LOW, ("u.py::test", "none"): LOW}) == []
+def test_one_method_is_no_matrix(keys: list[Key]) -> None:
+    assert compare_methods(keys, {Key(TEST, "none"): LOW, Key("u.py::test", "none"): LOW}) == []
 
 
 def test_becomes_json() -> None:
-    results = compare_methods([(TEST, "none"), (TEST, "simba")], {(TEST, "simba"): HIGH, (TEST, "none"): LOW})
+    results = compare_methods(
+        [Key(TEST, "none"), Key(TEST, "simba")], {Key(TEST, "simba"): HIGH, Key(TEST, "none"): LOW}
+    )
     data = json.loads(json.dumps([one.to_dict() for one in results], allow_nan=False))
     assert (data[0]["result"], data[1]["result"]["difference"], data[1]["best"]) == (None, 0.6, True)
