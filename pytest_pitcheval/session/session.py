@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-import dataclasses
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_pitcheval import garbage
-from pytest_pitcheval.concurrency.limits.ledger import NOTHING, Spent
 from pytest_pitcheval.concurrency.process import KEY, Process
 from pytest_pitcheval.errors import PitchevalError
-from pytest_pitcheval.names import ORIGIN
 from pytest_pitcheval.ownership import is_ours
 from pytest_pitcheval.results.printable import printable_line
 from pytest_pitcheval.rollouts.answers.telling import ANSWERS, told_by
-from pytest_pitcheval.session import ending, stopping
+from pytest_pitcheval.session import ending
 from pytest_pitcheval.session.controller import Controller
-from pytest_pitcheval.session.lms import LMs, check_providers
+from pytest_pitcheval.session.starting import starting
 from pytest_pitcheval.session.workforce import METER, SPENT
-from pytest_pitcheval.settings.settings import Settings, read_settings
-from pytest_pitcheval.storage import references
-from pytest_pitcheval.timestamps import session_timestamp
+from pytest_pitcheval.settings.settings import read_settings
 
 if TYPE_CHECKING:
     from pytest_pitcheval.evaluation.runner import Runner
+    from pytest_pitcheval.lm.named_lms import NamedLMs
     from pytest_pitcheval.reports.results import Results
-    from pytest_pitcheval.storage.references import LoadedBaseline, RepeatedRun
 
 
 class Session:
@@ -36,7 +31,6 @@ class Session:
 
     Attributes:
         controller: what hears of all tests; None in workers.
-        lms: those that the options name.
         runner: the running tests; None in xdist's controller, and where no test has to do with LMs.
         datasets: by test function, the IDs of all examples, sampled or not.
     """
@@ -47,12 +41,11 @@ class Session:
         worker = Process.of_worker(settings, config)
         self.controller: Controller | None = None
         if worker is None:
-            check_providers(settings, config)
-            self.process, baseline, repeated = _begin(settings, config.rootpath)
+            starting.check_providers(settings, config)
+            self.process, baseline, repeated = starting.begin(settings, config.rootpath)
             self.controller = Controller(self.process, config, baseline, started, repeated)
         else:
-            self.process = _informed(worker, config.workerinput[KEY])  # type: ignore[attr-defined]
-        self.lms = LMs(self.process)
+            self.process = starting.informed(worker, config.workerinput[KEY])  # type: ignore[attr-defined]
         self.datasets: dict[str, list[str]] = {}
         self.runner: Runner | None = None
         self.exit_status: Callable[[], int] = lambda: pytest.ExitCode.OK
@@ -164,6 +157,13 @@ class Session:
 
     # What tests use
 
+    @functools.cached_property
+    def lms(self) -> NamedLMs:
+        """The LMs that the options name."""
+        from pytest_pitcheval.lm.named_lms import NamedLMs
+
+        return NamedLMs(self.process.settings, self.process.runtime_dir, self.process.owner_pid)
+
     def asked_by_request(self, request: pytest.FixtureRequest) -> Runner:
         """A fixture of ours is set up, perhaps for a test that nobody watches, as it does not ask for it by name."""
         if self.runner is None:
@@ -248,47 +248,3 @@ class Session:
 
             local_lm.stop(self.process.runtime_dir)
             self.process.remove_runtime_dir()
-
-
-def _begin(settings: Settings, rootpath: Path) -> tuple[Process, LoadedBaseline | None, RepeatedRun | None]:
-    """A new session; what is wrong with the runs and baselines that options name is said before any test runs."""
-    run_id = session_timestamp()
-
-    def fetch(reference: str) -> str:
-        from pytest_pitcheval.tracking import tracker
-
-        return tracker.fetch(settings.mlflow, settings.directory, rootpath, reference)
-
-    try:
-        if settings.record is not None:
-            from pytest_pitcheval.storage.answers import recording
-
-            recording.check_target(settings.record)
-        repeated = references.repeated_run(settings)
-        baseline = references.load_baseline(settings, fetch)
-        before = references.load_affected(settings, baseline)
-    except PitchevalError as error:
-        raise pytest.UsageError(str(error)) from None
-    settings = settings._replace(stop=stopping.stops(settings, repeated))
-    spent = Spent(*repeated.spent) if repeated and settings.resume else NOTHING
-    process = Process.first(settings, run_id, repeated.timestamp if repeated else run_id, spent)
-    if before is not None:
-        process = dataclasses.replace(process, before=before.measured)
-        if not any(ORIGIN in group.fingerprints for group in before.measured.values()):
-            process.notes.add(f"--eval-affected: {before.name} does not tell what its scores come from: all are asked")
-    exams = references.known_exams(settings, baseline)
-    process.exams.update({key: told for key, group in exams.items() if (told := group.conditions)})
-    if repeated and settings.replay:
-        process.standings.leave_out(repeated.left_out)
-    return process, baseline, repeated
-
-
-def _informed(worker: Process, told: Mapping[str, Any]) -> Process:
-    """A worker that knows what `Session.told_to_workers` has told it."""
-    if "before" not in told:
-        return worker
-    from pytest_pitcheval import files
-    from pytest_pitcheval.storage import baseline_documents
-
-    document = files.parse_json(told["before"], "baseline")
-    return dataclasses.replace(worker, before=baseline_documents.from_document(document, "baseline"))

@@ -212,6 +212,13 @@ class _Reader:
             found[key.strip()] = _json_or_text(text.strip())
         return found
 
+    def models(self) -> dict[str, Any]:
+        """Generators, evaluators and the parameters of tests, by the names of `Settings`."""
+        models = {"generators": self.generators(), "evaluators": self.evaluators()}
+        fixtures = {"generators": "generator_lm", "evaluators": "evaluator_lm"}
+        params = {fixtures[role]: models_of([one.model for one in of_role]) for role, of_role in models.items()}
+        return {**models, "model_params": params}
+
     def generators(self) -> tuple[ModelSettings, ...]:
         arguments = self._model_arguments("generator")
         return tuple(self._model("generator", name, arguments) for name in self.value("generator_model") or (None,))
@@ -263,12 +270,7 @@ def read_settings(config: pytest.Config) -> Settings:
         rate_limits=read.value("eval_rate_limit"),
         cap=read.cap(),
         prices=read.value("eval_price"),
-        generators=(generators := read.generators()),
-        evaluators=(evaluators := read.evaluators()),
-        model_params={
-            "generator_lm": models_of([one.model for one in generators]),
-            "evaluator_lm": models_of([one.model for one in evaluators]),
-        },
+        **read.models(),
         train_size=read.value("train_size"),
         test_size=read.value("test_size"),
         seed=read.value("eval_seed"),
