@@ -146,7 +146,7 @@ class _Reader:
             raise pytest.UsageError(f"{self.named_by(name)}: {self.value(name)!r}: expected a file, not a folder")
         return path
 
-    def outputs(self) -> dict[str, Path | None]:
+    def outputs(self) -> dict[str, Any]:
         """Where a session writes, by the names of `Settings`."""
         return {
             "json_path": self.path("eval_json"),
