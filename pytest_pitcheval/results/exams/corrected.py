@@ -87,7 +87,7 @@ def of_a_part(name: str, exam: Exam) -> Corrected:
 
 def _own(record: Record, labels: Mapping[AnswerKey, tuple[float, str]]) -> tuple[float, float, str] | None:
     """Of the rollouts of an example that are labelled: the mean label, the mean score, and the exam."""
-    about = record.timestamp, record.test, record.optimization, record.example_id or ""
+    about = record.timestamp, record.test, record.key.variant, record.example_id or ""
     found = [
         (*known, score) for n, score in enumerate(record.samples, 1) if (known := labels.get(AnswerKey(*about, n)))
     ]

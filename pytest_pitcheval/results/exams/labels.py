@@ -33,6 +33,7 @@ class AnswerKey(NamedTuple):
 
     Attributes:
         run: the time stamp of the session that made it, which replays, resumed and merged runs keep.
+        optimization: the method, with the models where there were several, as `Key.variant` has it.
         example: the ID of its row.
         rollout: which of the rollouts of this example, from 1.
     """
@@ -56,7 +57,7 @@ def answers_of(record: Record, run: str) -> Iterator[tuple[AnswerKey, Mapping[st
     for number, fields in enumerate((record.prediction, *later), 1):
         if fields:
             made = record.timestamp or run
-            yield AnswerKey(made, record.test, record.optimization, record.example_id or "", number), fields
+            yield AnswerKey(made, record.test, record.key.variant, record.example_id or "", number), fields
 
 
 @dataclasses.dataclass(frozen=True)
