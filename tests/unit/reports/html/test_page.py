@@ -180,7 +180,7 @@ def test_every_file_of_the_package_is_installed() -> None:
     """What is no module must be named as package data."""
     root = Path(__file__).parents[4]
     [globs] = re.findall(
-        r'^"pytest_pitcheval.reports.html" = (\[.*\])$', (root / "pyproject.toml").read_text(), re.MULTILINE
+        r'^ +"pytest_pitcheval.reports.html": (\[.*\]),$', (root / "setup.py").read_text(), re.MULTILINE
     )
     source = root / "pytest_pitcheval"
     named = {path for pattern in json.loads(globs) for path in (source / "reports" / "html").glob(pattern)}
