@@ -133,9 +133,8 @@ def _answers(records: Sequence[Record]) -> list[Answer]:
 
 def answer_of(record: Record) -> Answer | None:
     """What was said of the answer of a test; None where that is no exam's, or has no verdict."""
-    if not record.people or not record.samples:
-        return None
-    return Answer(record.people, record.samples, record.threshold, record.labelled.get("drawn") != NEAR_THRESHOLD)
+    told = Answer(record.people, record.samples, record.threshold, record.labelled.get("drawn") != NEAR_THRESHOLD)
+    return told if record.people and record.samples else None
 
 
 def examine(
@@ -187,8 +186,8 @@ class Conditions(NamedTuple):
 
 def agrees(answer: Answer, grades: Sequence[float]) -> bool | None:
     """Whether the judge says what people say; None where as many people pass the answer as fail it."""
-    read = _read(answer, grades)
-    return None if read is None else read.people == read.judge
+    said = categories(answer, grades)
+    return None if said is None else said[0] == said[1]
 
 
 def categories(answer: Answer, grades: Sequence[float]) -> tuple[int, int] | None:
