@@ -12,8 +12,6 @@ from pytest_pitcheval.errors import MarkerError, PitchevalError, one_line
 from pytest_pitcheval.results.exams.labels import ANSWER, COLUMN, Labelled, labelled
 from pytest_pitcheval.results.plain import plain
 
-_MODELS = "expected labels by people, or --eval-labels-by-models"
-
 
 def joined(found: Iterable[tuple[Place, Any]], label: str, models_too: bool) -> list[tuple[Place, Any]]:
     """``found`` with the rows of one answer put together, whose label is the list of what each of them said.
@@ -31,7 +29,10 @@ def joined(found: Iterable[tuple[Place, Any]], label: str, models_too: bool) -> 
     for position, (place, item) in enumerate(found):
         who = _who(item, place)
         if who is not None and who.kind == "model" and not models_too:
-            raise MarkerError(f"{place}: labelled by a model, {one_line(repr(who.by))}; {_MODELS}")
+            named = one_line(repr(who.by))
+            raise MarkerError(
+                f"{place}: labelled by a model, {named}; expected labels by people, or --eval-labels-by-models"
+            )
         key = _key(item, position) if who is not None else position
         if who is None or not isinstance(item, Mapping):
             rows[key] = place, item
