@@ -7,6 +7,7 @@ raises here, and a note stands where one was cut.
 from __future__ import annotations
 
 import dataclasses
+import enum
 import json
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -55,6 +56,22 @@ def plain(value: Any, bounds: Bounds = VALUE, keep: Keep | None = None) -> Any:
     return _Plain(bounds, keep).of(value, bounds.depth)
 
 
+def may_be_cut(value: Any, bounds: Bounds = VALUE) -> bool:
+    """Whether plain values may have been larger than what `plain` has kept of them."""
+    characters, items, waiting = bounds.characters, bounds.items, [(value, 1)]
+    while waiting:
+        one, depth = waiting.pop()
+        if isinstance(one, str):
+            characters -= len(one)
+        elif isinstance(one, (list, tuple, Mapping)):
+            items -= len(one)
+            inner = one.values() if isinstance(one, Mapping) else one
+            waiting += ((each, depth + 1) for each in inner)
+        if characters <= 0 or items <= 0 or depth > bounds.depth:
+            return True
+    return False
+
+
 def text_of(value: Any) -> str:
     """``str(value)`` as far as it goes, and as UTF-8 can hold it; a note where it raises."""
     short = type(value) is str and len(value) <= VALUE.characters and value.isascii()
@@ -80,6 +97,8 @@ class _Plain:
             return self._integer(int.__int__(value))
         if isinstance(value, float):
             return number if math.isfinite(number := float.__float__(value)) else None
+        if isinstance(value, enum.Enum):
+            return self.of(value.value, depth)
         if id(value) in self._within:
             return f"[a {type(value).__name__} that contains itself]"
         if depth == 0:
