@@ -46,9 +46,10 @@ They are metrics that get worse when they rise, and how far they may is a share 
 of that name stands in its place.
 """
 
-MIN_MEAN, MAX_MEAN, MIN_PASS_RATE, MAX_ERROR_RATE, MAX_REGRESSION, MAX_EXAMPLE_DROP = GATES = (
+MIN_MEAN, MAX_MEAN, MIN_AGGREGATE, MIN_PASS_RATE, MAX_ERROR_RATE, MAX_REGRESSION, MAX_EXAMPLE_DROP = GATES = (
     "min_mean",
     "max_mean",
+    "min_aggregate",
     "min_pass_rate",
     "max_error_rate",
     "max_regression",
@@ -69,6 +70,16 @@ BY_METRIC = (MIN_MEAN, MAX_MEAN, MAX_REGRESSION, MAX_EXAMPLE_DROP)
 """Those that hold for any metric; the others are about how the tests ended."""
 
 NEED_BASELINE = (MAX_REGRESSION, MAX_EXAMPLE_DROP)
+
+ACCURACY, F1_MACRO, PEARSON, SPEARMAN, BLEU, ROUGE = AGGREGATES = (
+    "accuracy",
+    "f1_macro",
+    "pearson",
+    "spearman",
+    "bleu",
+    "rouge",
+)
+"""The built-in metrics of a whole set of examples; further ones are functions of the fixture ``aggregates``."""
 
 GateMode = Literal["normal", "established", "strict"]
 """How sure a gate must be.

@@ -6,7 +6,7 @@ import dataclasses
 import math
 import statistics
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pytest_pitcheval.names import COMPARED_ROLES, EXAMPLE, JUDGE, METRIC, ORIGIN, ROLES, SCORE
 from pytest_pitcheval.results.exams.exam import Conditions, Exam
@@ -30,6 +30,8 @@ class Measurement:
         runs: the time stamp of each rollout's run, oldest first, empty where it is not known; none at all where that
             is so of all.
         failed: whether its test failed in the last of these runs.
+        predictions: of each rollout the fields that metrics of the whole set read, None where that is not kept; none
+            at all where that is so of all.
     """
 
     samples: tuple[float, ...]
@@ -37,6 +39,7 @@ class Measurement:
     metrics: Mapping[str, tuple[float | None, ...]] = dataclasses.field(default_factory=dict)
     runs: tuple[str, ...] = ()
     failed: bool = False
+    predictions: tuple[Mapping[str, Any] | None, ...] = ()
 
     @property
     def score(self) -> float:
@@ -53,6 +56,11 @@ class Measurement:
     def run_of_each(self) -> tuple[str, ...]:
         """The time stamp of each rollout's run, or an empty one."""
         return self.runs or ("",) * len(self.samples)
+
+    @property
+    def prediction_of_each(self) -> tuple[Mapping[str, Any] | None, ...]:
+        """What is kept of each rollout's prediction, or None."""
+        return self.predictions or (None,) * len(self.samples)
 
     def of(self, metric: str) -> Measurement | None:
         """Another ``metric`` in place of the score; None where no rollout has it."""
@@ -71,6 +79,7 @@ class Measurement:
             samples=tuple(self.samples[place] for place in places),
             metrics={name: values for name, values in metrics.items() if any(value is not None for value in values)},
             runs=_known(self.run_of_each[place] for place in places),
+            predictions=_kept(self.prediction_of_each[place] for place in places),
         )
 
     def beside(self, newer: Measurement) -> Measurement:
@@ -82,6 +91,7 @@ class Measurement:
             {name: (*self._by_rollout(name), *newer._by_rollout(name)) for name in names},
             runs,
             newer.failed if newer.samples else self.failed,
+            (*self.prediction_of_each, *newer.prediction_of_each),
         )
         return both.at(sorted(range(len(runs)), key=runs.__getitem__))
 
@@ -102,6 +112,11 @@ class Measurement:
 def _known(runs: Iterable[str]) -> tuple[str, ...]:
     found = tuple(runs)
     return found if any(found) else ()
+
+
+def _kept(predictions: Iterable[Mapping[str, Any] | None]) -> tuple[Mapping[str, Any] | None, ...]:
+    found = tuple(predictions)
+    return found if any(one is not None for one in found) else ()
 
 
 @dataclasses.dataclass(frozen=True)

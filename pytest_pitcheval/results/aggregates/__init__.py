@@ -1,0 +1,1 @@
+"""Metrics of a whole set of examples: computed of what records have, once, by whoever has them all."""

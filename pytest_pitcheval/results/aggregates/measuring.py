@@ -1,0 +1,69 @@
+"""The value of a metric of a whole set in each rollout, and how far off it may be."""
+
+from __future__ import annotations
+
+import random
+import statistics
+from collections.abc import Sequence
+
+from pytest_pitcheval.results.aggregates.answered import Answered, lacking, rollouts_of
+from pytest_pitcheval.results.aggregates.computation import Computation, Item, Prepare, Undefined
+from pytest_pitcheval.results.aggregates.figures import Aggregate
+
+PATIENCE = 20.0
+"""Seconds that resamples may take as far as one value's time tells; else there is no interval."""
+
+_FEWEST = 2
+_MOST_UNDEFINED = 0.05
+"""The share of resamples that may have no value, such as a correlation of equal numbers."""
+
+
+def measure(source: str, examples: Sequence[Answered], prepare: Prepare) -> Aggregate:
+    """A metric of ``examples``; undefined where one of them lacks a prediction: it is never that of the survivors."""
+    unchanged = sum(example.unchanged for example in examples)
+    about = Aggregate(source, examples=len(examples), unchanged=unchanged)
+    if reason := lacking(examples):
+        missing = [example for example in examples if example.lacks]
+        return _undefined(about, reason, bool(missing) and all(example.is_open for example in missing))
+    rollouts = rollouts_of(examples)
+    if not rollouts:
+        return _undefined(about, "there is no example")
+    items = [Item(one, prediction) for one in examples for prediction in one.predictions[-rollouts:]]
+    columns = [range(number, len(items), rollouts) for number in range(rollouts)]
+    try:
+        computation = prepare(items)
+        values = tuple(computation.value(column) for column in columns)
+    except Undefined as error:
+        return _undefined(about, str(error))
+    ci95 = _interval(computation, columns)
+    return Aggregate(source, values, ci95, len(examples), unchanged, computation.fields)
+
+
+def _undefined(about: Aggregate, reason: str, is_open: bool = False) -> Aggregate:
+    return Aggregate(
+        about.source, examples=about.examples, unchanged=about.unchanged, undefined=reason, is_open=is_open
+    )
+
+
+def _interval(computation: Computation, columns: Sequence[Sequence[int]]) -> tuple[float, float] | None:
+    """The 95 % percentile interval of the mean over rollouts, by resampling examples with all their rollouts.
+
+    Efron, "Bootstrap methods: another look at the jackknife", Annals of Statistics 7, 1979; always the same draws. It
+    is too short with few examples, and cannot tell of what none of them shows.
+    """
+    examples, resamples = len(columns[0]), computation.resamples
+    if examples < _FEWEST or computation.cost * resamples * len(columns) > PATIENCE:
+        return None
+    drawn, found = random.Random(0), []
+    for _ in range(resamples):
+        places = drawn.choices(range(examples), k=examples)
+        try:
+            values = [computation.value([column[place] for place in places]) for column in columns]
+        except Undefined:
+            continue
+        found.append(statistics.fmean(values))
+    if len(found) < (1 - _MOST_UNDEFINED) * resamples:
+        return None
+    found.sort()
+    cut = max(1, round((len(found) + 1) * 0.025))
+    return found[cut - 1], found[-cut]

@@ -1,0 +1,38 @@
+"""Metrics of the whole set as rows of text, the same in all reports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from pytest_pitcheval.results import formats
+from pytest_pitcheval.results.aggregates.figures import Aggregate
+
+
+class Row(NamedTuple):
+    """One of them: the mean over rollout numbers with its 95 % interval, each rollout's value, of how many examples."""
+
+    whole: str
+    value: str
+    interval: str
+    rollouts: str
+    of: str
+
+
+HEAD = Row("whole set", "value", "95 % interval", "by rollout", "of")
+
+
+def rows(aggregates: Mapping[str, Aggregate]) -> list[Row]:
+    """A row for each."""
+    return [_row(name, one) for name, one in aggregates.items()]
+
+
+def _row(name: str, one: Aggregate) -> Row:
+    values = " ".join(map(formats.measure, one.values)) if len(one.values) > 1 else ""
+    value = formats.measure(one.value) if one.values else "undefined"
+    return Row(name, value, formats.measures(one.ci95), values, str(one.examples))
+
+
+def undefined(aggregates: Mapping[str, Aggregate]) -> list[str]:
+    """A line for each that has no value, and why."""
+    return [f"{name} is undefined: {one.undefined}" for name, one in aggregates.items() if one.undefined]
