@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from benchmarks.gate_simulation import lives, one_gate, sessions, stopping
+from benchmarks.gate_simulation import lives, one_gate, sessions, stopping, whole_sets
 from benchmarks.gate_simulation.rates import RUNS, Rate
 
 
@@ -30,3 +30,4 @@ def lines(runs: int) -> Iterator[str]:
     yield from sessions.affected_lines(runs)
     yield from lives.life_lines()
     yield from stopping.stopping_lines(runs)
+    yield from whole_sets.whole_set_lines()

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.gate_simulation import batches, comparing, kinds, lives, one_gate, rates, sessions, stopping
+from benchmarks.gate_simulation import batches, comparing, kinds, lives, one_gate, rates, sessions, stopping, whole_sets
 from pytest_pitcheval.names import Family
 from pytest_pitcheval.results.significance import exchange, power
 
@@ -144,6 +144,12 @@ def test_a_baseline_of_five_runs_alarms_less_often_than_a_lucky_one() -> None:
     single, pooled = (lives.Life(kinds.KINDS["0/1"], 50, 1, runs, 10).alarms(60, 60) for runs in (1, 5))
     assert single.max() > pooled.max()
     assert np.mean(pooled > lives.OFTEN) < 0.05
+
+
+def test_metrics_of_the_whole_set_raise_few_alarms_and_lose_little() -> None:
+    assert whole_sets.cell("f1_macro", 20, (2, 2), 0.0, 0.0, 40).count <= 7
+    assert whole_sets.cell("f1_macro", 60, (3, 3), 0.4, 0.03, 10).count >= 8
+    assert whole_sets.cell("pearson", 40, (1, 1), 2.0, 0.03, 10).count >= 8
 
 
 def printed() -> list[str]:
