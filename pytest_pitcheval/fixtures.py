@@ -54,6 +54,16 @@ def valset() -> Any:
 
 
 @pytest.fixture(scope="session")
+def aggregates() -> Any:
+    """Metrics of a whole set of examples. Yours, and optional.
+
+    {"f1": function(examples, predictions) -> float}; a value may be the name of
+    a built-in one. The fixture asks for no other.
+    """
+    return {}
+
+
+@pytest.fixture(scope="session")
 def generator_lm(request: pytest.FixtureRequest) -> Any:
     """The dspy.LM of the program, from --generator-model.
 
@@ -93,6 +103,10 @@ def _pitcheval_test(request: pytest.FixtureRequest) -> RunningTest:
         from pytest_pitcheval.state import get_session
 
         running = get_session(request.config).asked_by_request(request).adopt_as_ours(request.node)
+    elif request.node.get_closest_marker("evaluation") is not None:
+        from pytest_pitcheval.state import get_runner
+
+        running.has_aggregates(get_runner(request.config).aggregates.sources(request.getfixturevalue("aggregates")))
     return running
 
 

@@ -16,6 +16,7 @@ from pytest_pitcheval import state
 from pytest_pitcheval.fixtures import (  # noqa: F401  # pytest looks for fixtures in the plugin's own module
     _dspy_settings,
     _pitcheval_test,
+    aggregates,
     compiled_program,
     evaluator_lm,
     example,
@@ -41,15 +42,16 @@ if TYPE_CHECKING:
 _EVALUATION = """\
 evaluation(dataset, *, inputs, threshold=None, rollouts=None,
     judge_rollouts=1, limit=None, min_mean=None, max_mean=None,
-    min_pass_rate=None, max_error_rate=None, max_regression=None,
-    max_example_drop=None, lower_is_better=(), slices=(), must_pass=None,
-    types={}): a test for each example of dataset: a path relative to the test
-    file (.jsonl, .json, .csv, .parquet), a list of dspy.Example, or a callable
-    that returns one. inputs: the names of its input fields; threshold: the
-    lowest score that passes; rollouts: how often to ask each (1);
-    judge_rollouts: how often to judge each prediction (1); limit: only the
-    first so many. min_... and max_... are gates for all examples together, of
-    means and drops also by metric: {"score": 0.8, "relevancy": 0.6};
+    min_aggregate=None, min_pass_rate=None, max_error_rate=None,
+    max_regression=None, max_example_drop=None, lower_is_better=(), slices=(),
+    must_pass=None, types={}): a test for each example of dataset: a path
+    relative to the test file (.jsonl, .json, .csv, .parquet), a list of
+    dspy.Example, or a callable that returns one. inputs: the names of its input
+    fields; threshold: the lowest score that passes; rollouts: how often to ask
+    each (1); judge_rollouts: how often to judge each prediction (1); limit:
+    only the first so many. min_... and max_... are gates for all examples
+    together, of means and drops also by metric: {"score": 0.8, "relevancy":
+    0.6}; min_aggregate: of metrics of the whole set: {"f1_macro": 0.8};
     lower_is_better: metrics that get worse when they rise; slices: labels whose
     values are shown each by itself, with gates as {"topic": {"min_mean": 0.6}};
     must_pass: the label of examples whose test must pass; types: what values of

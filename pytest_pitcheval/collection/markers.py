@@ -37,6 +37,7 @@ class Evaluation:
         rollouts: rollouts of each example, or None for the option's.
         limit: only the first so many examples.
         min_mean, max_mean: what the mean of the examples must reach, or must not exceed, of the score or by metric.
+        min_aggregate: what metrics of the whole set must reach, by name.
         min_pass_rate: the smallest share of them that must pass, or None.
         max_error_rate: the largest share of them without a score, or None.
         max_regression, max_example_drop: how far all, or a single one, may get worse than in the baseline, as above.
@@ -54,6 +55,7 @@ class Evaluation:
     limit: int | None = None
     min_mean: OfMetrics = None
     max_mean: OfMetrics = None
+    min_aggregate: Mapping[str, float] | None = None
     min_pass_rate: float | None = None
     max_error_rate: float | None = None
     max_regression: OfMetrics = None

@@ -8,7 +8,8 @@ from typing import Any
 
 from pytest_pitcheval.collection.rows import Row
 from pytest_pitcheval.errors import MarkerError, one_line
-from pytest_pitcheval.names import BY_METRIC, CORRECTED, GATES, MAX_MEAN, MIN_MEAN, SCORE
+from pytest_pitcheval.names import AGGREGATES, BY_METRIC, CORRECTED, GATES, MAX_MEAN, MIN_AGGREGATE, MIN_MEAN, SCORE
+from pytest_pitcheval.options.extras import missing_package
 from pytest_pitcheval.results.collected import Requirements
 from pytest_pitcheval.results.formats import some
 from pytest_pitcheval.results.plain import plain
@@ -36,11 +37,24 @@ def read_gates(arguments: Mapping[str, object], argument: str = "") -> Gates:
 
 
 def _limits(gate: str, value: object, where: str) -> dict[str, float]:
+    if gate == MIN_AGGREGATE:
+        return _limits_of_aggregates(value, where)
     expected = "a number, 0 or more" + (", or a mapping of metrics to numbers" if gate in BY_METRIC else "")
     limits: Mapping[Any, Any] = value if isinstance(value, Mapping) and gate in BY_METRIC else {SCORE: value}
     if not limits or not all(_is_limit(gate, metric, limit) for metric, limit in limits.items()):
         raise MarkerError(f"evaluation marker: {where}: expected {expected}")
     return {str(metric): float(limit) for metric, limit in limits.items()}
+
+
+def _limits_of_aggregates(value: object, where: str) -> dict[str, float]:
+    """They may be below 0, as a correlation is. What packages a built-in one needs must be there."""
+    limits: Mapping[Any, Any] = value if isinstance(value, Mapping) else {}
+    if not limits or SCORE in limits or not all(_is_limit(MIN_MEAN, name, limit) for name, limit in limits.items()):
+        expected = f"a mapping of metrics of the whole set to numbers, such as {{{AGGREGATES[1]!r}: 0.8}}"
+        raise MarkerError(f"evaluation marker: {where}: expected {expected}")
+    for missing in filter(None, map(missing_package, limits)):
+        raise MarkerError(f"evaluation marker: {where}: {missing}")
+    return {str(name): float(limit) for name, limit in limits.items()}
 
 
 def _is_limit(gate: str, metric: object, limit: Any) -> bool:

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from pytest_pitcheval import files
+from pytest_pitcheval.command import whole_sets
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.names import BUDGET
+from pytest_pitcheval.programs.aggregates.finding import Functions
 from pytest_pitcheval.reports import conversations, terminal
 from pytest_pitcheval.reports.terminal import Line
 from pytest_pitcheval.results import formats
@@ -142,7 +144,8 @@ def compare_runs(settings: Settings, folder: Path, first: str, second: str) -> P
     lines: list[Line] = []
     for comparison in found:
         lines += terminal.comparison_lines(comparison)
-        lines += [(line, False) for text in _details(comparison) for line in formats.wrap("    " + text, "      ")]
+        texts = [*_details(comparison), *whole_sets.lines(settings, folder, comparison, before, after)]
+        lines += [(line, False) for text in texts for line in formats.wrap("    " + text, "      ")]
     compared = {one.key for one in found}
     new = [key for key in after.coverage if key not in compared]
     lines += [(f"  {key.name}: only in {second}", False) for key in new]
@@ -181,7 +184,7 @@ def decide_run(settings: Settings, folder: Path, reference: str) -> Printed:
     """A finished run held to the thresholds, gates and baseline of ``settings``; good if all of it holds."""
     run = find_finished(settings, reference)
     baseline = references.load_baseline(settings, fetch_from(settings, folder))
-    outcome = decide_again(run.outcome, settings.threshold.chosen)
+    outcome = decide_again(run.outcome, settings.threshold.chosen).finding(Functions(folder, settings.timeout))
     decision = decide(
         outcome,
         baseline.measured if baseline else None,
@@ -193,7 +196,7 @@ def decide_run(settings: Settings, folder: Path, reference: str) -> Printed:
     lines += _changed(run.outcome, outcome)
     if settings.baseline.update:
         try:
-            lines += terminal.update_lines(updating.update_baseline(settings, outcome), Path.cwd())
+            lines += terminal.update_lines(updating.update_baseline(settings, outcome, decision.summaries), Path.cwd())
         except PitchevalError as error:
             lines.append((str(error), True))
     return lines, _is_good(decision, outcome)
@@ -202,7 +205,8 @@ def decide_run(settings: Settings, folder: Path, reference: str) -> Printed:
 def merge_runs(settings: Settings, folder: Path, parts: Sequence[str]) -> Printed:
     """Runs of the parts of one suite as one run, decided as a whole; good if all of it is there and holds."""
     runs = [find_finished(settings, part) for part in parts]
-    outcome, baseline = merging.merge(runs), references.load_baseline(settings, fetch_from(settings, folder))
+    outcome = merging.merge(runs).finding(Functions(folder, settings.timeout))
+    baseline = references.load_baseline(settings, fetch_from(settings, folder))
     name, measured = (baseline.name, baseline.measured) if baseline else (None, None)
     run_id = session_timestamp()
     path = run_files.run_path(files.make_directory(settings.directory), run_id)

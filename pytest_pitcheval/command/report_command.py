@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from pytest_pitcheval import files
 from pytest_pitcheval.command import commands
 from pytest_pitcheval.command.commands import Printed
 from pytest_pitcheval.errors import PitchevalError
+from pytest_pitcheval.programs.aggregates.finding import Functions
 from pytest_pitcheval.reports import markdown, run_reports
 from pytest_pitcheval.reports.html import page
 from pytest_pitcheval.reports.run_reports import RunReport
@@ -45,6 +47,7 @@ def _compared(settings: Settings, folder: Path, file: RunFile) -> RunReport:
     loaded = references.load_baseline(settings, commands.fetch_from(settings, folder))
     assert loaded is not None  # one that is asked for is there
     terms = references.terms_of(settings, file.run.looks)
+    file = dataclasses.replace(file, outcome=file.outcome.finding(Functions(folder, settings.timeout)))
     return run_reports.compared_anew(file, loaded.name, loaded.measured, loaded.records, terms)
 
 

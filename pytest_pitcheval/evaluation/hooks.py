@@ -91,6 +91,7 @@ class RunningHooks:
                 fixturedef.cached_result = (None, fixturedef.cache_key(request), (stopped, None))
                 raise stopped from error
         self._runner.made(fixturedef.argname, value)
+        self._runner.aggregates.made(fixturedef, value)
         return value
 
     @pytest.hookimpl(tryfirst=True)

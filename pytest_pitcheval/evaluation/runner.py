@@ -29,6 +29,7 @@ from pytest_pitcheval.evaluation.examples.typed_rows import TypedRows
 from pytest_pitcheval.evaluation.in_turn import InTurn
 from pytest_pitcheval.evaluation.running_test import RUNNING, RunningTest
 from pytest_pitcheval.ownership import LMS, is_ours, uses_lm
+from pytest_pitcheval.programs.aggregates.given import GivenAggregates
 from pytest_pitcheval.reports.progress import Progress
 from pytest_pitcheval.results.records import Usage
 
@@ -71,7 +72,7 @@ class Runner:
         plan = plan_path(process.runtime_dir, worker.name) if worker and worker.planned else None
         self.upcoming = Upcoming(items, plan, in_order=worker is None)
         self._leaving_out = LeavingOut(process, items)
-        self.typed_rows = TypedRows(items, self._settings)
+        self.typed_rows, self.aggregates = TypedRows(items, self._settings), GivenAggregates(config.rootpath)
         settled = (self._leaving_out, lambda item: self.unchanged.is_expected(item), self.typed_rows)
         self._coming = ComingTests(self.upcoming, self._settings, process.timestamp, self._log, *settled)
         self.pool = Pool(slots_of(process, self.concurrency), process.stop_path.exists if worker else lambda: False)

@@ -95,6 +95,8 @@ class RunningTest:
         self._program_file: str | None = None
         self.given = asked.row.given if asked.row else None
         self._fingerprints, self._media = dict[str, str](), MediaFolder(settings.directory)
+        self._aggregates: dict[str, str] = {}
+        self._answered: dict[str, Any] | None = None
         self._status: Status = "passed"
         self._error: str | None = None
         self._omission: Omission | None = None
@@ -200,6 +202,10 @@ class RunningTest:
         self._thrown_away += self.rollouts
         self.rollouts = [Rollout(self.rollout_id, answers)]
 
+    def has_aggregates(self, sources: Mapping[str, str]) -> None:
+        """Its fixture gives these metrics of the whole set, by name where each comes from."""
+        self._aggregates = dict(sources)
+
     def left_out(self, omission: Omission) -> None:
         """It will be skipped for this reason."""
         self._omission = omission
@@ -207,6 +213,10 @@ class RunningTest:
     def unchanged(self, omission: Omission, baseline: Measurement, fingerprints: Mapping[str, str]) -> None:
         """It is not asked: this is what the baseline has of it, measured with these."""
         self._omission, self._baseline, self._fingerprints = omission, baseline, dict(fingerprints)
+        if baseline.predictions:
+            self.make_example()  # metrics of the whole set are of it too
+            self._answered, *later = [None if one is None else dict(one) for one in baseline.predictions]
+            self._later_rollouts = [{"prediction": one, "feedback": None} for one in later]
 
     def ended(self, report: pytest.TestReport, error: BaseException | None) -> None:
         """A phase has ended; the first that did not pass names the status."""
@@ -279,10 +289,11 @@ class RunningTest:
             fingerprints=self._known_fingerprints(),
             inputs=plain_inputs(self.example, self._media.kept),
             labels=plain_labels(self.own_example.row, self.example, self._media.kept),
-            prediction=plain_prediction(self.prediction, self._media.kept),
+            prediction=self._answered or plain_prediction(self.prediction, self._media.kept),
             program_file=self._program_file,
             later_rollouts=tuple(self._later_rollouts),
             left_out=self._why_left_out,
             people=self.given.people if self.given else (),
             labelled=dict(self.given.labelled) if self.given else {},
+            aggregates=self._aggregates,
         )

@@ -24,6 +24,13 @@ GATE_OPTIONS = (
         decides=True,
     ),
     Option(
+        "eval_min_aggregate",
+        "NAME=X[,...]",
+        "limits of aggregates",
+        "gate: lowest value of a metric of a test's whole set: f1_macro=0.8,pearson=0.5; default: no such gate",
+        decides=True,
+    ),
+    Option(
         "eval_min_pass_rate",
         "X",
         "share",

@@ -12,8 +12,8 @@ PREFIX = "pitcheval_"
 # fmt: off
 Kind = Literal[
     "flag", "text", "methods", "models", "examples", "count", "seed", "seconds", "score", "share",
-    "limits of means", "limits of drops", "temperature", "rate limits", "gate mode", "allowed", "metrics", "family",
-    "slice", "baseline update", "days", "stop", "dollars", "tokens", "prices",
+    "limits of means", "limits of drops", "limits of aggregates", "temperature", "rate limits", "gate mode", "allowed",
+    "metrics", "family", "slice", "baseline update", "days", "stop", "dollars", "tokens", "prices",
     "judge exam", "names",
 ]
 # fmt: on

@@ -73,6 +73,7 @@ def means(decision: Decision) -> list[tuple[str, str]]:
     for summary in decision.summaries:
         about = summary.key.name
         found |= {f"metric.{name} {about}": one.mean for name, one in decision.metrics_of(summary).items()}
+        found |= {f"aggregate.{name} {about}": one.value for name, one in summary.aggregates.items()}
         found |= {f"slice.{one.slice} {about}": one.mean for one in summary.slices}
         shares = summary.noise.shares if summary.noise else {}
         found |= {f"noise.{source} {about}": share for source, share in shares.items()}

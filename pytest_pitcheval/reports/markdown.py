@@ -11,6 +11,7 @@ from pytest_pitcheval.reports import exams, run_reports
 from pytest_pitcheval.reports.choosing.tables import Row, tables
 from pytest_pitcheval.reports.run_reports import RunReport
 from pytest_pitcheval.results import formats
+from pytest_pitcheval.results.aggregates import telling
 from pytest_pitcheval.results.baselines import Measurement
 from pytest_pitcheval.results.comparison import Comparison, Pair
 from pytest_pitcheval.results.deciding.gates import GateResult
@@ -113,6 +114,9 @@ def _head(report: RunReport) -> Iterator[str]:
         yield f"{remark}."
     yield from _notes(report)
     yield from (f"{code(table.test)}: {code(table.words, _WORDS)}." for table in tables(report.decision.methods))
+    for summary in report.decision.summaries:
+        for text in telling.undefined(summary.aggregates):
+            yield f"{code(summary.test)} {code(summary.key.variant)}: {code(text)}."
     if report.baseline is not None:
         yield f"Compared with {code(report.baseline)}."
         if tests := report.decision.tests_not_run:
@@ -136,6 +140,8 @@ def _tables(report: RunReport) -> Iterator[tuple[str, Table]]:
         yield f"{title} beside {code(table.first)}", (("test", *table.head), rows)
     if metrics := list(_metrics(report)):
         yield "Metrics", (("metric", "test", "method", "known", "mean"), metrics)
+    if whole := list(_aggregates(report)):
+        yield "Metrics of the whole set", (("whole set", "test", "method", "of", "value", "by rollout"), whole)
     if slices := list(_slices(report)):
         yield "Slices", (("slice", "test", "method", "scored", "mean", "passed"), slices)
     if judged := list(_exams(report)):
@@ -179,6 +185,13 @@ def _metrics(report: RunReport) -> Iterator[Sequence[str]]:
             mean = _with_interval(formats.measure(one.mean), formats.measures(one.ci95))
             about = code(name), code(summary.test), code(summary.key.variant)
             yield *about, f"{one.scored}/{summary.examples}", mean
+
+
+def _aggregates(report: RunReport) -> Iterator[Sequence[str]]:
+    for summary in report.decision.summaries:
+        for row in telling.rows(summary.aggregates):
+            about = code(row.whole), code(summary.test), code(summary.optimization)
+            yield *about, row.of, _with_interval(row.value, row.interval), row.rollouts
 
 
 def _exams(report: RunReport) -> Iterator[Sequence[str]]:

@@ -11,6 +11,7 @@ from pytest_pitcheval.reports import exams
 from pytest_pitcheval.reports.choosing.lines import side_by_side
 from pytest_pitcheval.reports.results import Results
 from pytest_pitcheval.results import formats
+from pytest_pitcheval.results.aggregates import telling
 from pytest_pitcheval.results.comparison import Comparison
 from pytest_pitcheval.results.deciding.decisions import Decision
 from pytest_pitcheval.results.deciding.gates import GateResult
@@ -109,10 +110,13 @@ def decision_lines(decision: Decision, baseline: str | None) -> Iterator[Line]:
         titles = [summary.key.models for summary in group]
         yield from ((line, False) for line in formats.table([_HEAD, *map(_row, group)], titles))
         yield from ((line, False) for line in side_by_side([one for one in decision.methods if one.test == test]))
-        yield from ((line, False) for line in (*_metrics(decision, group), *_slices(group), *_exams(group)))
+        lines_of = (*_metrics(decision, group), *_aggregates(group), *_slices(group), *_exams(group))
+        yield from ((line, False) for line in lines_of)
         for summary in group:
             yield from ((cut(line), True) for line in _missing(summary))
             yield from ((cut(f"  {remark} [{summary.key.variant}]"), False) for remark in summary.usage.remarks)
+            for text in telling.undefined(summary.aggregates):
+                yield from ((line, True) for line in wrap(f"  {text} [{summary.key.variant}]", "    "))
             if summary.note:
                 yield from ((line, False) for line in wrap(f"  {summary.note} [{summary.key.variant}]", "    "))
     if baseline is not None:
@@ -150,6 +154,17 @@ def _metrics(decision: Decision, group: Sequence[Summary]) -> Iterator[str]:
         for name, one in decision.metrics_of(summary).items()
     ]
     yield from _some_rows(("metric", "known", "mean", "95 % interval"), rows)
+
+
+def _aggregates(group: Sequence[Summary]) -> Iterator[str]:
+    """The metrics of the whole set, of each method; by rollout where there are several."""
+    rows = [
+        (summary.key.models, row._replace(whole=_of_method(row.whole, summary, group)))
+        for summary in group
+        for row in telling.rows(summary.aggregates)
+    ]
+    columns = len(telling.HEAD) if any(row.rollouts for _, row in rows) else len(telling.HEAD) - 1
+    yield from _some_rows(telling.HEAD[:columns], [(models, row[:columns]) for models, row in rows])
 
 
 def _slices(group: Sequence[Summary]) -> Iterator[str]:

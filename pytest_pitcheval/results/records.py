@@ -149,6 +149,7 @@ class Record(Keyed):
         verdicts: by rollout, the score of each verdict on its prediction; empty where there is one on each.
         labelled: in a judge's exam, whose answer people labelled, and how it was drawn, as far as its row says.
         model, evaluator: as `Key` has them.
+        aggregates: by name, where the metrics of the whole set come from that the test's fixture gives.
     """
 
     __pydantic_config__ = FINITE
@@ -183,6 +184,7 @@ class Record(Keyed):
     labelled: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     model: str = ""
     evaluator: str = ""
+    aggregates: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def is_unchanged(self) -> bool:
@@ -258,7 +260,8 @@ class Record(Keyed):
         return cls(**fields)
 
 
-_OLDER: dict[str, Any] = {"xfail": None, "labels": {}, "left_out": None, "labelled": {}, "model": "", "evaluator": ""}
+_OLDER: dict[str, Any] = {"xfail": None, "labels": {}, "left_out": None, "labelled": {}, "aggregates": {}}
+_OLDER |= {"model": "", "evaluator": ""}
 _OLDER |= dict.fromkeys(("later_rollouts", "people", "verdicts"), ())
 """What older files lack, and most records."""
 

@@ -12,9 +12,11 @@ from typing import Any
 from pytest_pitcheval import files
 from pytest_pitcheval.credentials import argument_secrets, redact, redact_content
 from pytest_pitcheval.errors import PitchevalError
+from pytest_pitcheval.programs.aggregates.finding import Functions
 from pytest_pitcheval.reports.repeating import how_to_repeat
 from pytest_pitcheval.reports.results import Results
 from pytest_pitcheval.reports.run_reports import RunReport
+from pytest_pitcheval.results.aggregates.aggregating import Aggregating
 from pytest_pitcheval.results.collected import Collected, Requirements
 from pytest_pitcheval.results.deciding.decisions import Decision, decide
 from pytest_pitcheval.results.deciding.outcome import Outcome
@@ -107,7 +109,10 @@ def _outcome(controller: Controller) -> Outcome:
     late_ones = [Collected(one.nodeid, example_id=one.example_id, **one.key._asdict()) for one in unknown]
     collected = [*collected, *late_ones]
     missing = summarizing.find_missing(collected, records, controller.lost)
-    outcome = Outcome(collected, records, missing)
+    find = Functions(controller.config.rootpath, controller.process.settings.timeout)
+    reasons = {nodeid: one.reason for nodeid, one in missing.items()}
+    aggregating = Aggregating(records, reasons, lambda record: _without(controller.whole(record), late), find)
+    outcome = Outcome(collected, records, missing, aggregating=aggregating)
     not_run = {
         key: [name for name in datasets.get(function_of(key.test), ()) if name not in covered.collected]
         for key, covered in outcome.coverage().items()
@@ -164,7 +169,7 @@ def _wait_for_tracker(controller: Controller, results: Results) -> None:
 
 def _update_baseline(controller: Controller, outcome: Outcome, results: Results) -> Update | None:
     try:
-        return updating.update_baseline(controller.process.settings, outcome)
+        return updating.update_baseline(controller.process.settings, outcome, results.report.decision.summaries)
     except PitchevalError as error:
         results.problems.append(str(error))
         return None

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from pytest_pitcheval.names import ALLOWED, SCORE, BaselineUpdate
+from pytest_pitcheval.options.extras import missing_package
 from pytest_pitcheval.options.option import Kind
 from pytest_pitcheval.settings.budgets import parse_prices, parse_tokens
 from pytest_pitcheval.settings.methods import check_method
@@ -57,9 +58,12 @@ def _share(text: str) -> float:
     return value
 
 
-def _limits(what: str, named_least: float = 0) -> Callable[[str], dict[str, float]]:
+_A_SCORE = "a score, 0 or more, or one for each metric: 0.8,relevancy=0.6"
+_AN_AGGREGATE = "a number for each metric of the whole set: f1_macro=0.8,pearson=0.5"
+
+
+def _limits(expected: str, named_least: float = 0) -> Callable[[str], dict[str, float]]:
     """Of the score, and of metrics by name: ``0.8,relevancy=0.6``; those of metrics are at least ``named_least``."""
-    expected = f"{what}, or one for each metric: 0.8,relevancy=0.6"
 
     def parse(text: str) -> dict[str, float]:
         found: dict[str, float] = {}
@@ -72,6 +76,16 @@ def _limits(what: str, named_least: float = 0) -> Callable[[str], dict[str, floa
         return found
 
     return parse
+
+
+def _limits_of_aggregates(text: str) -> dict[str, float]:
+    """Of metrics of the whole set: ``f1_macro=0.8,pearson=0.5``; what built-in ones need must be installed."""
+    found = _limits(_AN_AGGREGATE, -sys.float_info.max)(text)
+    if SCORE in found:
+        raise ValueError(f"expected {_AN_AGGREGATE}")
+    for missing in filter(None, map(missing_package, found)):
+        raise ValueError(missing)
+    return found
 
 
 def _share_of_all(text: str) -> dict[str, float]:
@@ -157,8 +171,9 @@ PARSERS: Mapping[Kind, Callable[[Any], Any]] = MappingProxyType(
         "seconds": _number(float, 0, "a number of seconds above 0", below=True),
         "score": _number(float, 0, "a score, 0 or more"),
         "share": _share_of_all,
-        "limits of means": _limits("a score, 0 or more", -sys.float_info.max),
-        "limits of drops": _limits("a score, 0 or more"),
+        "limits of means": _limits(_A_SCORE, -sys.float_info.max),
+        "limits of drops": _limits(_A_SCORE),
+        "limits of aggregates": _limits_of_aggregates,
         "temperature": _temperature,
         "rate limits": parse_rate_limits,
         "dollars": _number(float, 0, "US dollars, 0 or more, such as 5 or 0.50"),

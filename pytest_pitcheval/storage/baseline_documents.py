@@ -37,6 +37,7 @@ class _Example:
     metrics: dict[str, tuple[float | None, ...]] = dataclasses.field(default_factory=dict)
     dates: tuple[str, ...] = ()
     failed: bool = False
+    predictions: tuple[dict[str, Any] | None, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,7 +129,8 @@ def _as_json(one: Measurement, names: Mapping[str, str]) -> dict[str, Any]:
     row = {} if one.fingerprint is None else {"fingerprint": one.fingerprint}
     dates = [names[run] for run in one.run_of_each] if len(names) > 1 else []
     metrics = {name: [_short(value) for value in values] for name, values in one.metrics.items()}
-    optional = {"dates": dates, "failed": one.failed, "metrics": metrics}
+    predictions = [None if each is None else dict(each) for each in one.predictions]
+    optional = {"dates": dates, "failed": one.failed, "metrics": metrics, "predictions": predictions}
     return {**row, "samples": list(one.samples), **{name: value for name, value in optional.items() if value}}
 
 
@@ -159,8 +161,11 @@ def _measurement(one: _Example, times: Mapping[str, str], file: str, name: str) 
     for date in dates:
         if date not in times:
             raise files.complaint(file, f"{name}: dates: {date!r}: expected a key of runs")
+    if one.predictions and len(one.predictions) != len(one.samples):
+        raise files.complaint(file, f"{name}: {len(one.predictions)} predictions of {len(one.samples)} samples")
     runs = tuple(times[date] for date in dates)
-    return Measurement(one.samples, one.fingerprint, one.metrics, runs if any(runs) else (), one.failed)
+    dated = runs if any(runs) else ()
+    return Measurement(one.samples, one.fingerprint, one.metrics, dated, one.failed, one.predictions)
 
 
 def _line(value: Any) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.results import formats
+from pytest_pitcheval.results.aggregates.aggregating import Aggregating
 from pytest_pitcheval.results.deciding.outcome import Outcome
 from pytest_pitcheval.results.keys import Key
 from pytest_pitcheval.storage.expenses import together
@@ -46,7 +47,9 @@ def merge(runs: Sequence[RunFile]) -> Outcome:
         for key, left in run.outcome.not_run.items():
             not_run.setdefault(key, {}).update(dict.fromkeys(name for name in left if name not in have.get(key, ())))
     held = {key: group for run in runs for key, group in run.outcome.held.items()}
-    return Outcome(outcome.collected, records, missing, {key: list(left) for key, left in not_run.items()}, held=held)
+    left_out = {key: list(left) for key, left in not_run.items()}
+    aggregating = Aggregating(records, {nodeid: lost.reason for nodeid, lost in missing.items()})
+    return Outcome(outcome.collected, records, missing, left_out, held=held, aggregating=aggregating)
 
 
 def _check_same(runs: Sequence[RunFile]) -> None:

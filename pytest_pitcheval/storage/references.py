@@ -39,13 +39,14 @@ RUN = "run "
 class LoadedBaseline(NamedTuple):
     """A baseline, how to name it to the user (a path, or a run's ID), and what it knows of its datasets.
 
-    ``records`` are a run's, by node ID; a baseline file has scores only.
+    ``records`` are a run's, by node ID, and ``run`` is that run; a baseline file has scores only.
     """
 
     name: str
     measured: Baseline
     coverage: Mapping[Key, Coverage]
     records: Mapping[str, Record] = MappingProxyType({})
+    run: RunFile | None = None
 
 
 class RepeatedRun(NamedTuple):
@@ -123,6 +124,9 @@ def _recorded_run(path: Path) -> RepeatedRun:
     return run._replace(left_out=manifest.left_out, answers=recorded)
 
 
+_OF_UNCHANGED = ("samples", "metrics", "fingerprints", "inputs", "prediction", "later_rollouts")
+
+
 def _as_in(file: RunFile) -> RepeatedRun:
     """As the run file or journal tells it."""
     from pytest_pitcheval.results.records import Omission
@@ -135,7 +139,7 @@ def _as_in(file: RunFile) -> RepeatedRun:
         if one.left_out is not None
     }
     unchanged = {
-        nodeid: {"samples": one.samples, "metrics": one.metrics, "fingerprints": one.fingerprints}
+        nodeid: {name: getattr(one, name) for name in _OF_UNCHANGED}
         for nodeid, one in file.outcome.records.items()
         if one.is_unchanged
     }
@@ -187,6 +191,11 @@ def load_affected(settings: Settings, baseline: LoadedBaseline | None) -> Loaded
     asked = settings.baseline
     if baseline is None and asked.update and os.path.exists(asked.path):
         return LoadedBaseline(asked.reference, read_file(asked.reference, asked.path), {})
+    if baseline is not None and baseline.run is not None:  # each worker is told of it: of no more than it needs
+        from pytest_pitcheval.results.aggregates import keeping
+
+        fields = {key: keeping.fields_of(figures.values()) for key, figures in baseline.run.aggregates.items()}
+        return baseline._replace(measured=keeping.only(baseline.measured, fields))
     return baseline
 
 
@@ -209,6 +218,7 @@ def load(settings: Settings, fetch: Fetch, reference: str, path: Path) -> Loaded
         PitchevalError: one line: it is missing, corrupt, or of a newer schema.
     """
     from pytest_pitcheval import files
+    from pytest_pitcheval.results.aggregates import keeping
     from pytest_pitcheval.results.comparison import Coverage
     from pytest_pitcheval.storage import baseline_documents, run_files
 
@@ -219,8 +229,8 @@ def load(settings: Settings, fetch: Fetch, reference: str, path: Path) -> Loaded
         document = files.read_json(path)
     if isinstance(document, dict) and "run" in document:
         run = run_files.from_document(document, path)
-        measured = run.outcome.measured(with_unchanged=True)
-        return LoadedBaseline(f"{RUN}{run.run.id}", measured, run.outcome.coverage(), run.outcome.records)
+        measured = keeping.with_all_predictions(run.outcome.measured(with_unchanged=True), run.outcome.records.values())
+        return LoadedBaseline(f"{RUN}{run.run.id}", measured, run.outcome.coverage(), run.outcome.records, run)
     measured = baseline_documents.from_document(document, str(path))
     return LoadedBaseline(reference, measured, {key: Coverage(group.examples) for key, group in measured.items()})
 

@@ -10,6 +10,8 @@ from typing import Any
 
 from pytest_pitcheval import files
 from pytest_pitcheval.errors import PitchevalError
+from pytest_pitcheval.results.aggregates.aggregating import Aggregating
+from pytest_pitcheval.results.aggregates.figures import Aggregate
 from pytest_pitcheval.results.baselines import Measurements
 from pytest_pitcheval.results.collected import Collected, Requirements, of_scores
 from pytest_pitcheval.results.comparison import Comparison
@@ -47,6 +49,7 @@ class RunFile:
     """A run as its file tells it; ``finished`` is false for a journal, which knows only the tests that were done.
 
     While a session runs, ``outcome`` has its records without their texts, which `whole` reads back for one of them.
+    ``aggregates`` are the metrics of the whole set that it has.
     """
 
     path: Path
@@ -57,6 +60,7 @@ class RunFile:
     comparisons: list[Comparison] = dataclasses.field(default_factory=list)
     tests_not_run: list[str] = dataclasses.field(default_factory=list)
     whole: Callable[[Record], Record] = _itself
+    aggregates: Mapping[Key, Mapping[str, Aggregate]] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,6 +88,7 @@ class _Group(Keyed):
     corrected: Corrected | None = None
     model: str = ""
     evaluator: str = ""
+    aggregates: dict[str, Aggregate] = dataclasses.field(default_factory=dict)
 
     @property
     def requirements(self) -> Requirements:
@@ -185,10 +190,13 @@ def from_document(document: Any, path: Path) -> RunFile:
         held={one.key: one.measured for one in exams},
         corrected={group.key: group.corrected for group in groups if group.corrected},
     )
+    stored = {group.key: group.aggregates for group in groups if group.aggregates}
+    aggregating = Aggregating(records, {nodeid: test.reason for nodeid, test in lost.items()}, stored=stored)
+    outcome = dataclasses.replace(outcome, aggregating=aggregating)
     gates = files.validated(list[GateResult], document.get("gates"), f"{path}: gates")
     compared = files.validated(list[Comparison], document.get("comparisons", []), f"{path}: comparisons")
     tests_not_run = files.validated(list[str], document.get("tests_not_run", []), f"{path}: tests_not_run")
-    return RunFile(path, run, outcome, gates, True, compared, tests_not_run)
+    return RunFile(path, run, outcome, gates, True, compared, tests_not_run, aggregates=stored)
 
 
 def to_document(run: RunInfo, outcome: Outcome, decision: Decision) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from pytest_pitcheval.errors import PitchevalError
@@ -10,11 +11,12 @@ if TYPE_CHECKING:
     from pytest_pitcheval.results.baselines import Baseline
     from pytest_pitcheval.results.deciding.outcome import Outcome
     from pytest_pitcheval.results.keys import Key
+    from pytest_pitcheval.results.summaries.summary import Summary
     from pytest_pitcheval.settings.settings import Settings
     from pytest_pitcheval.storage.baseline_files import Update
 
 
-def update_baseline(settings: Settings, outcome: Outcome) -> Update:
+def update_baseline(settings: Settings, outcome: Outcome, summaries: Iterable[Summary]) -> Update:
     """Write what was measured to the baseline file, unless examples were left out of the run.
 
     Raises:
@@ -37,11 +39,23 @@ def update_baseline(settings: Settings, outcome: Outcome) -> Update:
 
     try:
         files.make_directory(settings.directory)
-        measured = _to_keep(outcome)
+        measured = _with_predictions(_to_keep(outcome), outcome, summaries)
         most = settings.baseline.samples if settings.baseline.update == "add" else None
         return baseline_files.update(settings.baseline.path, settings.directory / "locks", measured, gone, most)
     except (OSError, PitchevalError) as error:
         raise PitchevalError(f"the baseline could not be written: {error}") from None
+
+
+def _with_predictions(measured: Baseline, outcome: Outcome, summaries: Iterable[Summary]) -> Baseline:
+    """What metrics of the whole set have read of predictions is kept, so that later runs can be compared with it."""
+    from pytest_pitcheval.results.aggregates import keeping
+    from pytest_pitcheval.results.subjects import Subject
+
+    fields = {one.key: keeping.fields_of(one.aggregates.values()) for one in summaries}
+    aggregating, tests = outcome.aggregating, outcome.tests()
+    if aggregating is None or not any(fields.values()):
+        return keeping.only(measured, {})
+    return keeping.with_predictions(measured, fields, lambda key: aggregating.examples(tests[Subject(key)]))
 
 
 def _to_keep(outcome: Outcome) -> Baseline:

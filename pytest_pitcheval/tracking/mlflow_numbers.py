@@ -48,7 +48,9 @@ def numbers_of(
         f"noise/{name_of(source)}": share
         for source, share in (summary.get("noise") or {"shares": {}})["shares"].items()
     }
-    numbers |= _of_metrics(summary) | _of_slices(summary) | _of_exam(summary) | _of_gates(gates)
+    numbers |= (
+        _of_metrics(summary) | _of_aggregates(summary) | _of_slices(summary) | _of_exam(summary) | _of_gates(gates)
+    )
     for comparison in compared:
         result = comparison["result"] or {}
         numbers |= {"baseline_difference": result.get("difference"), "baseline_p_drop": result.get("p_drop")}
@@ -74,6 +76,11 @@ def _of_metrics(summary: Mapping[str, Any]) -> dict[str, float | None]:
     """The means of the metrics beside the score; older files have none."""
     metrics = summary.get("metrics", {})
     return _below({f"metric/{name}": {**_mean(one), "scored": one["scored"]} for name, one in metrics.items()})
+
+
+def _of_aggregates(summary: Mapping[str, Any]) -> dict[str, float | None]:
+    """The metrics of the whole set; older files have none."""
+    return _below({f"aggregate/{name}": _bounded(one) for name, one in summary.get("aggregates", {}).items()})
 
 
 def _of_slices(summary: Mapping[str, Any]) -> dict[str, float | None]:

@@ -73,6 +73,6 @@ def test_fixtures(ask: Ask) -> None:
         text,
         flags=re.MULTILINE | re.DOTALL,
     )
-    assert len(ours) == 14
+    assert len(ours) == 15
     assert {name for name, docstring in ours if "no docstring" in docstring or not docstring.strip()} == set()
     assert max(widest(docstring) for _, docstring in ours) <= WIDTH

@@ -26,6 +26,7 @@ RATE = (
 ROLLOUTS = "expected a whole number, 1 or more"
 SCORE = "expected a score, 0 or more"
 LIMITS = "expected a score, 0 or more, or one for each metric: 0.8,relevancy=0.6"
+AGGREGATES = "expected a number for each metric of the whole set: f1_macro=0.8,pearson=0.5"
 SHARE = "expected a share, 0 to 1"
 ALLOWED = "expected one or more of metric, judge, example"
 SLICE = "expected a label and its value, such as topic=refunds"
@@ -107,6 +108,8 @@ WRONG = [
     ("eval_resume", "", VALUE),
     ("eval_min_mean", "-0.1", LIMITS),
     ("eval_max_mean", "words=", LIMITS),
+    ("eval_min_aggregate", "0.8", AGGREGATES),
+    ("eval_min_aggregate", "f1_macro=", AGGREGATES),
     ("eval_lower_is_better", "words,", "expected names of metrics beside the score"),
     ("eval_min_pass_rate", "1.1", SHARE),
     ("eval_min_pass_rate", "all", SHARE),

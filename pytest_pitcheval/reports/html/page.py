@@ -17,6 +17,7 @@ from pytest_pitcheval.reports.html import media, rows
 from pytest_pitcheval.reports.html.groups import Group
 from pytest_pitcheval.reports.run_reports import RunReport
 from pytest_pitcheval.results import formats
+from pytest_pitcheval.results.aggregates import telling
 from pytest_pitcheval.results.printable import INVISIBLE, visible
 
 if TYPE_CHECKING:
@@ -84,6 +85,8 @@ def environment() -> Environment:
     environment.globals["formats"] = formats
     environment.globals["count"] = formats.count
     environment.globals["exam_rows"] = exams.rows
+    environment.globals["aggregate_rows"] = telling.rows
+    environment.globals["undefined_aggregates"] = telling.undefined
     return environment
 
 

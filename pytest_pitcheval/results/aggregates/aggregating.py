@@ -14,7 +14,8 @@ from pytest_pitcheval.results.aggregates.figures import Aggregate
 from pytest_pitcheval.results.aggregates.measuring import measure
 from pytest_pitcheval.results.baselines import Measurements
 from pytest_pitcheval.results.collected import Collected
-from pytest_pitcheval.results.records import Key, Record
+from pytest_pitcheval.results.keys import Key
+from pytest_pitcheval.results.records import Record
 
 Stored = Mapping[Key, Mapping[str, Aggregate]]
 """By test and method, and then by name."""

@@ -11,7 +11,7 @@ from pytest_pitcheval.names import EXAMPLE
 from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.aggregates.answered import Answered
 from pytest_pitcheval.results.aggregates.computation import Computation, Item, Prepare, Undefined
-from pytest_pitcheval.results.baselines import Measurement, Measurements
+from pytest_pitcheval.results.baselines import Baseline, Measurement, Measurements
 from pytest_pitcheval.results.significance.exchanged import DRAWN, drop_p, least_p
 from pytest_pitcheval.results.significance.families import Claim
 from pytest_pitcheval.results.significance.means import rounded
@@ -70,6 +70,12 @@ class Terms:
     limit: float
     lower_is_better: bool = False
     allowed: Collection[str] = ()
+
+
+def group_under(baseline: Baseline, test: str, variant: str) -> Measurements:
+    """What the baseline has of a test under this variant, as `Key` has it."""
+    found = (group for key, group in baseline.items() if (key.test, key.variant) == (test, variant))
+    return next(found, Measurements({}))
 
 
 def change(examples: Sequence[Answered], before: Measurements, against: str, prepare: Prepare, terms: Terms) -> Change:

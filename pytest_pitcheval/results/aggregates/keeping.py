@@ -10,7 +10,8 @@ from typing import Any
 from pytest_pitcheval.results.aggregates.answered import Answered
 from pytest_pitcheval.results.aggregates.figures import Aggregate
 from pytest_pitcheval.results.baselines import Baseline, Measurement, Measurements
-from pytest_pitcheval.results.records import Key, Record
+from pytest_pitcheval.results.keys import Key
+from pytest_pitcheval.results.records import Record
 
 MOST = 2_000
 """Characters, as JSON, of what a baseline file keeps of one prediction; of a longer one it keeps nothing."""

@@ -10,16 +10,16 @@ from pytest_pitcheval.results.aggregates.figures import Aggregate
 
 
 class Row(NamedTuple):
-    """One of them: the mean over rollout numbers with its 95 % interval, each rollout's value, of how many examples."""
+    """One of them: the mean over rollout numbers with its 95 % interval, of how many examples, each rollout's value."""
 
     whole: str
     value: str
     interval: str
-    rollouts: str
     of: str
+    rollouts: str
 
 
-HEAD = Row("whole set", "value", "95 % interval", "by rollout", "of")
+HEAD = Row("whole set", "value", "95 % interval", "of", "by rollout")
 
 
 def rows(aggregates: Mapping[str, Aggregate]) -> list[Row]:
@@ -30,7 +30,7 @@ def rows(aggregates: Mapping[str, Aggregate]) -> list[Row]:
 def _row(name: str, one: Aggregate) -> Row:
     values = " ".join(map(formats.measure, one.values)) if len(one.values) > 1 else ""
     value = formats.measure(one.value) if one.values else "undefined"
-    return Row(name, value, formats.measures(one.ci95), values, str(one.examples))
+    return Row(name, value, formats.measures(one.ci95), str(one.examples), values)
 
 
 def undefined(aggregates: Mapping[str, Aggregate]) -> list[str]:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from pytest_pitcheval.names import DECIDED, MEASURED, NEED_BASELINE, UNCHANGED, Family, GateMode, LeftOut
 from pytest_pitcheval.results import comparison
+from pytest_pitcheval.results.aggregates.changes import Change
 from pytest_pitcheval.results.baselines import Baseline, measure, scores_of
 from pytest_pitcheval.results.choosing import side_by_side
 from pytest_pitcheval.results.choosing.side_by_side import MethodResult
 from pytest_pitcheval.results.collected import Collected
 from pytest_pitcheval.results.comparison import Comparison, Coverage
-from pytest_pitcheval.results.deciding import gates, judges
+from pytest_pitcheval.results.deciding import aggregates, gates, judges
 from pytest_pitcheval.results.deciding.early.looking import NOT_LOOKED, Plan, look, make_plan
 from pytest_pitcheval.results.deciding.early.stopping import Stopping
 from pytest_pitcheval.results.deciding.gates import GateResult
@@ -87,6 +88,7 @@ class Decision:
 def decide(outcome: Outcome, baseline: Baseline | None, terms: Terms, gated: bool = True) -> Decision:
     """Sum ``outcome`` up and hold it to ``terms``; ``gated``: also against a baseline, when there is none too."""
     parts = _summarize(outcome, baseline)
+    parts = aggregates.with_figures(parts, outcome, _limits(parts, terms, gated=True))
     decision = _decide(outcome, parts, baseline, terms, _limits(parts, terms, gated), default=gated)
     examined = judges.of_exams(decision.summaries, terms.mode)
     return dataclasses.replace(decision, gates=[*examined, *decision.gates])
@@ -94,7 +96,8 @@ def decide(outcome: Outcome, baseline: Baseline | None, terms: Terms, gated: boo
 
 def decide_against(outcome: Outcome, baseline: Baseline, terms: Terms, limits: Sequence[Limit]) -> Decision:
     """Hold ``outcome`` to these limits, in place of those of the terms, and to the default one."""
-    return _decide(outcome, _summarize(outcome, baseline), baseline, terms, limits)
+    parts = aggregates.with_figures(_summarize(outcome, baseline), outcome, limits)
+    return _decide(outcome, parts, baseline, terms, limits)
 
 
 def stopping(collected: Sequence[Collected], baseline: Baseline | None, terms: Terms, gated: bool = True) -> Stopping:
@@ -178,9 +181,13 @@ def _decide(
     default: bool = True,
 ) -> Decision:
     measured, coverage = outcome.measured(), outcome.coverage()
-    compared = (
-        None if baseline is None else _compare(parts, measured, coverage, outcome.members(), baseline, terms, limits)
-    )
+    changes, compared = dict[Subject, Change](), None
+    if baseline is not None:
+        of_means = aggregates.without_changes(parts, limits)
+        compared = _compare(parts, measured, coverage, outcome.members(), baseline, terms, of_means)
+        changes = aggregates.changes(
+            parts, outcome, compared, scores_of(baseline), limits, _lower(parts, terms), terms.allowed
+        )
     if default:
         limits = with_defaults(limits, dict.fromkeys(subject.key for subject in compared or ()))
     limits = in_order(limits, list(coverage))
@@ -193,7 +200,7 @@ def _decide(
         None if compared is None else list(compared.values()),
         side_by_side.compare_methods(list(coverage), measured, outcome.records.values()),
         judges.hold(
-            gates.decide(limits, parts, compared, terms.mode, terms.family, looked),
+            gates.decide(limits, parts, compared, terms.mode, terms.family, looked, changes),
             *(measured, baseline, terms.mode, _whole(parts)),
         ),
         comparison.absent_tests(baseline or {}, coverage),
@@ -222,9 +229,16 @@ def _compare(
         if subject.slice is None or subject.part in members
     }
 
-    def lower(subject: Subject) -> bool:
+    covered = comparison.whole(coverage) | covered
+    lower = _lower(parts, terms)
+    return comparison.compare_all(scores_of(baseline), measured, covered, terms.allowed, lower, terms.max_age)
+
+
+def _lower(parts: Mapping[Subject, Summary], terms: Terms) -> Callable[[Subject], bool]:
+    """Whether what a subject is about gets worse when it rises."""
+
+    def is_lower_better(subject: Subject) -> bool:
         metric = subject.metric
         return metric in terms.lower_is_better or parts[Subject(subject.key)].asked.is_lower_better(metric)
 
-    covered = comparison.whole(coverage) | covered
-    return comparison.compare_all(scores_of(baseline), measured, covered, terms.allowed, lower, terms.max_age)
+    return is_lower_better

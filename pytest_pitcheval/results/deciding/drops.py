@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pytest_pitcheval.names import SCORE
 from pytest_pitcheval.results import formats
+from pytest_pitcheval.results.aggregates.changes import Change
 from pytest_pitcheval.results.comparison import Comparison
 from pytest_pitcheval.results.deciding.early.looking import Early
 from pytest_pitcheval.results.deciding.evidence import Evidence
@@ -60,6 +61,32 @@ def regression(subject: Subject, comparison: Comparison, limit: float, evidence:
     return Reason("inconclusive", drop, text, result.p_drop, adjusted)
 
 
+def of_whole_set(subject: Subject, change: Change, limit: float, evidence: Evidence) -> Reason:
+    """A metric of the whole set against the baseline's."""
+    if change.refusal is not None:
+        return Reason(change.refusal.status, None, change.refusal.text)
+    text = describe_whole_set(change, None if change.drop <= limit else evidence.of_mean(subject))
+    if change.against != subject.key.variant:
+        text += f" against {change.against!r}"
+    if change.drop <= limit:
+        return Reason("passed", change.drop, text)
+    if change.p is None:
+        text += ": not established, as one value takes too long for exchanges"
+        return Reason("inconclusive", change.drop, text)
+    adjusted = evidence.of_mean(subject)
+    if adjusted.p < ALPHA:
+        return Reason("failed", change.drop, text, change.p, adjusted)
+    return Reason("inconclusive", change.drop, f"{text}: not established", change.p, adjusted)
+
+
+def describe_whole_set(change: Change, adjusted: Adjusted | None) -> str:
+    """``0.875, now 0.5, p = 0.002, 24 examples, 12 answered otherwise``; no p-value where it is not asked for."""
+    p = [p_text(change.p, adjusted)] if adjusted is not None and change.p is not None else []
+    otherwise = f"{change.moved} answered otherwise"
+    told = [f"{change.before:.3g}, now {change.after:.3g}", *p, formats.count(change.examples), otherwise]
+    return ", ".join(told)
+
+
 def _found_early(early: Early) -> Reason:
     result = early.comparison.result
     assert result is not None  # else nothing is established
@@ -92,11 +119,11 @@ def describe_change(comparison: Comparison, adjusted: Adjusted | None = None) ->
     if comparison.is_relative and comparison.mean_before:
         text += f", {abs(comparison.drop):.3g} of {comparison.mean_before:.3g}"
     if drop > 0:
-        text += f", {_p(result.p_drop, adjusted)}"
+        text += f", {p_text(result.p_drop, adjusted)}"
     return f"{text}, {formats.count(result.examples)}"
 
 
-def _p(alone: float, adjusted: Adjusted | None) -> str:
+def p_text(alone: float, adjusted: Adjusted | None) -> str:
     """``p = 0.004``, and where there are other claims and looks ``p = 0.004, 0.080 among 20 at 4 looks``."""
     p = formats.p_value(alone)
     text = f"p {p}" if p.startswith("<") else f"p = {p}"
@@ -144,7 +171,7 @@ def example_drop(subject: Subject, comparison: Comparison, limit: float, evidenc
     names = _names([pair.example_id for pair in broken or fallen])
     if broken:
         most = " at most" if len(broken) > 1 else ""
-        text += f": {names}, {_p(alone, adjusted).replace('p ', f'p{most} ', 1)}"
+        text += f": {names}, {p_text(alone, adjusted).replace('p ', f'p{most} ', 1)}"
         return Reason("failed", max(map(comparison.drop_of, broken)), text, alone, adjusted)
     enough = _enough_rollouts(adjusted.level / len(evidence), len(shown.before))
     text += f", not established: {names}; {enough} would do"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from pytest_pitcheval.names import MAX_EXAMPLE_DROP, MAX_REGRESSION, Family
+from pytest_pitcheval.results.aggregates.changes import Change
 from pytest_pitcheval.results.comparison import Comparison, Pair
 from pytest_pitcheval.results.deciding.early.looking import NOT_LOOKED, Early, Looked
 from pytest_pitcheval.results.deciding.limits import Limit
@@ -62,10 +64,15 @@ def gather(
     comparisons: Mapping[Subject, Comparison],
     family: Family,
     looked: Looked = NOT_LOOKED,
+    changes: Mapping[Subject, Change] = MappingProxyType({}),
 ) -> Evidence:
     """The evidence for the gates with these ``limits``; what is not compared makes no claim."""
     claims: dict[Name, Claim] = {}
     for subject, gate, limit in limits:
+        if gate == MAX_REGRESSION and (change := changes.get(subject)) is not None:
+            if change.claim is not None:
+                claims[Name(subject, None)] = change.claim
+            continue
         comparison = comparisons.get(subject)
         if comparison is None or comparison.refused or comparison.unscored or comparison.result is None:
             continue

@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pytest_pitcheval.names import (
     MAX_ERROR_RATE,
     MAX_MEAN,
     MAX_REGRESSION,
+    MIN_AGGREGATE,
     MIN_MEAN,
     MIN_PASS_RATE,
     MUST_PASS,
@@ -27,6 +29,7 @@ from pytest_pitcheval.results.keys import Keyed, without_unnamed
 from pytest_pitcheval.results.records import FINITE
 
 if TYPE_CHECKING:
+    from pytest_pitcheval.results.aggregates.changes import Change
     from pytest_pitcheval.results.comparison import Comparison
     from pytest_pitcheval.results.subjects import Subject
     from pytest_pitcheval.results.summaries.summary import Summary
@@ -89,16 +92,17 @@ def decide(
     mode: GateMode = "normal",
     family: Family = "holm",
     looked: Looked = NOT_LOOKED,
+    changes: Mapping[Subject, Change] = MappingProxyType({}),
 ) -> list[GateResult]:
     """Every gate that is set, decided.
 
     ``summaries`` are by `Subject.part`; ``comparisons`` is None where there is no baseline at all; ``looked`` has what
-    was established before the end.
+    was established before the end; ``changes`` are of metrics of the whole set.
     """
-    evidence = gather(limits, comparisons or {}, family, looked)
+    evidence = gather(limits, comparisons or {}, family, looked, changes)
     results = []
     for limit in limits:
-        decided = _decide(summaries.get(limit.subject.part), limit, mode, comparisons, evidence)
+        decided = _decide(summaries.get(limit.subject.part), limit, mode, comparisons, changes, evidence)
         results.append(_result(limit, decided, mode))
     return results
 
@@ -127,6 +131,7 @@ def _decide(
     asked: Limit,
     mode: GateMode,
     comparisons: Mapping[Subject, Comparison] | None,
+    changes: Mapping[Subject, Change],
     evidence: Evidence,
 ) -> Reason:
     subject, gate, limit = asked
@@ -141,12 +146,16 @@ def _decide(
         return Reason("inconclusive", None, "all examples were skipped")
     if gate in (MIN_MEAN, MAX_MEAN):
         return values.mean(summary, asked, mode)
+    if gate == MIN_AGGREGATE:
+        return values.aggregate(summary, asked, mode)
     if gate == MIN_PASS_RATE:
         return values.pass_rate(summary, asked, mode)
     if gate == MAX_ERROR_RATE:
         return values.error_rate(summary, limit)
     if comparisons is None:
         return Reason("failed", None, "there is no baseline; --eval-update-baseline writes one")
+    if (change := changes.get(subject)) is not None and gate == MAX_REGRESSION:
+        return drops.of_whole_set(subject, change, limit, evidence)
     comparison = comparisons.get(subject)
     if comparison is None:
         return Reason("inconclusive", None, "not in the baseline")

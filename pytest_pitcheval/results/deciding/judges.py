@@ -5,7 +5,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from pytest_pitcheval.names import COMPARED_ROLES, CORRECTED, MAX_ERROR_RATE, MEASURED, MIN_KAPPA, GateMode
+from pytest_pitcheval.names import (
+    COMPARED_ROLES,
+    CORRECTED,
+    MAX_ERROR_RATE,
+    MEASURED,
+    MIN_AGGREGATE,
+    MIN_KAPPA,
+    GateMode,
+)
 from pytest_pitcheval.results.baselines import Baseline, Measurements, differing, is_same_judge
 from pytest_pitcheval.results.deciding.gates import GateResult
 from pytest_pitcheval.results.deciding.reasons import Reason
@@ -112,11 +120,15 @@ def hold(
     ``measured`` is what the run came to, and what it knows of exams. A test without an exam of its judge, now or
     in the baseline, is decided as it is.
     """
-    exams = _exams(measured, baseline or {}, _partial(summaries))
+    known = {summary.key: summary for summary in summaries}
+    exams = _exams(measured, baseline or {}, _partial(known.values()))
     if not exams:
         return list(gates)
     why = {key: reason for key, group in measured.items() if (reason := _objection(key, group, exams, mode))}
-    return [_held(gate, why[gate.key]) if _is_of_scores(gate) and gate.key in why else gate for gate in gates]
+    return [
+        _held(gate, why[gate.key]) if gate.key in why and _is_of_scores(gate, known.get(gate.key)) else gate
+        for gate in gates
+    ]
 
 
 def _partial(summaries: Iterable[Summary]) -> set[Key]:
@@ -162,8 +174,10 @@ def _changes(before: Measurements, now: Measurements) -> str:
     return ", ".join(f"{role} {new!r}, not {old!r}" for role, (new, old) in pairs.items())
 
 
-def _is_of_scores(gate: GateResult) -> bool:
-    """Not so of what no judge has a part in, and of means without its errors."""
+def _is_of_scores(gate: GateResult, summary: Summary | None) -> bool:
+    """Not so of what no judge has a part in, as metrics of the whole set, and of means without its errors."""
+    if gate.gate == MIN_AGGREGATE or (summary is not None and gate.metric in summary.aggregates):
+        return False
     return gate.gate != MAX_ERROR_RATE and gate.metric not in (*MEASURED, CORRECTED)
 
 

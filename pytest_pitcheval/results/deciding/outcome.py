@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from pytest_pitcheval.names import LeftOut
+from pytest_pitcheval.results.aggregates.aggregating import Aggregating
+from pytest_pitcheval.results.aggregates.computation import Find
 from pytest_pitcheval.results.baselines import Baseline, Measurements, fingerprints_of, measure
 from pytest_pitcheval.results.collected import Collected
 from pytest_pitcheval.results.comparison import Coverage
@@ -29,6 +31,7 @@ class Outcome:
         gone: the slices that the baseline had, and no example has any more, as far as a run file tells them.
         held: judges' exams from before the run, whose answers it did not put to the judge.
         corrected: means without the errors of judges, as far as a run file tells them.
+        aggregating: computes metrics of the whole set; None of a run that has none.
     """
 
     collected: Sequence[Collected]
@@ -38,6 +41,11 @@ class Outcome:
     gone: Mapping[Key, Sequence[Slice]] = dataclasses.field(default_factory=dict)
     held: Baseline = dataclasses.field(default_factory=dict)
     corrected: Mapping[Key, Corrected] = dataclasses.field(default_factory=dict)
+    aggregating: Aggregating | None = None
+
+    def finding(self, find: Find) -> Outcome:
+        """The same, with users' own metrics of the whole set."""
+        return dataclasses.replace(self, aggregating=self.aggregating and self.aggregating.finding(find))
 
     def measured(self, with_unchanged: bool = False) -> dict[Key, Measurements]:
         """What scored examples measured, slices, and judges' exams; ``with_unchanged``: and what is known of others."""
@@ -87,11 +95,19 @@ class Outcome:
 
     def members(self) -> dict[Subject, dict[str, None]]:
         """The collected examples of each slice that markers ask for."""
+        return {
+            subject: {test.example_id or "": None for test in tests}
+            for subject, tests in self.tests().items()
+            if subject.slice is not None
+        }
+
+    def tests(self) -> dict[Subject, list[Collected]]:
+        """The collected tests of each group, and of each of its slices."""
         groups: dict[Key, list[Collected]] = {}
         for test in self.collected:
             groups.setdefault(test.key, []).append(test)
-        return {
-            Subject(key, slice=one): {test.example_id or "": None for test in tests}
-            for key, group in groups.items()
-            for one, tests in slices_of(group).items()
-        }
+        found = {}
+        for key, group in groups.items():
+            found[Subject(key)] = group
+            found |= {Subject(key, slice=one): tests for one, tests in slices_of(group).items()}
+        return found

@@ -56,6 +56,17 @@ def _corrected(summary: Summary, asked: Limit, mode: GateMode) -> Reason:
     return decided._replace(text=f"{decided.text} ({one.how}, {formats.count(one.labels, 'label')})")
 
 
+def aggregate(summary: Summary, asked: Limit, mode: GateMode) -> Reason:
+    """A metric of the whole set; what is undefined passes no gate."""
+    name = asked.subject.metric
+    found = summary.aggregates.get(name)
+    if found is None or found.value is None:
+        status: GateStatus = "inconclusive" if found and found.is_open else "failed"
+        return Reason(status, None, f"undefined: {found.undefined if found else 'nobody computes it'}")
+    bounds = found.ci95 if found.examples >= FEWEST else None
+    return _of_some(bounded(name, found.value, bounds, asked.limit, mode), asked, summary)
+
+
 def pass_rate(summary: Summary, asked: Limit, mode: GateMode) -> Reason:
     """Passed tests over all collected ones; those that are unchanged passed for the baseline."""
     passed, known = summary.passed + summary.unchanged, summary.known

@@ -8,6 +8,7 @@ from typing import Any
 
 from pytest_pitcheval.names import BUDGET, DECIDED, SCORE, UNCHANGED, LeftOut
 from pytest_pitcheval.results import formats
+from pytest_pitcheval.results.aggregates.figures import Aggregate
 from pytest_pitcheval.results.collected import Requirements
 from pytest_pitcheval.results.exams.corrected import Corrected
 from pytest_pitcheval.results.exams.exam import Exam
@@ -19,10 +20,7 @@ from pytest_pitcheval.results.subjects import SliceSummary
 NO_LM_CALL = "no LM call: there is no LM, or it is asked in a child process or not through DSPy"
 """Of a test whose program made predictions: they may be as fresh as they should be, but nobody can tell."""
 
-_WHY = {
-    DECIDED: "as the gates were decided",
-    BUDGET: "as the budget was reached",
-}
+_WHY = {DECIDED: "as the gates were decided", BUDGET: "as the budget was reached"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +70,7 @@ class Summary(Keyed):
         noise: what the variance of the mean is made of, where predictions have several verdicts each.
         corrected: the mean if people had judged, which `metrics` has too; None where no labels could tell.
         model, evaluator: as `Key` has them.
+        aggregates: the metrics of the whole set, by name.
     """
 
     test: str
@@ -104,6 +103,7 @@ class Summary(Keyed):
     corrected: Corrected | None = None
     model: str = ""
     evaluator: str = ""
+    aggregates: Mapping[str, Aggregate] = dataclasses.field(default_factory=dict)
 
     @property
     def unchanged(self) -> int:
@@ -174,4 +174,5 @@ class Summary(Keyed):
         exam = self.exam.to_dict() if self.exam else None
         data |= {"noise": self.noise.to_dict()} if self.noise else {}
         data |= {"corrected": self.corrected.to_dict()} if self.corrected else {}
+        data |= {"aggregates": {name: one.to_dict() for name, one in self.aggregates.items()}}
         return data | {"slices": [one.to_dict() for one in self.slices], "exam": exam}
