@@ -51,14 +51,16 @@ def _interval(computation: Computation, columns: Sequence[Sequence[int]]) -> tup
     Efron, "Bootstrap methods: another look at the jackknife", Annals of Statistics 7, 1979; always the same draws. It
     is too short with few examples, and cannot tell of what none of them shows.
     """
+    import numpy as np
+
     examples, resamples = len(columns[0]), computation.resamples
     if examples < _FEWEST or computation.cost * resamples * len(columns) > PATIENCE:
         return None
-    drawn, found = random.Random(0), []
+    drawn, found, rollouts = random.Random(0), [], np.asarray(columns)
     for _ in range(resamples):
-        places = drawn.choices(range(examples), k=examples)
+        places = np.frombuffer(drawn.randbytes(8 * examples), dtype=np.uint64) % examples
         try:
-            values = [computation.value([column[place] for place in places]) for column in columns]
+            values = [computation.value(rollout) for rollout in rollouts[:, places]]
         except Undefined:
             continue
         found.append(statistics.fmean(values))

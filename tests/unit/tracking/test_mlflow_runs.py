@@ -106,6 +106,16 @@ def test_metrics_slices_and_gates_are_numbers_of_their_test_and_method() -> None
     }
 
 
+def test_metrics_of_the_whole_set_are_numbers_where_they_have_a_value(document: dict[str, Any]) -> None:
+    undefined = {"value": None, "ci95": None}
+    document["summary"][0]["aggregates"] = {"f1, macro": {"value": 0.5, "ci95": [0.4, 0.6]}, "lost": undefined}
+    part = mlflow_runs(document, None, {})[1]
+    told = {name: value for name, value, _ in part.points if name.startswith("aggregate/")}
+    assert told == {
+        f"aggregate/f1_ macro/{name}": value for name, value in (("value", 0.5), ("ci95_low", 0.4), ("ci95_high", 0.6))
+    }
+
+
 def test_a_run_that_an_older_version_left_to_be_sent_is_logged(document: dict[str, Any]) -> None:
     for test in document["tests"]:
         del test["labels"]
