@@ -84,7 +84,7 @@ class RunningTest:
         self.prediction: Any = None
         self.generator: Generator | None = None
         self.score: Score | None = None
-        self.origin: dict[str, str] = {}
+        self.origin, self._aggregates = dict[str, str](), dict[str, str]()
         self.is_late = False
         self._answers = answers
         self._earlier = earlier
@@ -95,8 +95,6 @@ class RunningTest:
         self._program_file: str | None = None
         self.given = asked.row.given if asked.row else None
         self._fingerprints, self._media = dict[str, str](), MediaFolder(settings.directory)
-        self._aggregates: dict[str, str] = {}
-        self._answered: dict[str, Any] | None = None
         self._status: Status = "passed"
         self._error: str | None = None
         self._omission: Omission | None = None
@@ -215,7 +213,7 @@ class RunningTest:
         self._omission, self._baseline, self._fingerprints = omission, baseline, dict(fingerprints)
         if baseline.predictions:
             self.make_example()  # metrics of the whole set are of it too
-            self._answered, *later = [None if one is None else dict(one) for one in baseline.predictions]
+            self.prediction, *later = [None if one is None else dict(one) for one in baseline.predictions]
             self._later_rollouts = [{"prediction": one, "feedback": None} for one in later]
 
     def ended(self, report: pytest.TestReport, error: BaseException | None) -> None:
@@ -289,7 +287,7 @@ class RunningTest:
             fingerprints=self._known_fingerprints(),
             inputs=plain_inputs(self.example, self._media.kept),
             labels=plain_labels(self.own_example.row, self.example, self._media.kept),
-            prediction=self._answered or plain_prediction(self.prediction, self._media.kept),
+            prediction=plain_prediction(self.prediction, self._media.kept),
             program_file=self._program_file,
             later_rollouts=tuple(self._later_rollouts),
             left_out=self._why_left_out,
