@@ -15,7 +15,8 @@ from support.background import wait_until
 from support.chromium import PROGRAM, Chromium
 from support.command_line import Command
 from support.html_page import Reader, data
-from support.openai_server import Request, chat_format
+from support.openai_server import Request
+from support.run_documents import RUN_ID, document, record
 from support.suite import Run, Suite
 
 if sys.platform == "win32":  # pragma: no cover
@@ -42,18 +43,19 @@ def is_good(question: str) -> bool:
 
 @pytest.fixture
 def labelled(suite: Suite) -> Suite:
-    """A suite that was run with 30 answers: one of them is hostile, and one very long."""
-    suite.rows(ANSWERS)
-
-    def answer(request: Request) -> str:
-        number = int(request.prompt.rpartition("question ")[2].split("?")[0])
-        if request.model == "judge":
-            return chat_format(score=0.8125 if is_good(f"question {number}?") else 0.1875, feedback="a verdict")
+    """A suite with a run of 30 answers: one of them is hostile, and one very long. Its judge thinks as people do."""
+    records = []
+    for number in range(ANSWERS):
         text = HOSTILE if number == 5 else "very long " * 3000 if number == 6 else f"answer to {number}"
-        return chat_format(answer=text)
+        about: dict[str, Any] = {"inputs": {"question": f"question {number}?"}, "prediction": {"answer": text}}
+        records.append(record(f"e{number}", 0.8125 if number % 3 else 0.1875, feedback="a verdict", **about))
+    suite.write(f".pitcheval/runs/{RUN_ID}.json", json.dumps(document(records)))
 
-    suite.server.answer = answer
-    suite.run("-n0")
+    def score(request: Request) -> float:
+        number = int(request.prompt.rpartition("question ")[2].split("?")[0])
+        return 0.8125 if number % 3 else 0.1875
+
+    suite.scores(score)
     return suite
 
 
@@ -141,7 +143,7 @@ def test_thirty_answers_in_a_terminal_with_the_keyboard_alone(labelled: Suite) -
 
 def test_what_was_typed_is_kept_whatever_ends_it(labelled: Suite) -> None:
     path = labelled.path / "data" / "judge.jsonl"
-    for number, end in enumerate(("Ctrl-C", "killed", "hung up"), 1):
+    for number, end in enumerate(("Ctrl-C", "killed"), 1):
         with Terminal(labelled.path, *ARGUMENTS, "Ana") as terminal:
             terminal.wait_for(f"1 of {ANSWERS - number + 1}, 0 labelled")
             terminal.press("y")
@@ -151,7 +153,7 @@ def test_what_was_typed_is_kept_whatever_ends_it(labelled: Suite) -> None:
                 assert terminal.end() == pytest.ExitCode.OK
                 assert terminal.is_as_before()
                 assert "1 more, 1 of 30 answers labelled by Ana" in terminal.text
-            elif end == "killed":
+            else:
                 terminal.process.kill()
         assert len(rows(path)) == number
 

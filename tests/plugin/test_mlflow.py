@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from support.background import Background, is_alive, wait_until
+from support.exams import ANSWERS, exam_of, judge, use, with_program
 from support.mlflow_server import SharedServer
 from support.openai_server import Failure, Request
 from support.suite import Run, Suite
@@ -175,6 +176,26 @@ def pytest_unconfigure(config):
 def to(server: SharedServer, experiment: str) -> tuple[str, ...]:
     """The options for logging there, however slow this machine is."""
     return f"--eval-mlflow={server.url}", f"--eval-mlflow-experiment={experiment}", SECONDS
+
+
+def test_the_figures_of_a_judges_exam_and_none_of_its_scores(
+    suite: Suite, mlflow_server: SharedServer, experiment: str
+) -> None:
+    use(suite)
+    with_program(suite)
+    judge(suite, wrong=range(18), others=0.75)
+    run = suite.run(*to(mlflow_server, experiment))
+    logged = Logged(mlflow_server.url, experiment)
+    [session] = logged.sessions()
+    exam = logged.children(session)["test_judge.py::test_judge [none]"].data.metrics
+    kappa = exam_of(run)["figures"]["kappa"]
+    names = ("value", "ci95_low", "ci95_high")
+    assert [exam[f"judge/kappa/{name}"] for name in names] == [kappa["value"], *kappa["ci95"]]
+    assert "mean" not in exam
+    assert session.data.metrics["mean"] == 0.75
+    assert session.data.metrics["fresh_calls"] == ANSWERS + 2 * QUESTIONS
+    held = session.data.tags["pitcheval.gate.min_mean/test_qa.py::test_qa/none"]
+    assert held.startswith("failed: judge not qualified: kappa -0.5 ")
 
 
 def test_the_local_store_is_the_default(suite: Suite) -> None:

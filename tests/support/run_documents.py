@@ -59,6 +59,18 @@ def run_file(
 
     It was compared with the records ``before``, if there are any, and held to ``gates``, or to what its marker asked.
     """
+    return run_files.from_document(document(records, before, missing, gates, asked, **run), Path("run.json"))
+
+
+def document(
+    records: Sequence[Record],
+    before: Iterable[Record] = (),
+    missing: Mapping[str, str] | None = None,
+    gates: Mapping[str, float] | None = None,
+    asked: Requirements | None = None,
+    **run: Any,
+) -> dict[str, Any]:
+    """What stands in the file of such a run."""
     lost = {f"{TEST}[{name}]": (name, reason) for name, reason in (missing or {}).items()}
     limits = asked or Requirements(of_scores(gates or {}))
     collected = [
@@ -73,7 +85,7 @@ def run_file(
     decision = decide(outcome, baseline, Terms(lambda gate, own: own))
     named = "run 20260101T000000.000000Z" if baseline else None
     about_run = RunInfo(**{"id": RUN_ID, "timestamp": RUN_ID, "baseline": named, **run})
-    return run_files.from_document(run_files.to_document(about_run, outcome, decision), Path("run.json"))
+    return run_files.to_document(about_run, outcome, decision)
 
 
 def report(records: Sequence[Record], before: Sequence[Record] = (), **more: Any) -> RunReport:
