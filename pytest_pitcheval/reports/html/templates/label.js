@@ -113,7 +113,7 @@
     show(said.length ? "where you were" : "");
   }
 
-  const names = isYesOrNo ? { y: "yes", n: "no" } : {};
+  const names = isYesOrNo ? { y: "yes", n: "no" } : { 1: "worst", [Object.keys(data.values).length]: "best" };
   const all = { ...Object.fromEntries(Object.keys(data.values).map((key) => [key, names[key] || ""])), s: "skip", u: "undo", q: "save" };
   byId("buttons").append(...Object.entries(all).map(([key, name]) => element("button", { type: "button", value: key }, element("kbd", {}, key), name)));
   byId("buttons").addEventListener("click", (event) => {
