@@ -159,13 +159,17 @@ def test_what_was_typed_is_kept_whatever_ends_it(labelled: Suite) -> None:
 
 
 def test_a_dumb_terminal_gets_no_control_characters(labelled: Suite) -> None:
-    with Terminal(labelled.path, *ARGUMENTS, "Ana", "-n", "3", TERM="dumb") as terminal:
+    """Nor is one that has ASCII alone given anything else, the author's name included."""
+    locale = {"TERM": "dumb", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    with Terminal(labelled.path, *ARGUMENTS, "Zoë", "-n", "3", **locale) as terminal:
         terminal.wait_for("1 of 3, 0 labelled")
         terminal.press("ysn")
         terminal.wait_for("2 labelled, 1 skipped")
         terminal.press("q")
         assert terminal.end() == pytest.ExitCode.OK
         assert b"\x1b" not in terminal.output
+        assert terminal.output.isascii()
+    assert {row["labelled"]["by"] for row in rows(labelled.path / "data" / "judge.jsonl")} == {"Zoë"}
     assert [row["good"] for row in rows(labelled.path / "data" / "judge.jsonl")] == [1, 0]
 
 

@@ -30,6 +30,9 @@ class Keys(Protocol):
     def show(self, text: str) -> None:
         """Show a screen."""
 
+    def writable(self, text: str) -> str:
+        """A text as the screen can show it."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Scale:
@@ -125,7 +128,7 @@ class Asking:
             return frame.at(top, height)
         number = len(self._said)
         if self._body is None or self._body[0] != (number, width):  # what is long takes a moment
-            self._body = (number, width), view.lines(self._left[number].answer, width)
+            self._body = (number, width), view.lines(self._left[number].answer, width, keys.writable)
         head = f"{number + 1} of {len(self._left)}, {self.labelled} labelled by {self._by}"
         foot = [self._note, f"{self._scale.told}  s skip  u undo  q stop (saved)"]
         return Frame(head, self._body[1], foot).at(top, height)

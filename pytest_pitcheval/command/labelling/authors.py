@@ -23,7 +23,8 @@ def author(given: str | None, folder: Path) -> str:
 
 
 def _checked(given: str) -> str:
-    name = given.strip()
+    # In the C locale, an argument is ASCII with its other bytes as halves of surrogate pairs.
+    name = given.encode("utf-8", "surrogateescape").decode("utf-8", "replace").strip()
     if not name or not name.isprintable():
         raise PitchevalError(f"--author: {given!r}: expected a name")
     return name

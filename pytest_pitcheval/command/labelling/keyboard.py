@@ -115,11 +115,15 @@ class Keyboard:
 
     def show(self, text: str) -> None:
         """Have the screen show ``text`` and nothing else; where it cannot be cleared, below the rest."""
-        encoding = sys.stdout.encoding or "utf-8"
-        written = text.encode(encoding, "backslashreplace").decode(encoding)
+        written = self.writable(text)
         with contextlib.suppress(OSError):
             sys.stdout.write(f"{written}\n" if self.is_plain else f"{_CLEAR}{written} ")
             sys.stdout.flush()
+
+    def writable(self, text: str) -> str:
+        """A text with escapes for what the terminal's encoding lacks."""
+        encoding = sys.stdout.encoding or "utf-8"
+        return text.encode(encoding, "backslashreplace").decode(encoding)
 
     def clear(self) -> None:
         """Have the screen show nothing, for what comes after."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
 import os
 from collections.abc import Iterator, Sequence
@@ -135,11 +136,10 @@ def _ask(labels: Labels) -> Iterator[Line]:
     label_files.prepare(labels.path)  # to complain before anybody has said anything
     asking = Asking(labels.left, labels.scale, labels.by, labels.keep, labels.take_back)
     try:
-        with keys.reading():
+        with keys.reading(), contextlib.suppress(KeyboardInterrupt):  # Ctrl-C is one more way to stop
             asking.run(keys)
-    except KeyboardInterrupt:  # Ctrl-C is one more way to stop
-        pass
-    keys.clear()
+    finally:
+        keys.clear()
     yield from labels.told(asking.labelled)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from pytest_pitcheval.command.labelling.lot import Answer
@@ -24,13 +24,13 @@ class Line(NamedTuple):
     is_head: bool = False
 
 
-def lines(answer: Answer, width: int) -> list[Line]:
-    """All that is known of an answer but for what a judge says: inputs, further columns of its row, the answer."""
-    return [
-        *_part(answer.inputs, "", width),
-        *_part(answer.labels, "in the row: ", width),
-        *_part(answer.fields, "answer: ", width),
-    ]
+def lines(answer: Answer, width: int, writable: Callable[[str], str] = str) -> list[Line]:
+    """All that is known of an answer but for what a judge says: inputs, further columns of its row, the answer.
+
+    ``writable`` is a text as the terminal can take it.
+    """
+    parts = {"": answer.inputs, "in the row: ": answer.labels, "answer: ": answer.fields}
+    return [line for before, fields in parts.items() for line in _part(fields, before, width, writable)]
 
 
 def parts(answer: Answer) -> Iterator[tuple[str, str, list[Any]]]:
@@ -42,10 +42,10 @@ def parts(answer: Answer) -> Iterator[tuple[str, str, list[Any]]]:
             yield kind, name, [one if is_medium(one) else text_of(one) for one in several]
 
 
-def _part(fields: Mapping[str, Any], before: str, width: int) -> Iterator[Line]:
+def _part(fields: Mapping[str, Any], before: str, width: int, writable: Callable[[str], str]) -> Iterator[Line]:
     for name, value in fields.items():
-        yield from (Line(line, True) for line in wrapped(visible(f"{before}{name}"), width))
-        text = visible(text_of(value).replace("\r\n", "\n"))
+        yield from (Line(line, True) for line in wrapped(writable(visible(f"{before}{name}")), width))
+        text = writable(visible(text_of(value).replace("\r\n", "\n")))
         yield from (Line(_INDENT + line) for line in wrapped(text, width - len(_INDENT)))
 
 

@@ -23,6 +23,9 @@ class Typist:
     def key(self) -> str:
         return self._keys.pop(0) if self._keys else keyboard.END
 
+    def writable(self, text: str) -> str:
+        return text
+
     def show(self, text: str) -> None:
         self.screens.append(text)
 

@@ -40,6 +40,16 @@ def test_what_would_steer_a_terminal_is_shown_as_its_escape() -> None:
     assert r"\x1b[2J\x1b]0;title\x07\x0dover\u202ewritten\u200b\x9b31m" in text
 
 
+def test_escapes_for_what_a_terminal_lacks_are_wrapped_too() -> None:
+    def ascii_only(text: str) -> str:
+        return text.encode("ascii", "backslashreplace").decode()
+
+    found = lines(answer_of(prediction={"日本": "日本語" * 50}), 60, ascii_only)
+    assert max(len(line.text) for line in found) == 60
+    assert all(line.text.isascii() for line in found)
+    assert "".join(line.text.strip() for line in found).count("\\u65e5") == 51
+
+
 MEDIUM = {"media": "image/png", "bytes": 2048, "sha256": "0" * 64}
 
 
