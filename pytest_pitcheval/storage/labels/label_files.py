@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from pytest_pitcheval import files
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.results.exams.labels import Labelled, labelled
+from pytest_pitcheval.results.printable import INVISIBLE
 
 _EXPECTED = "expected a row of labels, an object"
 
@@ -56,8 +57,9 @@ def _row(line: str, name: str, is_last: bool) -> LabelRow:
 
 
 def line_of(row: Mapping[str, Any]) -> str:
-    """A row as it stands in a file, without the line feed."""
-    return json.dumps(row, ensure_ascii=False, allow_nan=False)
+    """A row as it stands in a file, without the line feed; what cannot be seen, or ends a line for some, is escaped."""
+    text = json.dumps(row, ensure_ascii=False, allow_nan=False)
+    return INVISIBLE.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def prepare(path: Path) -> None:

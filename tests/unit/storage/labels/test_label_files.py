@@ -123,5 +123,11 @@ def test_bytes_that_are_no_text_are_one_line(path: Path) -> None:
 
 
 def test_a_line_is_json_that_others_read(path: Path) -> None:
-    label_files.append(path, ROW)
-    assert json.loads(path.read_text(encoding="utf-8")) == ROW
+    """One that no reader takes for two, and that turns no text around it."""
+    row = {**ROW, "answer": "\u2028 \u2029 \x85 \u202e \x7f \U000e0041 日本"}
+    label_files.append(path, row)
+    [line] = path.read_text(encoding="utf-8").splitlines()
+    assert json.loads(line) == row
+    assert line.isprintable()
+    label_files.take_back(path, row)
+    assert path.read_text(encoding="utf-8") == ""
