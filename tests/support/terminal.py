@@ -12,6 +12,7 @@ import subprocess
 import sys
 import termios
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pyte
@@ -23,7 +24,14 @@ PATIENCE = 60.0
 class Terminal:
     """``pitcheval`` with some arguments, in a terminal; ``output`` is all that it wrote, in bytes."""
 
-    def __init__(self, folder: Path, *arguments: str, columns: int = 80, lines: int = 24, **environment: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *arguments: str,
+        columns: int = 80,
+        lines: int = 24,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._controller, terminal = pty.openpty()
         self._resize(terminal, columns, lines)
         command = [sys.executable, "-c", "import sys; from pytest_pitcheval.cli import main; sys.exit(main())"]
@@ -34,7 +42,7 @@ class Terminal:
             stdin=terminal,
             stdout=terminal,
             stderr=terminal,
-            env={**known, "TERM": "xterm", **environment},
+            env={**known, "TERM": "xterm", **(environment or {})},
             start_new_session=True,
         )
         self.modes = termios.tcgetattr(terminal)
