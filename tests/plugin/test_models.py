@@ -79,6 +79,7 @@ def test_models_times_methods_are_asked_as_counted_and_told_everywhere(suite: Su
     assert cheapest in flat(section)
     page, summary = (Path(suite.path, name).read_text(encoding="utf-8") for name in ("page.html", "summary.md"))
     assert cheapest in Reader(page).text
+    assert Reader(page).text.count("openai/b bootstrap") >= 2  # of a gate, and of its scores
     assert {one["method"] for one in data(page)["examples"]} == {" ".join(key) for key in FOUR}
     of_models = next(table for table in tables(summary) if "cost/point" in table[0])
     assert [tuple(row[1:3]) for row in of_models[1:]] == FOUR
@@ -191,8 +192,13 @@ OWN = """
 def generator_lm():
     return dspy.LM("openai/mine", api_base={url!r}, api_key="sk-for-tests-only")
 """
-PINNED = """
+CHOSEN = """
 
+@pytest.fixture
+def generator_lm(request):
+    return dspy.LM(request.param, api_base={url!r}, api_key="sk-for-tests-only")
+"""
+PINNED = """
 @pytest.mark.parametrize("generator_lm", ["openai/a"], indirect=True)
 """
 
@@ -215,6 +221,26 @@ def test_a_fixture_of_ones_own_is_not_said_to_be_two_models(suite: Suite) -> Non
         "--generator-model: 'openai/a,openai/b': the fixture generator_lm is one of your own; expected one model, or "
         "a fixture that asks for generator_lm"
     ) in run.text
+
+
+def test_the_embedded_lm_is_there_for_those_that_ask_it(suite: Suite) -> None:
+    suite.rows(2)
+    models = "--generator-model=openai/a,local:/nowhere/tiny.gguf"
+    suite.run(models, "-k", "a-").result.assert_outcomes(passed=2, deselected=2)
+    run = suite.run(models)
+    run.result.assert_outcomes(passed=2, errors=2)
+    assert [test["nodeid"].partition("[")[2] for test in run.tests] == ["a-e0]", "a-e1]", "tiny-e0]", "tiny-e1]"]
+    assert all("local:/nowhere/tiny.gguf" in test["error"] for test in run.tests[2:])
+
+
+def test_a_marker_of_pytests_own_says_which_models_a_test_has(suite: Suite) -> None:
+    suite.rows(2)
+    test = (suite.path / "test_qa.py").read_text(encoding="utf-8")
+    suite.write("test_qa.py", test.replace("@pytest.mark.evaluation", f"{PINNED}@pytest.mark.evaluation", 1))
+    suite.add("conftest.py", CHOSEN.format(url=suite.server.url))
+    run = suite.run(BOTH)
+    assert asked(run) == {"a": 2, "judge": 2}
+    assert [test["nodeid"].partition("[")[2] for test in run.tests] == ["e0-openai/a]", "e1-openai/a]"]
 
 
 def test_a_judge_scores_what_it_is_asked_and_is_compared_with_no_other(suite: Suite) -> None:
