@@ -92,13 +92,11 @@ def flat(text: str) -> str:
 CORRECTED = (24 / 30 + 0.7 - 1) / (0.9 + 0.7 - 1)
 
 
-def test_the_exam_of_its_judge_corrects_a_mean_in_all_reports(
-    suite: Suite, command: Command, plugin_args: tuple[str, ...]
-) -> None:
+def test_the_exam_of_its_judge_corrects_a_mean_in_all_reports(suite: Suite, command: Command) -> None:
     use(suite)
     use_exam(suite)
     reports = ("--junit-xml=junit.xml", "--eval-markdown=run.md", "--eval-html=run.html")
-    run = suite.run(*plugin_args, *reports, "--eval-update-baseline")
+    run = suite.run("-n2", *reports, "--eval-update-baseline")
     found = summary_of(run.document)
     assert found["mean"] == pytest.approx(0.74)
     assert found["metrics"]["score.corrected"]["mean"] == pytest.approx(CORRECTED)
@@ -119,25 +117,31 @@ def test_the_exam_of_its_judge_corrects_a_mean_in_all_reports(
     xml = properties_of(read_suite(suite.path / "junit.xml"))
     assert xml["pitcheval.metric.score.corrected test_qa.py::test_qa [none]"] == str(found["corrected"]["mean"])
 
-    replay = suite.run(*plugin_args, "--eval-replay=last")
+    replay = suite.run("--eval-replay=last")
     assert replay.requests == []
     assert summary_of(replay.document)["corrected"] == found["corrected"]
-    alone = suite.run(*plugin_args, "test_qa.py")  # the baseline has the exam
+    alone = suite.run("test_qa.py")  # the baseline has the exam
     assert summary_of(alone.document)["corrected"] == found["corrected"]
+    unchanged = summary_of(suite.run("--eval-affected").document)  # nothing is asked, and it is as the baseline has it
+    assert (unchanged["unchanged"], unchanged["metrics"]["score.corrected"]["scored"]) == (EXAMPLES, EXAMPLES)
+    assert unchanged["corrected"] == found["corrected"]
     page = command("report", "last", "--markdown")
     assert said in flat("\n".join(page.lines))
     decided = flat("\n".join(command("decide", "last").lines))
     assert "ok min_mean=0.5 score.corrected test_qa.py::test_qa [none]: corrected mean 0.833333" in decided
 
 
-def test_labels_of_a_runs_own_answers_correct_its_mean(suite: Suite, plugin_args: tuple[str, ...]) -> None:
+def test_labels_of_a_runs_own_answers_correct_its_mean(suite: Suite) -> None:
     """People fail each fourth of those that the judge passes; all others are as it says."""
     use(suite)
-    run = suite.run(*plugin_args)
-    assert gate_of(run) == ("failed", "undefined: no labels of its answers, and no exam of its judge")
+    run = suite.run()
+    assert gate_of(run) == (
+        "failed",
+        "undefined: no labels of its answers, and no exam of its judge with labels of 0 and 1",
+    )
     assert run.result.ret == pytest.ExitCode.TESTS_FAILED
     label_answers(suite, run, 24, lambda number: int(number % 5 > 0 and number % 4 > 0))
-    replay = suite.run(*plugin_args, "--eval-replay=last", "--eval-judge-exam=off")
+    replay = suite.run("-n2", "--eval-replay=last", "--eval-judge-exam=off")
     assert replay.requests == []
     found = summary_of(replay.document)
     assert found["mean"] == pytest.approx(0.74)
@@ -156,7 +160,11 @@ def test_labels_of_a_runs_own_answers_correct_its_mean(suite: Suite, plugin_args
     ("count", "labelled", "reason"),
     [
         (12, {}, "undefined: 12 labels of its answers, fewer than 20"),
-        (24, {"drawn": "near the threshold"}, "undefined: no labels of its answers, and no exam of its judge"),
+        (
+            24,
+            {"drawn": "near the threshold"},
+            "undefined: no labels of its answers, and no exam of its judge with labels of 0 and 1",
+        ),
     ],
 )
 def test_too_few_labels_and_chosen_answers_pass_no_gate(

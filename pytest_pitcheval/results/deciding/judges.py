@@ -12,6 +12,7 @@ from pytest_pitcheval.names import (
     MEASURED,
     MIN_AGGREGATE,
     MIN_KAPPA,
+    SCORE,
     GateMode,
 )
 from pytest_pitcheval.results.baselines import Baseline, Measurements, differing, is_same_judge
@@ -103,7 +104,7 @@ def _same(exams: Sequence[tuple[Key, Measurements]], group: Measurements) -> tup
 
 
 def _with(summary: Summary, corrected: Corrected) -> Summary:
-    told = MetricSummary(corrected.mean, corrected.ci95, summary.scored)
+    told = MetricSummary(corrected.mean, corrected.ci95, summary.of_known(SCORE).scored)
     metrics = {**summary.metrics, **({CORRECTED: told} if corrected.mean is not None else {})}
     return dataclasses.replace(summary, corrected=corrected, metrics=metrics)
 

@@ -12,6 +12,9 @@ from pytest_pitcheval.results.summaries.summary import Summary
 
 _NAMED = 5
 
+_NOTHING_TOLD = "no labels of its answers, and no exam of its judge with labels of 0 and 1"
+"""Why a mean is not corrected."""
+
 
 def mean(summary: Summary, asked: Limit, mode: GateMode) -> Reason:
     """A mean is never that of the survivors: one example without a score fails the gate.
@@ -42,9 +45,7 @@ def _corrected(summary: Summary, asked: Limit, mode: GateMode) -> Reason:
     """What is undefined does not pass, and is no mean of some of the examples."""
     one, unscored = summary.corrected, summary.known - summary.of_known(SCORE).scored
     if one is None or asked.subject.slice is not None:
-        text = (
-            "no labels of its answers, and no exam of its judge" if one is None else "nothing is corrected of a slice"
-        )
+        text = _NOTHING_TOLD if one is None else "nothing is corrected of a slice"
         return Reason("failed", None, f"undefined: {text}")
     if unscored:
         return Reason("failed", one.mean, f"{unscored} of {summary.known} examples have no {SCORE}")

@@ -181,3 +181,19 @@ def test_the_method_that_holds(
 ) -> None:
     found = choose_optimizations(marked, Choice(command_line, ini))
     assert [(one.method, dict(one.settings)) for one in found] == [(one.method, dict(one.settings)) for one in chosen]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"max_regression": {"score.corrected": 0.1}},
+        {"max_example_drop": {"score.corrected": 0.1}},
+        {"slices": {"topic": {"min_mean": {"score.corrected": 0.5}}}},
+    ],
+)
+def test_of_a_corrected_mean_only_the_mean_of_all_is_known(arguments: dict[str, Any]) -> None:
+    assert evaluation("a.csv", min_mean={"score.corrected": 0.8}, max_mean={"score.corrected": 0.9}).asked
+    with pytest.raises(
+        MarkerError, match=r"expected 'score\.corrected' in min_mean and max_mean of all examples alone"
+    ):
+        evaluation("a.csv", **arguments)
