@@ -160,7 +160,8 @@ def test_what_was_typed_is_kept_whatever_ends_it(labelled: Suite) -> None:
 
 def test_a_dumb_terminal_gets_no_control_characters(labelled: Suite) -> None:
     """Nor is one that has ASCII alone given anything else, the author's name included."""
-    locale = {"TERM": "dumb", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    locale = {"TERM": "dumb", "LC_ALL": "C"} | dict.fromkeys(("PYTHONUTF8", "PYTHONCOERCECLOCALE"), "0")
+    locale["PYTHONIOENCODING"] = ""  # which tox sets
     with Terminal(labelled.path, *ARGUMENTS, "Zoë", "-n", "3", environment=locale) as terminal:
         terminal.wait_for("1 of 3, 0 labelled")
         terminal.press("ysn")

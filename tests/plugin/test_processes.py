@@ -42,6 +42,7 @@ import sys
 from pathlib import Path
 from pytest_pitcheval.storage.baseline_files import update
 from pytest_pitcheval.results.baselines import Measurement, Measurements
+from pytest_pitcheval.results.keys import Key
 
 path, locks, process, updates = sys.argv[1:]
 for number in range(int(updates)):

@@ -79,5 +79,5 @@ def test_every_fixture_stands_in_the_readme(suite: Suite) -> None:
     suite.write("test_none.py", "")
     listed = suite.run("--fixtures", "test_none.py").text
     names = re.findall(r"^(\w+)(?: \[session scope\])? -- .*pytest_pitcheval/fixtures.py", listed, flags=re.MULTILINE)
-    assert len(names) == 14
+    assert len(names) == 15
     assert {name for name in names if f"`{name}`" not in TEXT} == set()

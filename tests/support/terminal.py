@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pyte
 
+from support.background import hearing_interrupts
+
 PATIENCE = 60.0
 """Seconds until a screen shows what it is to show, on a busy machine."""
 
@@ -36,15 +38,16 @@ class Terminal:
         self._resize(terminal, columns, lines)
         command = [sys.executable, "-c", "import sys; from pytest_pitcheval.cli import main; sys.exit(main())"]
         known = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES", "CI")}
-        self.process = subprocess.Popen(
-            [*command, *arguments],
-            cwd=folder,
-            stdin=terminal,
-            stdout=terminal,
-            stderr=terminal,
-            env={**known, "TERM": "xterm", **(environment or {})},
-            start_new_session=True,
-        )
+        with hearing_interrupts():
+            self.process = subprocess.Popen(
+                [*command, *arguments],
+                cwd=folder,
+                stdin=terminal,
+                stdout=terminal,
+                stderr=terminal,
+                env={**known, "TERM": "xterm", **(environment or {})},
+                start_new_session=True,
+            )
         self.modes = termios.tcgetattr(terminal)
         self._terminal = terminal  # kept open, to see in which state it is left
         self._screen = pyte.Screen(columns, lines)

@@ -110,7 +110,7 @@ def labelled(row: Mapping[str, Any], name: str) -> Labelled | None:
     if value is None:
         return None
     if not isinstance(value, Mapping):
-        raise complaint(name, f"{COLUMN}: {value!r}: expected an object such as {{'by': 'Ana', 'kind': 'person'}}")
+        raise complaint(name, f"{COLUMN}: {value!r}: expected an object such as {{'by': 'me', 'kind': 'person'}}")
     found = validated(Labelled, dict(value), f"{name}: {COLUMN}")
     if not found.by.strip():
         raise PitchevalError(f"{name}: {COLUMN}.by: {found.by!r}: expected the name of who labelled")
