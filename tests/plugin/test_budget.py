@@ -36,7 +36,7 @@ def spent(requests: list[Request]) -> float:
 
 
 def test_nothing_is_sent_once_all_is_spent(suite: Suite, plugin_args: tuple[str, ...]) -> None:
-    suite.server.latency = 0.15
+    suite.server.latency = 0.4  # the first example is to be judged before all is spent, on a busy machine too
     run = suite.run(PRICE, "--eval-max-cost=1", "--eval-concurrency=4", *plugin_args)
     assert run.result.ret == pytest.ExitCode.TESTS_FAILED
     books, told = spent(run.requests), budget(run)
@@ -224,7 +224,7 @@ def generator_lm():
 def test_an_lm_class_of_ones_own(suite: Suite) -> None:
     """Its price is known once it has answered, if then: what was in flight is all that is sent."""
     suite.add("conftest.py", OWN_LM.replace("URL", suite.server.url))
-    suite.server.latency = 0.02
+    suite.server.latency = 0.3
     unknown = suite.run(*OWN, "--eval-max-cost=1", "--eval-price=openai/judge=1/1", "--eval-concurrency=2")
     check_no_price(unknown, NO_PRICE.replace("openai/generator", "mine/model"))
     assert 1 <= len(unknown.by("generator")) <= 2
