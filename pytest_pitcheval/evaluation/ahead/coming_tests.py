@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -56,6 +57,14 @@ class ComingTests:
     def expects_more(self) -> bool:
         """Whether it is not known yet which tests come after the next one."""
         return self._upcoming.expects_more
+
+    @property
+    def most_unjudged(self) -> float:
+        """How many tests to begin before it is known how they are judged.
+
+        Under a cap no more than are in flight at once: else all may be spent on predictions that nobody judges.
+        """
+        return self._settings.concurrency if self._settings.cap.is_set else math.inf
 
     def look(self) -> None:
         """Learn which tests come, if there is news."""

@@ -206,7 +206,9 @@ class LookAhead(InTurn):
 
     def _extend(self, lane: Lane, test: RunningTest) -> None:
         """Begin with following tests of the lane, until the window is full."""
-        free = self._window - len(self._after(lane, test))
+        is_unjudged = lane.judge is None and test.asks_for_score
+        window = min(self._window, self._coming.most_unjudged) if is_unjudged else self._window
+        free = window - len(self._after(lane, test))
         if free <= 0 or self._pool.closed:
             return
         key = self._coming.lane_key(test.item)

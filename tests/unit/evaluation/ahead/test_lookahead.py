@@ -11,6 +11,7 @@ from typing import Any
 
 import dspy
 import pytest
+from support.background import wait_until
 
 from pytest_pitcheval.collection.rows import Row
 from pytest_pitcheval.concurrency.limits.limiter import Limiter
@@ -24,6 +25,7 @@ from pytest_pitcheval.evaluation.running_test import RunningTest
 from pytest_pitcheval.rollouts.program_and_metric import Generator, Judge
 from pytest_pitcheval.rollouts.rollouts import Rollouts
 from pytest_pitcheval.rollouts.spending import Spending
+from pytest_pitcheval.settings.budgets import Cap
 from pytest_pitcheval.settings.settings import read_settings
 
 PATIENCE = 30.0
@@ -69,6 +71,8 @@ class House:
         self.pool = Pool(LocalSlots(options.get("concurrency", 8)))
         self.upcoming = Upcoming(self.items)
         settings = read_settings(request.config)
+        if "cap" in options:
+            settings = settings._replace(cap=options["cap"], concurrency=options["concurrency"])
         self.coming = ComingTests(self.upcoming, settings, "20261126T000000.000000Z", None)
         self.ahead = LookAhead(self.rollouts, self.pool, self.coming, self, options.get("window", 8))
 
@@ -117,7 +121,7 @@ class House:
 
 @pytest.fixture
 def house(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
-    """Takes its ``concurrency`` and ``window`` from a parameter, if there is one."""
+    """Takes its ``concurrency``, ``window`` and ``cap`` from a parameter, if there is one."""
     monkeypatch.setattr(dspy, "cache", dspy.cache)
     made = House(request, getattr(request, "param", {}))
     yield made
@@ -151,6 +155,18 @@ def test_no_more_tests_than_the_window_has_are_prepared(house: House) -> None:
     house.predict(house.start(1), generator)
     program.wait_for("3?")
     assert len(program.counts) == 4
+
+
+@pytest.mark.parametrize("house", [{"concurrency": 2, "cap": Cap(cost=1.0)}], indirect=True)
+def test_under_a_cap_few_are_predicted_before_it_is_known_how_they_are_judged(house: House) -> None:
+    program = Asked()
+    first = house.start(0)
+    house.predict(first, Generator(program, None))
+    wait_until(lambda: not house.pool.queued and not house.pool.in_flight)
+    assert set(program.counts) == {"0?", "1?", "2?"}
+    house.judge(first, Judge(length, None))
+    house.predict(house.start(1), Generator(program, None))
+    program.wait_for("3?", "4?")
 
 
 def test_the_last_test_is_run_in_its_own_thread(house: House) -> None:
