@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_pitcheval import state
+from pytest_pitcheval import garbage, state
 from pytest_pitcheval.fixtures import (  # noqa: F401  # pytest looks for fixtures in the plugin's own module
     _dspy_settings,
     _pitcheval_test,
@@ -81,6 +81,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     registration.add_options(parser)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests() -> None:
+    """A conftest.py is going to import DSPy. pytest, API Reference: Bootstrapping hooks."""
+    garbage.put_off()
+
+
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object]:
     """Notes whether the user chose a distribution, before xdist does. pytest, API Reference: Initialization hooks."""
@@ -101,6 +107,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """What the session took is given back. pytest, API Reference: Initialization hooks."""
+    garbage.resume()
     if session := existing_session(config):
         session.close()
 
@@ -174,6 +181,15 @@ def pytest_handlecrashitem(crashitem: str, report: pytest.TestReport, sched: Any
         from pytest_pitcheval.concurrency import scheduling
 
         scheduling.examine_crash(process.runtime_dir, crashitem, report, sched)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What conftest.py and test modules import is there, or xdist's workers import it. pytest: Collection hooks."""
+    try:
+        return (yield)
+    finally:
+        garbage.resume()
 
 
 @pytest.hookimpl(wrapper=True)

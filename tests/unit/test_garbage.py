@@ -40,3 +40,30 @@ def test_what_somebody_else_has_frozen_stays_so() -> None:
     gc.freeze()
     garbage.thaw()
     assert gc.get_freeze_count()
+
+
+def test_collections_are_put_off_and_resumed() -> None:
+    usual = gc.get_threshold()
+    garbage.put_off()
+    garbage.put_off()
+    assert gc.get_threshold()[0] > 100 * usual[0]
+    garbage.resume()
+    assert gc.get_threshold() == usual
+    garbage.resume()
+    assert gc.get_threshold() == usual
+
+
+@pytest.mark.parametrize("wanted", [(50, 5, 5), (0, 10, 10), (10**9, 10, 10)])
+def test_what_somebody_else_wants_of_the_collector_stays_so(wanted: tuple[int, int, int]) -> None:
+    usual = gc.get_threshold()
+    try:
+        garbage.put_off()
+        gc.set_threshold(*wanted)
+        garbage.resume()
+        assert gc.get_threshold() == wanted
+        garbage.put_off()
+        assert gc.get_threshold() == (max(wanted[0], garbage._RARELY) if wanted[0] else 0, *wanted[1:])
+        garbage.resume()
+        assert gc.get_threshold() == wanted
+    finally:
+        gc.set_threshold(*usual)
