@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import shutil
 import time
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from pytest_pitcheval.results.collected import Collected
     from pytest_pitcheval.settings.settings import Settings
 
-_PRELOADED = 0.2
-"""Seconds after which the first LM calls are on their way, so that importing takes nothing from them."""
+_IN_FLIGHT = 0.1
+"""Seconds after which the first LM calls are on their way, so that what is done meanwhile takes nothing from them."""
 _NEEDED = ("scipy.special", "pytest_pitcheval.session.conclusion", "pytest_pitcheval.reports.terminal")
 """What the end of the session imports: half a second, better spent while tests wait for their LM.
 
@@ -33,6 +34,12 @@ _MANY, _LONG = 20, 60.0
 """Tests, and seconds by earlier runs, from which a session says at its start what it will take."""
 _MOST_BYTES = 10_000_000
 """Of run files that are read for that: more of them would take longer than it is worth."""
+
+
+def _preload(module: str) -> None:
+    # CPython 3.11 raises where two threads parse at once (python/cpython#106905): then the end imports it.
+    with contextlib.suppress(SystemError):
+        importlib.import_module(module)
 
 
 class Display:
@@ -57,24 +64,27 @@ class Display:
         self._usage = Usage()
         self._started = self._drawn = time.monotonic()
         self._text = ""
-        self._to_import = list(_NEEDED)
-        self._has_said_estimate = False
+        self._meanwhile: list[Callable[[], object]] = [functools.partial(_preload, name) for name in _NEEDED]
+        self._has_estimated = False
 
     def add(self, record: Record) -> None:
         """A record has arrived."""
         self._done.add(record.nodeid)
         self._usage += record.usage
 
-    def say_estimate(self, settings: Settings, collected: Callable[[], Sequence[Collected]]) -> None:
-        """Say once what a long session will take, by what its tests took before."""
+    def estimate(self, settings: Settings, collected: Callable[[], Sequence[Collected]]) -> None:
+        """Once, while tests wait for their LM, say what a long session will take, by what its tests took before."""
         is_fresh = settings.replay is None and settings.resume is None
-        if self._total < _MANY or not is_fresh or self._has_said_estimate:
-            return
-        self._has_said_estimate = True
+        if self._total >= _MANY and is_fresh and not self._has_estimated:
+            self._meanwhile.insert(0, functools.partial(self._say_estimate, settings, collected))
+        self._has_estimated = True
+
+    def _say_estimate(self, settings: Settings, collected: Callable[[], Sequence[Collected]]) -> None:
         from pytest_pitcheval.storage import estimates
 
         wanted = [estimates.Wanted(one.nodeid, one.key, settings.rollouts.chosen()) for one in collected()]
-        before = estimates.look_back(settings.directory, wanted, settings.models, settings.prices, _MOST_BYTES)
+        asked = estimates.sample(wanted)
+        before = estimates.look_back(settings.directory, asked, settings.models, settings.prices, _MOST_BYTES)
         found = [(one.examples, one.took) for one in estimates.estimate(wanted, before) if one.took is not None]
         took = estimates.total(took for _, took in found)
         if took.seconds / settings.concurrency >= _LONG:
@@ -84,10 +94,9 @@ class Display:
     def update(self) -> None:
         """Say how far the session is; what was just said is shown again on a terminal, if it was erased."""
         now, on_terminal = time.monotonic(), self._progress.is_terminal
-        if self._to_import and now - self._started >= _PRELOADED:
-            # CPython 3.11 raises where two threads parse at once (python/cpython#106905): then the end imports it.
-            with contextlib.suppress(SystemError):
-                importlib.import_module(self._to_import.pop(0))
+        if now - self._started >= _IN_FLIGHT:
+            while self._meanwhile:
+                self._meanwhile.pop(0)()
         if now - self._drawn >= (_REDRAWN if on_terminal else _PRINTED):
             self._drawn = now
             self._text = self._status(now - self._started).text(shutil.get_terminal_size().columns - 12)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from pytest_pitcheval import files
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.names import GENERATOR, JUDGE, TOKENS
 from pytest_pitcheval.results import formats
@@ -19,6 +20,8 @@ from pytest_pitcheval.storage.run_info import RunInfo
 
 _RUNS = 10
 """How many earlier runs are looked at, the newest first."""
+_SAMPLE = 50
+"""About how many examples of a test and method are a sample of it."""
 
 
 class Wanted(NamedTuple):
@@ -31,6 +34,18 @@ class Wanted(NamedTuple):
     key: Key
     rollouts: int | None = None
     judge_rollouts: int | None = None
+
+
+def sample(wanted: Sequence[Wanted]) -> list[Wanted]:
+    """As many of them as tell what all take: of each test and method some, evenly spread."""
+    return [one for group in _groups(wanted) for one in group[:: math.ceil(len(group) / _SAMPLE)]]
+
+
+def _groups(wanted: Iterable[Wanted]) -> list[list[Wanted]]:
+    groups: dict[Key, list[Wanted]] = {}
+    for one in wanted:
+        groups.setdefault(one.key, []).append(one)
+    return list(groups.values())
 
 
 class Took(NamedTuple):
@@ -119,15 +134,24 @@ def look_back(
             most_bytes -= path.stat().st_size
             if not unknown or most_bytes < 0:
                 break
-            file = run_files.read(path)
+            run, records = _read(path, unknown)
         except (PitchevalError, OSError):
             continue
-        for nodeid in unknown & file.outcome.records.keys():
-            record = file.outcome.records[nodeid]
-            if _tells(record) and _models(record.key, *_named(file.run)) == asked[nodeid]:
-                found[nodeid] = _known(record, file.run, prices)
+        for nodeid, record in records.items():
+            if _tells(record) and _models(record.key, *_named(run)) == asked[nodeid]:
+                found[nodeid] = _known(record, run, prices)
         unknown -= found.keys()
     return Before(found)
+
+
+def _read(path: Path, nodeids: set[str]) -> tuple[RunInfo, dict[str, Record]]:
+    """A run, and its records of the tests ``nodeids`` alone: checking a record takes longer than all else."""
+    document = files.read_json(path)
+    run = run_files.run_of(document, path)
+    tests = document.get("tests")
+    rows = [row for row in tests if isinstance(row, dict)] if isinstance(tests, list) else []
+    found = [run_files.record_from(row, f"{path}: tests") for row in rows if row.get("nodeid") in nodeids]
+    return run, {record.nodeid: record for record in found}
 
 
 def _named(run: RunInfo) -> tuple[str | None, str | None]:
@@ -165,16 +189,13 @@ def _cost(usage: Usage, model: str | None, prices: Sequence[Price]) -> float | N
 
 def estimate(wanted: Iterable[Wanted], before: Before) -> list[Estimate]:
     """What the ``wanted`` tests will take, by test and method in their order."""
-    groups: dict[Key, list[Wanted]] = {}
-    for one in wanted:
-        groups.setdefault(one.key, []).append(one)
-    return [_of_group(key, group, before) for key, group in groups.items()]
+    return [_of_group(group, before) for group in _groups(wanted)]
 
 
-def _of_group(key: Key, group: Sequence[Wanted], before: Before) -> Estimate:
+def _of_group(group: Sequence[Wanted], before: Before) -> Estimate:
     known = [took for one in group if (took := before.of(one)) is not None]
     took = total(known).times(len(group) / len(known)) if known else None
-    return Estimate(**key._asdict(), examples=len(group), known=len(known), took=took)
+    return Estimate(**group[0].key._asdict(), examples=len(group), known=len(known), took=took)
 
 
 def total(parts: Iterable[Took]) -> Took:

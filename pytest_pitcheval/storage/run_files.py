@@ -167,8 +167,7 @@ def read(path: Path) -> RunFile:
 
 def from_document(document: Any, path: Path) -> RunFile:
     """A run file's ``document``, checked; PitchevalErrors name ``path``."""
-    files.check_version(document, SCHEMA_VERSION, str(path), OLDEST_SCHEMA)
-    run = RunInfo.from_dict(document.get("run"), str(path))
+    run = run_of(document, path)
     tests = files.validated(list[dict[str, Any]], document.get("tests"), f"{path}: tests")
     groups = files.validated(list[_Group], document.get("summary"), f"{path}: summary")
     missing = files.validated(list[_MissingTest], document.get("missing"), f"{path}: missing")
@@ -197,6 +196,12 @@ def from_document(document: Any, path: Path) -> RunFile:
     compared = files.validated(list[Comparison], document.get("comparisons", []), f"{path}: comparisons")
     tests_not_run = files.validated(list[str], document.get("tests_not_run", []), f"{path}: tests_not_run")
     return RunFile(path, run, outcome, gates, True, compared, tests_not_run, aggregates=stored)
+
+
+def run_of(document: Any, path: Path) -> RunInfo:
+    """What the head of a run file's ``document`` tells; a PitchevalError if it is not one of a schema we know."""
+    files.check_version(document, SCHEMA_VERSION, str(path), OLDEST_SCHEMA)
+    return RunInfo.from_dict(document.get("run"), str(path))
 
 
 def to_document(run: RunInfo, outcome: Outcome, decision: Decision) -> dict[str, Any]:
@@ -278,12 +283,11 @@ def _read_journal(path: Path) -> RunFile:
     if not lines:
         raise PitchevalError(f"{path}: not a journal: nothing in it")
     head, *rest = [files.parse_json(line, f"{path}:{number}") for number, line in enumerate(lines, 1)]
-    files.check_version(head, SCHEMA_VERSION, str(path), OLDEST_SCHEMA)
-    found = {}
+    run, found = run_of(head, path), {}
     for number, data in enumerate(rest, 2):
         if not isinstance(data, dict):
             raise PitchevalError(f"{path}:{number}: expected a record")
         record = record_from(data, f"{path}:{number}")
         found[record.nodeid] = record  # a test that was run again has its last one
     outcome = Outcome([_collected(record, {}) for record in found.values()], found, {})
-    return RunFile(path, RunInfo.from_dict(head.get("run"), str(path)), outcome, [], finished=False)
+    return RunFile(path, run, outcome, [], finished=False)

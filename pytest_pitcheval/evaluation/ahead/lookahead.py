@@ -28,7 +28,7 @@ T = TypeVar("T")
 _TICK = 0.25
 """Seconds after which a waiting test says how far the session is, and looks at its timeout."""
 _SOON = 0.02
-"""Seconds after which a worker looks again for its plan."""
+"""The same at first, and while a worker looks for its plan."""
 
 
 class TimedOut(PitchevalError):
@@ -132,7 +132,9 @@ class LookAhead(InTurn):
         return ahead
 
     def _forget_before(self, test: RunningTest) -> None:
-        self._ahead = {name: ahead for name, ahead in self._ahead.items() if ahead.test.order >= test.order}
+        """Tests are prepared in their order; one that is tried again waits until those before it are gone."""
+        while self._ahead and next(iter(self._ahead.values())).test.order < test.order:
+            del self._ahead[next(iter(self._ahead))]
 
     def _after(self, lane: Lane, test: RunningTest) -> list[_Ahead]:
         """The tests of the lane that are prepared, and come after ``test``."""
@@ -261,7 +263,9 @@ class LookAhead(InTurn):
         if not future.done():
             with self._rollouts.scopes.awaited(), timeouts.stopped(ahead.test.item) as limit:
                 self._watch.tick()
-                while not wait([future], _SOON if self._coming.expects_more else _TICK).done:
+                seconds = _SOON
+                while not wait([future], seconds).done:
+                    seconds = _SOON if self._coming.expects_more else min(2 * seconds, _TICK)
                     self._watch.tick()
                     self._check(flight, limit)
                     self._coming.look()
