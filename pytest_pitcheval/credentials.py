@@ -108,8 +108,14 @@ def secrets(arguments: Iterable[Mapping[str, Any]], seen: Iterable[str]) -> tupl
 
     Short ones and words are none: they stand in texts that have nothing to do with them.
     """
-    known = {*seen, *secret_values(os.environ)}.union(*map(secret_values, arguments))
+    environment = (_in_variable(name, value) for name, value in os.environ.items())
+    known = set(seen).union(*environment, *map(secret_values, arguments))
     return tuple(longest_first({form for value in filter(_is_hidden, known) for form in _forms(value)}))
+
+
+@functools.lru_cache(maxsize=1_000)
+def _in_variable(name: str, value: str) -> frozenset[str]:
+    return frozenset(_secrets_in(value, is_secret_name(name)))
 
 
 def argument_secrets(arguments: Iterable[str]) -> list[str]:

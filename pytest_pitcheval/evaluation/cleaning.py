@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from pytest_pitcheval.credentials import redact
-from pytest_pitcheval.reports import junit
 from pytest_pitcheval.results.plain import plain, text_of
 from pytest_pitcheval.results.printable import COLOURS, printable
 
@@ -38,9 +37,12 @@ class Cleaner:
         if hasattr(report, "wasxfail"):
             report.wasxfail = self.text(report.wasxfail)
         report.sections = [(self.text(title), self.text(text)) for title, text in report.sections]
-        report.user_properties = [
-            (junit.escape(self.text(name)), redact(plain(value), self.hidden)) for name, value in report.user_properties
-        ]
+        report.user_properties = [self._property(*one) for one in report.user_properties]
+
+    def _property(self, name: str, value: object) -> tuple[str, Any]:
+        from pytest_pitcheval.reports import junit
+
+        return junit.escape(self.text(name)), redact(plain(value), self.hidden)
 
     def warning(self, message: warnings.WarningMessage) -> None:
         """Clean what is said in a warning, which pytest prints at the end."""

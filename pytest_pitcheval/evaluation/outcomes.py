@@ -22,7 +22,7 @@ from pytest_pitcheval.evaluation import sending
 from pytest_pitcheval.evaluation.cleaning import Cleaner, has_colours
 from pytest_pitcheval.evaluation.running_test import RUNNING, RunningTest
 from pytest_pitcheval.lm.failures import is_lm_error
-from pytest_pitcheval.reports import conversations, junit, repeating
+from pytest_pitcheval.reports import conversations, repeating
 from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.plain import WHOLE, plain
 from pytest_pitcheval.results.records import Record
@@ -69,8 +69,11 @@ def finish(
         whole = repeating.show(item.nodeid, item.config)
         shown = Record.from_dict(_as_sent(running.record(), hidden()))
         report.sections.append(("pitcheval", explain(shown, again, whole)))
-    Cleaner(hidden(), has_colours(item.config)).report(report)
+    if report.longrepr or report.sections or report.user_properties or hasattr(report, "wasxfail"):
+        Cleaner(hidden(), has_colours(item.config)).report(report)
     if call.when == "teardown":
+        from pytest_pitcheval.reports import junit
+
         sent = _as_sent(running.record(), hidden())
         sending.put_on(report, sent, keys if hasattr(item.config, "workerinput") else None)
         report.user_properties.extend(junit.properties(Record.from_dict(sent)))

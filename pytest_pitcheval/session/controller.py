@@ -187,7 +187,7 @@ class Controller:
             except PitchevalError as error:
                 pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
             self._begin_stopping()
-            self._display.say_estimate(self.process.settings, self._collected)
+            self._display.estimate(self.process.settings, self._collected)
 
     def check_slice(self) -> None:
         """End the session in one line if a worker has found that no example has the label of ``--eval-slice``."""

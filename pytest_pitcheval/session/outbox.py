@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_pitcheval.concurrency.process import Process
-from pytest_pitcheval.reports import github
-from pytest_pitcheval.reports.results import Results
 from pytest_pitcheval.storage.journal import Journal
 from pytest_pitcheval.tracking.tracker import LOGGING_SECONDS, Tracker
+
+if TYPE_CHECKING:
+    from pytest_pitcheval.reports.results import Results
 
 
 class Outbox:
@@ -43,6 +44,8 @@ class Outbox:
 
         ``left`` says what the session's own timeout leaves of some seconds.
         """
+        from pytest_pitcheval.reports import github
+
         settings = self._process.settings
         if settings.junit_path is not None:
             from pytest_pitcheval.reports import publishing
