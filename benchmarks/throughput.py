@@ -19,7 +19,7 @@ from support.openai_server import OpenAIServer, Request
 
 EXAMPLES, LATENCY, THREADS = 60, 0.5, 32
 MANY, MANY_THREADS = 1_000, 64
-HEAVY, QUICK = 600, 0.05
+HEAVY, QUICK = (600, 2_000), 0.05
 SIZES = (1_000, 10_000)
 RATE, RATED = 60, 360
 """LM requests a second, and examples, for the rate limit."""
@@ -237,10 +237,16 @@ def many() -> None:
 
 
 def heavy() -> None:
-    """A metric that computes: two workers do twice as much, where there are two cores."""
-    print(f"{HEAVY} examples x 2 calls x {QUICK:g} s, a metric of 20 ms of Python\n{HEAD}")
+    """A metric that computes: two workers do twice as much, where there are two cores, but for the second's start."""
+    for examples in HEAVY:
+        compare_heavy(examples)
+
+
+def compare_heavy(examples: int) -> None:
+    """One process and two of them; provider and controller take their part of both cores."""
+    print(f"{examples} examples x 2 calls x {QUICK:g} s, a metric of 20 ms of Python\n{HEAD}")
     with OpenAIServer(latency=QUICK) as server, tempfile.TemporaryDirectory() as folder:
-        suite = write(Path(folder), server, HEAVY)
+        suite = write(Path(folder), server, examples)
         os.environ["BURN"] = "1"
         try:
             one = measure(suite, server, pytest_("test_evaluation.py", "-q", f"--eval-concurrency={THREADS}"))
