@@ -14,6 +14,7 @@ from benchmarks import (
     mlflow_logging,
     recording,
     regression,
+    scale,
     startup,
     throughput,
 )
@@ -22,6 +23,7 @@ from benchmarks.gate_simulation import tables as gate_simulation
 BENCHMARKS = {
     "startup": startup.main,
     "throughput": throughput.main,
+    "scale": scale.main,
     "budget": budget.main,
     "recording": recording.main,
     "html": html.main,

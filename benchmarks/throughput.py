@@ -20,7 +20,6 @@ from support.openai_server import OpenAIServer, Request
 EXAMPLES, LATENCY, THREADS = 60, 0.5, 32
 MANY, MANY_THREADS = 1_000, 64
 HEAVY, QUICK = (600, 2_000), 0.05
-SIZES = (1_000, 10_000)
 RATE, RATED = 60, 360
 """LM requests a second, and examples, for the rate limit."""
 
@@ -79,9 +78,6 @@ dspy.Evaluate(devset=ROWS, metric=metric, num_threads={threads}, display_progres
 """
 
 CONFTEST = """
-import os
-import resource
-
 import dspy
 import pytest
 import program as own
@@ -94,26 +90,12 @@ def generator_lm():
 
 @pytest.fixture(scope="session")
 def program():
-    return own.Echo() if os.environ.get("ECHO") else own.Pair()
+    return own.Pair()
 
 
 @pytest.fixture(scope="session")
 def metric():
     return own.metric
-
-
-def pytest_unconfigure(config):
-    if not hasattr(config, "workerinput") and "CONTROLLER" in os.environ:
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        with open(os.environ["CONTROLLER"], "w") as file:
-            print(used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, file=file)
-"""
-
-ECHO = """
-
-class Echo(dspy.Module):
-    def forward(self, question):
-        return dspy.Prediction(answer=question)
 """
 
 EVALUATION = """
@@ -124,15 +106,6 @@ import pytest
 @pytest.mark.evaluation(program.ROWS, inputs=["question"], threshold=0.5)
 def test_evaluation(score):
     assert score >= score.threshold
-"""
-
-TRIVIAL = """
-import pytest
-
-
-@pytest.mark.parametrize("number", range({examples}))
-def test_trivial(number):
-    pass
 """
 
 INI = "[pytest]\neval_mlflow = off\npythonpath = .\n"
@@ -162,7 +135,6 @@ def main() -> None:
     many()
     heavy()
     rate_limit()
-    records()
 
 
 def compare() -> None:
@@ -273,34 +245,6 @@ def rate_limit() -> None:
     )
 
 
-def records() -> None:
-    """What records cost the controller, beyond pytest and xdist."""
-    print(f"{'controller, -n 2':<18}{'CPU s':>8}{'MB':>6}{'trivial tests: CPU s':>22}{'MB':>6}{'ms a record':>14}")
-    cost = {}
-    for size in SIZES:
-        with OpenAIServer() as server, tempfile.TemporaryDirectory() as folder:
-            suite = write(Path(folder), server, size)
-            Path(suite, "test_trivial.py").write_text(TRIVIAL.format(examples=size), encoding="utf-8")
-            cpu, megabytes = controller(suite, server, "test_evaluation.py")
-            plain, least = controller(suite, server, "test_trivial.py", "-p", "no:pitcheval")
-        cost[size] = cpu - plain
-        per_record = 1000 * cost[size] / size
-        print(f"{size:6} records    {cpu:8.2f}{megabytes:6.0f}{plain:22.2f}{least:6.0f}{per_record:14.2f}")
-    small, large = (cost[size] for size in SIZES)
-    print(f"10,000 / (10 x 1,000) {large / small / 10:8.2f}  (bound 1.20)")
-    print(f"one more record {(large - small) / (SIZES[1] - SIZES[0]) * 1000:8.2f} ms  (bound 1)")
-
-
-def controller(suite: Path, server: OpenAIServer, *arguments: str) -> tuple[float, float]:
-    """CPU seconds and MB of the controller alone."""
-    note = suite / "controller.txt"
-    os.environ |= {"CONTROLLER": str(note), "ECHO": "1"}
-    measure(suite, server, pytest_(*arguments, "-n2", "-q"))
-    del os.environ["CONTROLLER"], os.environ["ECHO"]
-    cpu, megabytes = map(float, note.read_text(encoding="utf-8").split())
-    return cpu, megabytes
-
-
 def pytest_(*arguments: str) -> list[str]:
     """A command line."""
     return [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:hypothesispytest", *arguments]
@@ -310,7 +254,7 @@ def write(folder: Path, server: OpenAIServer, examples: int) -> Path:
     """The suite, in each of its forms."""
     files = {
         "pytest.ini": INI,
-        "program.py": PROGRAM.format(examples=examples, url=server.url) + ECHO,
+        "program.py": PROGRAM.format(examples=examples, url=server.url),
         "conftest.py": CONFTEST,
         "test_plain.py": PLAIN,
         "test_evaluation.py": EVALUATION,
