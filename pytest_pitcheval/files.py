@@ -13,7 +13,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, cast
 
-from pytest_pitcheval import outputs
+from pytest_pitcheval import outputs, waits
 from pytest_pitcheval.errors import PitchevalError
 
 if TYPE_CHECKING:
@@ -243,6 +243,7 @@ def locked(
             if left <= 0:
                 raise filelock.Timeout(str(path))
             waiting(waited)
+        waits.note(f"the lock {path.name}", began)
     except filelock.Timeout:
         raise
     except OSError as error:

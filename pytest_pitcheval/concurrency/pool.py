@@ -10,9 +10,11 @@ import heapq
 import itertools
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from pytest_pitcheval import waits
 from pytest_pitcheval.concurrency.slots import Release, Slots, once
 
 Order = tuple[int, ...]
@@ -119,6 +121,7 @@ class Pool:
 
         def begin(task: Task) -> None:
             def worked() -> None:
+                waits.note("a slot", queued)
                 try:
                     work()
                 finally:
@@ -126,7 +129,7 @@ class Pool:
 
             self._in_thread(worked)
 
-        task = Task(begin)
+        task, queued = Task(begin), time.monotonic()
         try:
             self._enqueue(order, task)
         except Closed:
@@ -148,9 +151,10 @@ class Pool:
         task = Task(lambda _: granted.set(), is_held=False)
         self._enqueue(order, task)
         try:
-            while not granted.wait(_TICK):
-                if self._closed and task.cancel():
-                    raise Closed
+            with waits.waiting("a slot"):
+                while not granted.wait(_TICK):
+                    if self._closed and task.cancel():
+                        raise Closed
             yield
         finally:
             task.cancel()

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+
+from pytest_pitcheval import waits
 
 
 def plan_path(folder: Path, worker: str) -> Path:
@@ -30,6 +33,7 @@ class Upcoming:
         self._places = {index: place for place, index in enumerate(self._order)}
         self._positions = {id(item): position for position, item in enumerate(items)}
         self._next: pytest.Item | None = None
+        self._began = 0.0
 
     @property
     def expects_more(self) -> bool:
@@ -45,6 +49,7 @@ class Upcoming:
         """A test is run now, and ``following`` for certain after it."""
         self._started += 1
         self._next = following
+        self._began = self._began or time.monotonic()
         self.look()
 
     def look(self) -> None:
@@ -70,5 +75,7 @@ class Upcoming:
             order = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return
+        if self._read is None:
+            waits.note("the plan of this worker's tests", self._began)
         self._read, self._order = seen, order
         self._places = {index: place for place, index in enumerate(order)}

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from dspy.clients.cache import Cache
 
+from pytest_pitcheval import waits
 from pytest_pitcheval.lm.recorders import recorder
 from pytest_pitcheval.rollouts.answers import asking
 from pytest_pitcheval.rollouts.lm_calls import answer_usage
@@ -212,7 +213,8 @@ class CacheThread:
             done = self._executor.submit(work)
         except RuntimeError:  # it is closed
             return work()
-        return done.result()
+        with waits.waiting("DSPy's cache on disk"):
+            return done.result()
 
     def close(self) -> None:
         """End the thread, as soon as what it has to do is done."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import pytest
@@ -18,10 +19,14 @@ def most_in_a_window(requests: Sequence[Request], seconds: float) -> int:
 @pytest.mark.parametrize("arguments", ["-p no:xdist", "-n2"])
 def test_a_limit_holds_in_every_window_for_program_and_judge(suite: Suite, arguments: str) -> None:
     suite.rows(30)
-    run = suite.run(*arguments.split(), "--eval-rate-limit=20/s", "--eval-concurrency=16")
+    log = ["--log-file=log.txt", "--log-file-mode=a", "--log-level=DEBUG"]
+    run = suite.run(*arguments.split(), *log, "--eval-rate-limit=20/s", "--eval-concurrency=16")
     run.result.assert_outcomes(passed=30)
     assert len(run.requests) == 60
     assert 10 < most_in_a_window(run.requests, 1.0) <= 20
+    waited = re.findall(r"waited (\d+\.\d\d) s for (.*)", (suite.path / "log.txt").read_text(encoding="utf-8"))
+    assert {"a slot", "the rate limit"} <= {what for _, what in waited}
+    assert all(float(seconds) >= 0.05 for seconds, _ in waited)
 
 
 def test_compiling_keeps_to_it_as_well(suite: Suite) -> None:

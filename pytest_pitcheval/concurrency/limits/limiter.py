@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_pitcheval import files
+from pytest_pitcheval import files, waits
 
 if TYPE_CHECKING:
     from pytest_pitcheval.concurrency.limits.buckets import Bucket
@@ -58,11 +58,13 @@ class Limiter:
         Returns the tokens that ``prompt`` is taken for, a quarter of its characters.
         """
         tokens = len(prompt) // _CHARACTERS
-        while (left := self._until() - time.monotonic()) > 0 and not self._stopped():
-            time.sleep(min(left, 0.5))
-        for bucket in self._buckets:
-            if bucket.limit.holds_for(model):
-                bucket.take(tokens, self._stopped)
+        with waits.waiting("the end of a pause that a provider asked for"):
+            while (left := self._until() - time.monotonic()) > 0 and not self._stopped():
+                time.sleep(min(left, 0.5))
+        with waits.waiting("the rate limit"):
+            for bucket in self._buckets:
+                if bucket.limit.holds_for(model):
+                    bucket.take(tokens, self._stopped)
         return tokens
 
     def settle(self, model: str, expected_prompt: int, tokens: int, answer: int) -> None:
