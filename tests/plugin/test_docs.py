@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import configparser
+import functools
 import re
 import shlex
 import subprocess
@@ -200,6 +201,7 @@ def test_workflows(block: Block, tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
 
 
+@functools.cache
 def commands() -> set[str]:
     """Those that ``pitcheval`` has."""
     done = subprocess.run([program("pitcheval"), "--help"], capture_output=True, text=True, check=True)
@@ -232,6 +234,7 @@ VALUE = "\0"
 """Stands for whatever a message is given."""
 
 
+@functools.cache
 def templates() -> list[str]:
     """All texts of the package's source, with `VALUE` where one is put in."""
     found = []
