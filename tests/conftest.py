@@ -18,6 +18,7 @@ for name in ("OPENAI_API_BASE", "OPENAI_BASE_URL", "PYTEST_ADDOPTS", "GITHUB_ACT
 import pytest
 from support.background import PATIENCE, Background, is_alive
 from support.command_line import Command
+from support.forking.workers import ForkedWorkers
 from support.mlflow_server import SharedServer, shared
 from support.openai_server import OpenAIServer
 from support.suite import Suite
@@ -57,11 +58,20 @@ def _imported() -> None:
             importlib.import_module(name)
 
 
+@pytest.fixture(scope="session")
+def forked_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkedWorkers]:
+    """xdist's workers of runs inside this process."""
+    forked = ForkedWorkers(tmp_path_factory.mktemp("forked"))
+    yield forked
+    forked.close()
+
+
 @pytest.fixture
 def suite(
     _imported: None,
     pytester: pytest.Pytester,
     server: OpenAIServer,
+    forked_workers: ForkedWorkers,
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Suite]:
@@ -73,7 +83,7 @@ def suite(
     previous = dspy.cache
     dspy.configure_cache(disk_cache_dir=cache)
     configured = dspy.cache
-    yield Suite(pytester, server)
+    yield Suite(pytester, server, forked_workers)
     configured.disk_cache.close()
     dspy.cache = previous
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
-from collections.abc import Callable
+import re
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from support.forking.workers import ForkedWorkers
 from support.openai_server import OpenAIServer, Request, chat_format, dspy_answer
 
 INI = """
@@ -133,9 +137,10 @@ class Suite:
     So a run makes two requests an example.
     """
 
-    def __init__(self, pytester: pytest.Pytester, server: OpenAIServer) -> None:
+    def __init__(self, pytester: pytest.Pytester, server: OpenAIServer, workers: ForkedWorkers) -> None:
         self.pytester = pytester
         self.server = server
+        self._workers = workers
         self.write("pytest.ini", INI.format(url=server.url))
         self.write("conftest.py", CONFTEST)
         self.write("test_qa.py", TEST)
@@ -174,7 +179,11 @@ class Suite:
         self.server.answer = answer
 
     def run(self, *arguments: str, subprocess: bool = False) -> Run:
-        """Run pytest on the suite; without xdist unless the arguments say otherwise."""
+        """Run pytest on the suite; without xdist unless the arguments say otherwise.
+
+        In this process, where DSPy has been imported before, as it has been where xdist's workers then run. A
+        ``subprocess`` and its workers begin with nothing, as users' do.
+        """
         before, runs = len(self.server.requests), self._runs()
         launch = self.pytester.runpytest_subprocess if subprocess else self.pytester.runpytest_inprocess
         # Hypothesis's plugin would be imported anew by every run inside this process, which costs ten times the rest.
@@ -182,10 +191,19 @@ class Suite:
         unused += [
             name for name, option in OTHER_PLUGINS.items() if not any(one.startswith(option) for one in arguments)
         ]
-        result = launch(*(f"-pno:{name}" for name in unused), *arguments)
+        with contextlib.nullcontext() if subprocess else self._forking(arguments):
+            result = launch(*(f"-pno:{name}" for name in unused), *arguments)
         new = sorted(self._runs() - runs)
         document = json.loads(new[-1].read_text(encoding="utf-8")) if new else None
         return Run(result, self.server.requests[before:], document)
+
+    @contextlib.contextmanager
+    def _forking(self, arguments: tuple[str, ...]) -> Iterator[None]:
+        """Within it, the workers that the arguments ask for are forked."""
+        with pytest.MonkeyPatch.context() as patch:
+            if any(re.fullmatch(r"-n[1-9]\d*", argument) for argument in arguments):
+                patch.setattr(sys, "executable", self._workers.python())
+            yield
 
     def _runs(self) -> set[Path]:
         return {path for path in (self.path / ".pitcheval" / "runs").glob("*.json") if path.is_file()}
