@@ -18,7 +18,9 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links, pipes an
 SMALL_FILES = """
 import resource
 import signal
+import sys
 
+sys.dont_write_bytecode = True  # half of it would be kept, for all processes after this one
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (8_192, 8_192))
 """
