@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import pkgutil
 import signal
 import tempfile
 from collections.abc import Callable, Iterator
@@ -22,6 +23,8 @@ from support.forking.workers import ForkedWorkers
 from support.mlflow_server import SharedServer, shared
 from support.openai_server import OpenAIServer
 from support.suite import Suite
+
+import pytest_pitcheval
 
 pytest_plugins = ["pytester"]
 
@@ -47,12 +50,14 @@ def _imported() -> None:
 
     numpy and multiprocessing can be imported once only (a second time may write into memory that was given back),
     and pydantic looks for a class in the module that it is from. importlib_metadata, which LiteLLM imports, takes the
-    place of the standard library's finder: where it is forgotten, no package has a version any more.
+    place of the standard library's finder: where it is forgotten, no package has a version any more. The modules of
+    the package come along, as unit tests import most of them: a test is the same alone and among all.
     """
+    ours = {module.name for module in pkgutil.walk_packages(pytest_pitcheval.__path__, "pytest_pitcheval.")}
     for name in (
         *("dspy", "scipy.stats", "pandas", "pyarrow.dataset", "multiprocessing.shared_memory", "pyrate_limiter"),
-        *("pytest_pitcheval.command.commands", "pytest_pitcheval.concurrency.limits.buckets", "mmap", "termios"),
-        "importlib_metadata",
+        *("importlib_metadata", "mmap", "termios", "zipp"),
+        *sorted(ours - {"pytest_pitcheval.tracking.mlflow_client"}),
     ):
         with contextlib.suppress(ModuleNotFoundError):
             importlib.import_module(name)
