@@ -142,6 +142,8 @@ def run_program(
 ) -> Any:
     """``program(**inputs)``; of an async program too, by ``run``, and the last prediction of one that streams.
 
+    The inputs are the program's own: see `copies`.
+
     Raises:
         NoPrediction: there is none in what the program streamed.
         NotForThreads: the program does what cannot be done while other rollouts are in flight.
@@ -149,8 +151,10 @@ def run_program(
         Exception: whatever else the program raised.
     """
     __tracebackhide__ = True
+    from pytest_pitcheval.rollouts.copies import own
+
     try:
-        prediction = last_prediction(called(program, run, **inputs), _is_prediction, run)
+        prediction = last_prediction(called(program, run, **own(dict(inputs))), _is_prediction, run)
     except Exception as error:
         _check(scope)
         if _is_of_lm(error, scope, GENERATOR) or scope.failure(GENERATOR, forgiving=True) is not None:
@@ -186,14 +190,16 @@ def _is_prediction(item: Any) -> bool:
 def ask_metric(
     metric: Callable[..., Any], example: Any, prediction: Any, scope: Scope, run: Run = asyncio.run
 ) -> Verdict:
-    """``metric(example, prediction)`` as a `Verdict`; of an async metric too, by ``run``.
+    """``metric(example, prediction)`` as a `Verdict`; of an async metric too, by ``run``. Both are the metric's own.
 
     Raises:
         LMCallFailed: an LM call of the judge failed, even where the metric made a score of that.
         MetricFailed: the metric raised something else, or returned no finite number.
     """
+    from pytest_pitcheval.rollouts.copies import own
+
     try:
-        result = called(metric, run, example, prediction)
+        result = called(metric, run, own(example), own(prediction))
     except Exception as error:
         _check(scope)
         if _is_of_lm(error, scope, JUDGE) or scope.failure(JUDGE) is not None:

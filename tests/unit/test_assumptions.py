@@ -5,6 +5,7 @@ A new release of pytest, xdist, pytest-timeout, DSPy or LiteLLM that ends one of
 
 from __future__ import annotations
 
+import copy
 import inspect
 import subprocess
 import sys
@@ -270,6 +271,10 @@ class TestDSPy:
 
     def test_the_state_of_an_lm_names_its_class_if_at_all_in_this_way(self, lm: Any) -> None:
         assert lm.dump_state().get("_dspy_lm_class", "dspy.clients.lm.LM") == "dspy.clients.lm.LM"
+
+    def test_a_copy_of_an_example_shares_its_store(self) -> None:
+        for example in (dspy.Example(answer="a"), dspy.Prediction(answer="a")):
+            assert vars(copy.copy(example))["_store"] is vars(example)["_store"]
 
     def test_a_program_that_is_marked_as_compiled_keeps_its_state(self) -> None:
         class Outer(dspy.Module):
