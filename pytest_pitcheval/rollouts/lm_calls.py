@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
@@ -247,10 +248,19 @@ def history_usage(lm: Any, outputs: Any) -> Usage:
 def _usage(tokens: Any, cost: float | None) -> Usage:
     def read(*names: str) -> int:
         values = (tokens.get(n) if isinstance(tokens, Mapping) else getattr(tokens, n, None) for n in names)
-        return next((int(value) for value in values if value), 0)
+        return next((int(number) for value in values if (number := _spent(value))), 0)
 
     return Usage(
         prompt_tokens=read("prompt_tokens", "input_tokens"),
         completion_tokens=read("completion_tokens", "output_tokens"),
-        cost=None if cost is None else float(cost),
+        cost=_spent(cost),
     )
+
+
+def _spent(told: Any) -> float | None:
+    """What an answer says that it took; None where it says nothing that can be: less than nothing lifts no cap."""
+    try:
+        number = float(told)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) and number >= 0 else None
