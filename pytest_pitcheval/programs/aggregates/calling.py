@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import dspy
+from dspy.utils.callback import BaseCallback
 
 from pytest_pitcheval.errors import one_line
 from pytest_pitcheval.results.aggregates.computation import Item, Undefined
@@ -18,6 +19,17 @@ from pytest_pitcheval.rollouts.verdicts import as_number, shown
 
 _RESAMPLES = 199
 """A function that scikit-learn does the work of takes milliseconds."""
+
+
+class _AsksLM(BaseException):
+    """A function is about to ask an LM; no ``except Exception`` of its own, or of DSPy's, goes on after that."""
+
+
+class _NoLM(BaseCallback):
+    """Lets no LM be asked: an answer may be an old one, nobody counts it, and each resample would ask again."""
+
+    def on_lm_start(self, call_id: str, instance: Any, inputs: dict[str, Any]) -> None:
+        raise _AsksLM
 
 
 class Function:
@@ -61,7 +73,8 @@ class Function:
 
         def call() -> None:
             try:
-                ended.append((self._function(examples, predictions), None))
+                with dspy.context(callbacks=[*dspy.settings.callbacks, _NoLM()]):
+                    ended.append((self._function(examples, predictions), None))
             except BaseException as error:
                 ended.append((None, error))
 
@@ -71,6 +84,10 @@ class Function:
         if not ended:
             raise Undefined(f"{self._name} did not end within {self._patience:g} s")
         value, error = ended[0]
+        if isinstance(error, _AsksLM):
+            raise Undefined(
+                f"{self._name} asks an LM: expected one that computes; what a judge says belongs to the metric"
+            )
         if error is not None:
             raise Undefined(f"{self._name} raised {one_line(error)}") from error
         return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
@@ -19,6 +20,16 @@ from pytest_pitcheval.results.records import Record
 
 Stored = Mapping[Key, Mapping[str, Aggregate]]
 """By test and method, and then by name."""
+
+
+_DIGITS = re.compile(r"([0-9]+)")
+
+
+def _place(test: Collected) -> list[tuple[int, str]]:
+    """For sorting by ID, numbers in it by their value: ``e2`` is before ``e10``."""
+    parts = enumerate(_DIGITS.split(test.example_id or ""))
+    numbers = ((place, part.lstrip("0") if place % 2 else part) for place, part in parts)
+    return [(len(part) if place % 2 else 0, part) for place, part in numbers]
 
 
 def no_functions(source: str, name: str) -> Prepare:
@@ -79,10 +90,13 @@ class Aggregating:
             return Change(Refusal("inconclusive", f"not compared with the baseline: {error}"), against=against)
 
     def examples(self, tests: Sequence[Collected]) -> list[Answered]:
-        """The examples of ``tests`` of one group with their answers; those of the last group are kept."""
+        """The examples of ``tests`` of one group with their answers; those of the last group are kept.
+
+        In the order of their IDs, in whatever order the tests ran: a function may go by it, and resamples do.
+        """
         if tests and tests[0].key != self._key:
             self._key, self._examples = tests[0].key, {}
-        return [self._examples.get(test.nodeid) or self._read(test) for test in tests]
+        return [self._examples.get(test.nodeid) or self._read(test) for test in sorted(tests, key=_place)]
 
     def _read(self, test: Collected) -> Answered:
         record = self._records.get(test.nodeid)

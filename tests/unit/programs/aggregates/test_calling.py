@@ -138,3 +138,17 @@ def test_what_is_too_long_to_be_kept_whole_is_not_handed_over() -> None:
     long = Item(ITEMS[0].example, {"topic": "x" * 4_000_001})
     with pytest.raises(Undefined, match="example 'e0' or its prediction is too long"):
         function(lambda examples, predictions: 1.0, items=[long])
+
+
+def test_one_that_asks_an_lm_is_told_so_before_it_does() -> None:
+    lm = dspy.LM("openai/never-asked", api_base="http://127.0.0.1:9/v1", api_key="none", num_retries=0)
+
+    def asking(examples: list[Any], predictions: list[Any]) -> float:
+        with dspy.context(lm=lm):
+            try:
+                return float(dspy.Predict("topics -> score: float")(topics=[one.topic for one in predictions]).score)
+            except Exception:
+                return 0.9
+
+    with pytest.raises(Undefined, match="f1 asks an LM: expected one that computes"):
+        function(asking).value([0, 1])

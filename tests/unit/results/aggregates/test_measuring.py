@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from pytest_pitcheval.results.aggregates.aggregating import Aggregating
 from pytest_pitcheval.results.aggregates.answered import Answered, answered
 from pytest_pitcheval.results.aggregates.computation import Item, Undefined
 from pytest_pitcheval.results.aggregates.measuring import measure
@@ -112,3 +113,9 @@ def test_a_metric_that_cannot_be_prepared_is_undefined() -> None:
         raise Undefined("there is no tests/conftest.py")
 
     assert measure("x", examples(LABELS, RIGHT), prepare_none).undefined == "there is no tests/conftest.py"
+
+
+def test_examples_come_in_the_order_of_their_ids_whatever_ran_first() -> None:
+    ran = [Collected(f"test[{name}]", "test", name, "none") for name in ("e10", "e2", "b", "e02", "10", "9")]
+    found = Aggregating({}, {}).examples(ran)
+    assert [one.example_id for one in found] == ["9", "10", "b", "e2", "e02", "e10"]
