@@ -190,7 +190,7 @@ def _metrics(report: RunReport) -> Iterator[Sequence[str]]:
 def _aggregates(report: RunReport) -> Iterator[Sequence[str]]:
     for summary in report.decision.summaries:
         for row in telling.rows(summary.aggregates):
-            about = code(row.whole), code(summary.test), code(summary.optimization)
+            about = code(row.whole), code(summary.test), code(summary.key.variant)
             yield *about, row.of, _with_interval(row.value, row.interval), row.rollouts
 
 
