@@ -114,4 +114,4 @@ def labelled(row: Mapping[str, Any], name: str) -> Labelled | None:
     found = validated(Labelled, dict(value), f"{name}: {COLUMN}")
     if not found.by.strip():
         raise PitchevalError(f"{name}: {COLUMN}.by: {found.by!r}: expected the name of who labelled")
-    return found
+    return dataclasses.replace(found, by=found.by.strip())  # of a table, whose cells have spaces around names

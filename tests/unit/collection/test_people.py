@@ -30,6 +30,10 @@ def test_the_last_word_of_a_person_counts() -> None:
     assert join(row("a", 1, "Ana"), row("a", 0, "Ana")) == [row("a", 0)]
 
 
+def test_spaces_around_a_name_are_no_other_person() -> None:
+    assert join(row("a", 1, "Ana"), row("a", 0, " Ana "), row("a", 1, "Ben\t")) == [row("a", [0, 1])]
+
+
 def test_rows_that_do_not_say_who_stay_as_they_are() -> None:
     rows = [row("a", 1), row("a", 0), {"good": [1, 0]}, {"good": 1, "labelled": None}, {"good": 1, "labelled": ""}]
     assert join(*rows) == rows
@@ -45,12 +49,12 @@ def test_a_csv_file_has_it_as_text() -> None:
 
 
 def test_labels_by_models_are_refused_unless_they_are_asked_for() -> None:
-    rows = row("a", 1, "Ana"), row("a", 0, "gpt-5\n", "model")
+    rows = row("a", 1, "Ana"), row("a", 0, "gpt\n5", "model")
     with pytest.raises(MarkerError) as caught:
         join(*rows)
-    expected = r"judge.jsonl:2: labelled by a model, 'gpt-5\n'; expected labels by people, or --eval-labels-by-models"
+    expected = r"judge.jsonl:2: labelled by a model, 'gpt\n5'; expected labels by people, or --eval-labels-by-models"
     assert str(caught.value) == expected
-    assert join(*rows, models_too=True) == [row("a", [1, 0], labelled=["gpt-5\n"])]
+    assert join(*rows, models_too=True) == [row("a", [1, 0], labelled=["gpt\n5"])]
 
 
 def test_examples_that_are_no_mappings() -> None:
