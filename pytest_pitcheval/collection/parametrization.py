@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Mapping, Sequence
+
 import pytest
 
 from pytest_pitcheval.collection.exams import NAME as EXAM
@@ -34,14 +37,27 @@ def parametrize(metafunc: pytest.Metafunc, settings: Settings) -> list[str]:
         name = next(name for name in ("example", "optimization", *settings.model_params) if name in asked)
         metafunc.parametrize(name, [error], ids=["wrong-marker"], indirect=True)
         return []
-    for fixture, of_role in models.items():
-        metafunc.parametrize(fixture, of_role, ids=[model.id for model in of_role], indirect=True)
+    _with_models(metafunc, models)
     if len(methods) > 1:  # one alone is no parameter: the test keeps its ID whichever that is, so runs compare
         metafunc.parametrize("optimization", methods, ids=[str(method) for method in methods], indirect=True)
     if rows:
         chosen = sample(rows, settings.test_size, settings.seed)
         metafunc.parametrize("example", chosen, ids=[row.id for row in chosen], indirect=True)
     return [plain(row.id) for row in rows]
+
+
+def parametrize_models(metafunc: pytest.Metafunc, settings: Settings) -> None:
+    """Give a test that asks for our LMs, and for nothing else of ours, a parameter for each model.
+
+    Nothing to one whose LMs are of the user's own.
+    """
+    with contextlib.suppress(MarkerError):
+        _with_models(metafunc, models_for(metafunc.definition, settings))
+
+
+def _with_models(metafunc: pytest.Metafunc, models: Mapping[str, Sequence[Model]]) -> None:
+    for fixture, of_role in models.items():
+        metafunc.parametrize(fixture, of_role, ids=[model.id for model in of_role], indirect=True)
 
 
 def _rows(metafunc: pytest.Metafunc, settings: Settings) -> list[Row]:

@@ -64,10 +64,14 @@ class Session:
     # Collection
 
     def parametrize(self, metafunc: pytest.Metafunc) -> None:
-        """Make the tests of one function; note its whole dataset."""
-        from pytest_pitcheval.collection.parametrization import parametrize
+        """Make the tests of one function; note its whole dataset, if it is an evaluation."""
+        from pytest_pitcheval.collection import parametrization
 
-        self.datasets[metafunc.definition.nodeid] = parametrize(metafunc, self.process.settings)
+        if is_ours(metafunc.definition):
+            found = parametrization.parametrize(metafunc, self.process.settings)
+            self.datasets[metafunc.definition.nodeid] = found
+        else:
+            parametrization.parametrize_models(metafunc, self.process.settings)
 
     def select(self, items: list[pytest.Item]) -> None:
         """Take from ``items`` what ``--eval-slice`` leaves out; a label that no row has is a usage error."""

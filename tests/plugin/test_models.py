@@ -54,7 +54,8 @@ FOUR = [("openai/a", "none"), ("openai/a", "bootstrap"), ("openai/b", "none"), (
 def test_models_times_methods_are_asked_as_counted_and_told_everywhere(suite: Suite) -> None:
     prepare(suite, rows=30)
     reports = ("--eval-html=page.html", "--eval-markdown=summary.md", "--junit-xml=junit.xml")
-    run = suite.run(BOTH, "--optimization=none,bootstrap", PRICES, "--eval-min-mean=0.5", "-n4", *reports)
+    gates = ("--eval-min-mean=0.5", "--eval-min-aggregate=accuracy=0.5")
+    run = suite.run(BOTH, "--optimization=none,bootstrap", PRICES, *gates, "-n4", *reports)
     run.result.assert_outcomes(passed=120)
     assert asked(run) == {"a": 61, "b": 61, "judge": 122}  # one demo and its verdict for each model's compilation
     assert run.document is not None
@@ -79,8 +80,10 @@ def test_models_times_methods_are_asked_as_counted_and_told_everywhere(suite: Su
     assert cheapest in flat(section)
     page, summary = (Path(suite.path, name).read_text(encoding="utf-8") for name in ("page.html", "summary.md"))
     assert cheapest in Reader(page).text
-    assert Reader(page).text.count("openai/b bootstrap") >= 2  # of a gate, and of its scores
+    assert Reader(page).text.count("openai/b bootstrap") >= 5  # of gates, scores, and what is of the whole set
     assert {one["method"] for one in data(page)["examples"]} == {" ".join(key) for key in FOUR}
+    of_whole_sets = next(table for table in tables(summary) if table[0][0] == "whole set")
+    assert [row[2] for row in of_whole_sets[1:]] == [" ".join(key) for key in FOUR]
     of_models = next(table for table in tables(summary) if "cost/point" in table[0])
     assert [tuple(row[1:3]) for row in of_models[1:]] == FOUR
     assert cheapest.partition(" $")[0] in summary.replace("&#36;", "$")
@@ -192,6 +195,10 @@ OWN = """
 def generator_lm():
     return dspy.LM("openai/mine", api_base={url!r}, api_key="sk-for-tests-only")
 """
+PLAIN = """
+def test_an_lm(generator_lm):
+    assert generator_lm("Are you there?")
+"""
 CHOSEN = """
 
 @pytest.fixture
@@ -206,16 +213,20 @@ PINNED = """
 def test_a_fixture_that_asks_for_the_plugins_own_is_given_each_model(suite: Suite) -> None:
     prepare(suite, rows=2)
     suite.add("conftest.py", WRAPPED)
+    suite.write("test_lm.py", PLAIN)
     run = suite.run(BOTH, "--optimization=none")
-    assert asked(run) == {"a": 2, "b": 2, "judge": 4}
+    run.result.assert_outcomes(passed=6)
+    assert asked(run) == {"a": 3, "b": 3, "judge": 4}
     assert {request.temperature for request in run.by("b")} == {0.25}
+    assert len(run.tests) == 4
 
 
 def test_a_fixture_of_ones_own_is_not_said_to_be_two_models(suite: Suite) -> None:
     prepare(suite, rows=2)
     suite.add("conftest.py", OWN.format(url=suite.server.url))
+    suite.write("test_lm.py", PLAIN.replace('generator_lm("Are you there?")', "generator_lm"))
     run = suite.run(BOTH, "--optimization=none")
-    run.result.assert_outcomes(failed=1)
+    run.result.assert_outcomes(failed=1, passed=1)
     assert run.requests == []
     assert (
         "--generator-model: 'openai/a,openai/b': the fixture generator_lm is one of your own; expected one model, or "
