@@ -9,7 +9,7 @@ from pathlib import Path
 
 from support.forking import server
 
-MODULES = ("pytest", "execnet.gateway_base", "dspy")
+MODULES = ("pytest", "execnet.gateway_base", "dspy", "diskcache", "filelock")
 """What a worker imports of others; none of them is a plugin of pytest's, which is to rewrite those itself."""
 
 READ_AT_START = ("PYTHON", "LC_", "LANG", "DSPY_CACHE_LIMIT", "LITELLM", "MLFLOW")
