@@ -207,6 +207,11 @@ def complaint(name: str, problem: str) -> PitchevalError:
     return PitchevalError(" ".join(map(str.strip, f"{name}: {problem}".splitlines())))
 
 
+def is_within(path: Path, folder: Path) -> bool:
+    """Whether ``path`` is a file of ``folder`` itself, and no link to elsewhere."""
+    return path.is_file() and path.resolve().parent == folder.resolve()
+
+
 def make_directory(directory: Path) -> Path:
     """``directory``, made if need be, with a ``.gitignore`` of its own."""
     directory.mkdir(parents=True, exist_ok=True)

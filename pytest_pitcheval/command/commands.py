@@ -24,9 +24,10 @@ from pytest_pitcheval.results.deciding.again import decide_again
 from pytest_pitcheval.results.deciding.decisions import NO_TERMS, Decision, decide
 from pytest_pitcheval.results.deciding.drops import describe_change, describe_power
 from pytest_pitcheval.results.deciding.outcome import Outcome
+from pytest_pitcheval.results.media import is_medium, with_notes
 from pytest_pitcheval.results.records import Record, total
 from pytest_pitcheval.settings.settings import Settings
-from pytest_pitcheval.storage import merging, references, run_files, updating
+from pytest_pitcheval.storage import media, merging, references, run_files, updating
 from pytest_pitcheval.storage.references import LoadedBaseline
 from pytest_pitcheval.storage.run_files import RunFile
 from pytest_pitcheval.timestamps import session_timestamp
@@ -129,9 +130,10 @@ def _text(value: Any) -> str:
     if isinstance(value, str):
         return value
     found = conversations.conversation(value)
-    return (
-        json.dumps(value, ensure_ascii=False) if found is None else ("\n" + " " * 13).join(conversations.lines(found))
-    )
+    if found is not None:
+        return ("\n" + " " * 13).join(conversations.lines(found))
+    told = with_notes(value, paths=True)
+    return told if is_medium(value) else json.dumps(told, ensure_ascii=False)
 
 
 def compare_runs(settings: Settings, folder: Path, first: str, second: str) -> Printed:
@@ -214,6 +216,9 @@ def merge_runs(settings: Settings, folder: Path, parts: Sequence[str]) -> Printe
     terms = references.terms_of(settings, run.looks)
     decision = decide(outcome, measured, terms, gated=not settings.baseline.update)
     files.write_rows(path, run_files.to_document(run, outcome, decision))
+    for part in runs:
+        records = (record.to_dict() for record in part.outcome.records.values())
+        media.bring_along(records, media.finder(part.path, settings.directory), settings.directory)
     absent: list[Line] = [(line, True) for line in merging.absent(runs, outcome)]
     decided = [*terminal.decision_lines(decision, name), *terminal.budget_lines(run, decision)]
     lines = [*decided, *absent, (f"run file: {os.path.relpath(path)}", False)]

@@ -30,7 +30,7 @@ def report_run(settings: Settings, folder: Path, reference: str, output: str | N
     if as_markdown and output is None:
         return [(markdown.render(report).rstrip("\n"), False)], True
     path = Path(output) if output else settings.directory / _FOLDER / f"{file.path.stem}.html"
-    text = markdown.render(report) if as_markdown else page.render(report)
+    text = markdown.render(report) if as_markdown else page.render(report, settings.directory)
     try:
         if not output:
             files.make_directory(settings.directory)

@@ -24,6 +24,7 @@ from pytest_pitcheval.evaluation.running_test import RUNNING, RunningTest
 from pytest_pitcheval.lm.failures import is_lm_error
 from pytest_pitcheval.reports import conversations, repeating
 from pytest_pitcheval.results import formats
+from pytest_pitcheval.results.media import with_notes
 from pytest_pitcheval.results.plain import WHOLE, plain
 from pytest_pitcheval.results.records import Record
 
@@ -186,7 +187,7 @@ def _of_prediction(prediction: Mapping[str, Any]) -> list[tuple[str, bool]]:
 
 def _of_field(value: Any) -> str:
     found = None if isinstance(value, str) else conversations.conversation(value)
-    return conversations.text_of(value) if found else str(value).strip() or repr(value)
+    return conversations.text_of(value) if found else str(with_notes(value)).strip() or repr(value)
 
 
 def _labelled(label: str, text: str, most: int = 1) -> list[tuple[str, bool]]:

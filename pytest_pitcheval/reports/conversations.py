@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from pytest_pitcheval.results import formats
+from pytest_pitcheval.results.media import is_medium, with_notes
 
 Kind = Literal["turns", "steps", "calls"]
 
@@ -169,7 +170,7 @@ def text_of(value: Any) -> str:
     if isinstance(value, str):
         return value
     if (found := conversation(value)) is None:
-        return json.dumps(value, ensure_ascii=False)
+        return _json(value)
     last = ", ".join(f"{name}: {text}" for name, text in _told(found.entries[-1]))
     return f"{formats.count(len(found.entries), found.kind[:-1])}, the last: {last}"
 
@@ -211,15 +212,19 @@ def _told(entry: Iterable[Part]) -> Iterator[tuple[str, str]]:
         if name == TOOL and parts[position + 1 : position + 2] and parts[position + 1][0] == ARGUMENTS:
             yield name, _call_text(value, parts[position + 1][1])
         elif name != ARGUMENTS or position == 0 or parts[position - 1][0] != TOOL:
-            yield name, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            yield name, value if isinstance(value, str) else _json(value)
 
 
 def _call_text(tool: Any, arguments: Any) -> str:
     if not isinstance(arguments, dict):
-        return f"{tool}({json.dumps(arguments, ensure_ascii=False)})"
-    return (
-        f"{tool}({', '.join(f'{name}={json.dumps(value, ensure_ascii=False)}' for name, value in arguments.items())})"
-    )
+        return f"{tool}({_json(arguments)})"
+    return f"{tool}({', '.join(f'{name}={_json(value)}' for name, value in arguments.items())})"
+
+
+def _json(value: Any) -> str:
+    """Anything as JSON; of a picture, what it is."""
+    found = with_notes(value)
+    return found if is_medium(value) else json.dumps(found, ensure_ascii=False)
 
 
 def _short(entry: Sequence[Part]) -> Iterator[str]:

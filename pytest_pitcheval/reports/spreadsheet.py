@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_pitcheval.results.collected import Collected
+from pytest_pitcheval.results.media import FOLDER, file_name, is_medium
 from pytest_pitcheval.results.plain import Bounds, plain
 from pytest_pitcheval.results.printable import printable
 from pytest_pitcheval.results.records import Record
@@ -96,6 +97,11 @@ def _line(cells: Iterable[Any], bounds: Bounds) -> str:
     return line.getvalue()
 
 
+def _as_text(value: Any) -> str:
+    """A picture as the path of its file, anything else as JSON."""
+    return f"{FOLDER}/{file_name(value)}" if is_medium(value) else json.dumps(value, ensure_ascii=False)
+
+
 def cell(value: Any, bounds: Bounds) -> str:
     """A plain value as a spreadsheet is to read it.
 
@@ -105,7 +111,7 @@ def cell(value: Any, bounds: Bounds) -> str:
         return "" if value is None else str(value).upper()
     if isinstance(value, (int, float)):
         return repr(value)
-    text = printable(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    text = printable(value if isinstance(value, str) else _as_text(value))
     if _FORMULA.match(text) and not _NUMBER.fullmatch(text):
         text = f"'{text}"
     return str(plain(_LATER_FORMULA.sub(r"\1'", text), bounds))

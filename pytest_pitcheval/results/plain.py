@@ -123,6 +123,8 @@ class _Plain:
             return self.text(repr(value[: self._characters // 4]))
         if isinstance(value, Mapping):
             return self._dict(value.items(), depth)
+        if self._keep is not None and (picture := _as_png(value)) is not None:
+            return self._kept(picture) or self._described(value)
         if _has(type(value), "tolist") and value.size > self._items:
             return self._list(value, depth)
         converted = _converted(value)
@@ -198,6 +200,14 @@ def _converted(value: Any) -> Any:
     if dataclasses.is_dataclass(kind):
         return _Pairs((field.name, getattr(value, field.name)) for field in dataclasses.fields(value))
     return value
+
+
+def _as_png(value: Any) -> bytes | None:
+    """A picture of Pillow's as the bytes of a file; None of anything else."""
+    if not type(value).__module__.startswith("PIL.") or not _has(type(value), "_repr_png_"):
+        return None
+    png = value._repr_png_()
+    return png if isinstance(png, bytes) else None
 
 
 def _has(kind: type, method: str) -> bool:

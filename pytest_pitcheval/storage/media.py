@@ -10,14 +10,17 @@ import binascii
 import contextlib
 import hashlib
 import json
-import mimetypes
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from pytest_pitcheval import files
+from pytest_pitcheval.results.media import FOLDER, file_name, media_in, type_by_beginning
+
+Find = Callable[[Mapping[str, Any]], Path | None]
+"""Where the bytes of a medium of a record are; None where they are not known."""
 
 _BEGIN, _END = "<<CUSTOM-TYPE-START-IDENTIFIER>>", "<<CUSTOM-TYPE-END-IDENTIFIER>>"
 _URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)(?:;[^,;]{0,100})*;base64,([A-Za-z0-9+/=\s]*)")
@@ -25,9 +28,11 @@ _LONG_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)(?:;[^,;]{0,100})*;base64,([A-Z
 """One within a text; a short one is left there."""
 _BARE = re.compile(r"[A-Za-z0-9+/]{10000,}={0,2}")
 """Base64 alone, as sounds are sent; or a text like it."""
+_ALL_BASE64 = re.compile(r"[A-Za-z0-9+/\s]*={0,2}\s*")
+_LONG_TEXT, _SHORT = 1_000, 64
+"""Characters of base64 alone that may be a medium, and bytes of what begins as one."""
 _LONG = 10_000
 """Bytes that are no text and stand for themselves are kept as a medium from so many on."""
-_TYPE, _SUM = re.compile(r"\w[\w.+-]*/\w[\w.+-]*"), re.compile(r"[0-9a-f]{64}")
 
 
 class MediaFolder:
@@ -42,16 +47,23 @@ class MediaFolder:
     def kept(self, value: str | bytes) -> Any:
         """What stands for ``value`` in a record, as `is_medium` knows it; None where no medium is in it."""
         if isinstance(value, bytes):
-            return self._medium("application/octet-stream", value) if len(value) >= _LONG else None
+            kind = type_by_beginning(value[:16]) if len(value) >= _SHORT else None
+            return self._medium(kind or "application/octet-stream", value) if kind or len(value) >= _LONG else None
         if value.startswith(_BEGIN) and value.endswith(_END) and value.count(_BEGIN) == 1:
             return self._of_dspy(value)
         if ";base64," not in value:
-            named = self._directory is None and _BARE.fullmatch(value)
-            return self._decoded("application/octet-stream", value) if named else None
+            return self._bare(value) if len(value) >= _LONG_TEXT else None
         if (whole := _URL.fullmatch(value)) is not None:
             return self._decoded(whole[1], whole[2])
         replaced = _LONG_URL.sub(lambda found: self._told(found[1], found[2]) or found[0], value)
         return None if replaced == value else replaced
+
+    def _bare(self, text: str) -> Any:
+        """Of base64 alone, as models that draw answer with; without a folder all that may be some counts."""
+        if self._directory is None:
+            return self._decoded("application/octet-stream", text) if _BARE.fullmatch(text) else None
+        kind = type_by_beginning(_beginning(text))
+        return self._decoded(kind, text) if kind and _ALL_BASE64.fullmatch(text) else None
 
     def _of_dspy(self, text: str) -> Any:
         try:
@@ -92,13 +104,21 @@ class MediaFolder:
         medium = {"media": mime_type, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         if self._directory is None:
             return medium
-        path = self._directory / "media" / file_name(medium)
+        path = self._directory / FOLDER / file_name(medium)
         if not path.exists():
             # A full disk costs the picture on the page, and no test.
             with contextlib.suppress(OSError):
                 files.make_directory(self._directory)
                 _write(path, content)
         return medium
+
+
+def _beginning(text: str) -> bytes:
+    """The first bytes of what ``text`` may be in base64."""
+    try:
+        return base64.b64decode(text[:24], validate=True)
+    except ValueError:
+        return b""
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -111,24 +131,25 @@ def _write(path: Path, content: bytes) -> None:
         draft.unlink(missing_ok=True)
 
 
-def is_medium(value: Any) -> bool:
-    """Whether ``value`` of a record stands for a medium: its type, its size in bytes, and the SHA-256 of them.
+def finder(run_file: Path, *directories: Path) -> Find:
+    """What finds the media of a run file: in the ``--eval-dir`` that it is in, or one of ``directories``.
 
-    It may come from a file that anybody has written: a type and a sum are of the characters that they are made of.
+    A file that was written elsewhere, or came from another machine, may have them beside it.
     """
-    if not isinstance(value, Mapping) or not {"media", "bytes", "sha256"} <= set(value):
-        return False
-    kind, total = value["media"], value["sha256"]
-    return isinstance(kind, str) and isinstance(total, str) and bool(_TYPE.fullmatch(kind) and _SUM.fullmatch(total))
+    beside = run_file.parent
+    folders = [one / FOLDER for one in dict.fromkeys([beside.parent, *directories, beside, beside / ".pitcheval"])]
+
+    def find(medium: Mapping[str, Any]) -> Path | None:
+        name = file_name(medium)
+        return next((folder / name for folder in folders if files.is_within(folder / name, folder)), None)
+
+    return find
 
 
-def file_name(medium: Mapping[str, Any]) -> str:
-    """The name of its file in ``media/``."""
-    return f"{medium['sha256']}{mimetypes.guess_extension(medium['media']) or '.bin'}"
-
-
-def has_media(value: Any) -> bool:
-    """Whether a medium stands somewhere in ``value``, plain values."""
-    if isinstance(value, Mapping):
-        return is_medium(value) or any(map(has_media, value.values()))
-    return isinstance(value, list) and any(map(has_media, value))
+def bring_along(values: Iterable[Any], find: Find, directory: Path) -> None:
+    """Copy the media in plain ``values`` into an ``--eval-dir``, as far as they are found."""
+    for name, medium in {file_name(medium): medium for value in values for medium in media_in(value)}.items():
+        path = directory / FOLDER / name
+        if not path.exists() and (source := find(medium)) is not None:
+            with contextlib.suppress(OSError):  # as in a session
+                _write(path, source.read_bytes())

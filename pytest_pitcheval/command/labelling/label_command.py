@@ -27,6 +27,7 @@ from pytest_pitcheval.results.formats import count
 from pytest_pitcheval.settings.settings import Settings
 from pytest_pitcheval.storage.labels import label_files
 from pytest_pitcheval.storage.labels.media_beside import MediaBeside
+from pytest_pitcheval.storage.media import Find, finder
 from pytest_pitcheval.storage.run_files import RunFile
 
 _WRITTEN_ELSEWHERE = ("by", "kind", "on")
@@ -67,12 +68,12 @@ class Asked(NamedTuple):
 class Labels:
     """The answers that are to be labelled by somebody into a file, as far as that has not been done."""
 
-    def __init__(self, asked: Asked, run: RunFile, by: str, seed: int, media: Path) -> None:
+    def __init__(self, asked: Asked, run: RunFile, by: str, seed: int, find: Find) -> None:
         self.asked = asked
         self.by = by
         self.path = _checked(asked.output)
         self.scale = Scale.of(asked.label, asked.grades)
-        self.media = MediaBeside(self.path, media)
+        self.media = MediaBeside(self.path, find)
         found = _answers(run, asked.test)
         self.columns = Columns(found, asked.label)
         self.chosen = draw(found, asked.size, seed, asked.near)
@@ -121,7 +122,7 @@ def label_run(settings: Settings, folder: Path, asked: Asked) -> Printed:
     """Have the answers of a run labelled in the terminal, or write the page that does so."""
     by = author(asked.author, folder)
     run = commands.find(settings, asked.run)
-    labels = Labels(asked, run, by, settings.seed, settings.directory / "media")
+    labels = Labels(asked, run, by, settings.seed, finder(run.path, settings.directory))
     if not labels.left:
         return list(labels.told(0)), True
     try:
@@ -147,7 +148,7 @@ def _page(labels: Labels, html: str) -> Iterator[Line]:
     items = [_item(labels, chosen) for chosen in labels.left]
     asked = labels.asked
     page = Page(asked.label, labels.scale.values, labels.by, labels.path.name, items)
-    files.write_output(Path(html), label_page.render(page, labels.media.kept))
+    files.write_output(Path(html), label_page.render(page, labels.media.find))
     yield f"page: {os.path.relpath(html)}: {count(len(items), 'answer')} to label, it saves {labels.path.name}", False
     yield f"exam: {labels.columns.marker(asked.output)}", False
 

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 from pytest_pitcheval.command.labelling.lot import Answer
 from pytest_pitcheval.reports import conversations
+from pytest_pitcheval.results.media import is_medium, media_in, with_notes
 from pytest_pitcheval.results.printable import visible
-from pytest_pitcheval.storage.media import file_name, is_medium
 
 _INDENT = "  "
 _BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
@@ -38,7 +38,8 @@ def parts(answer: Answer) -> Iterator[tuple[str, str, list[Any]]]:
     of = {"": answer.inputs, "in the row": answer.labels, "answer": answer.fields}
     for kind, fields in of.items():
         for name, value in fields.items():
-            several = value if isinstance(value, list) and any(map(is_medium, value)) else [value]
+            is_list = isinstance(value, list) and any(map(is_medium, value))
+            several = value if is_list else [value] if is_medium(value) else [value, *media_in(value)]
             yield kind, name, [one if is_medium(one) else text_of(one) for one in several]
 
 
@@ -54,9 +55,10 @@ def text_of(value: Any) -> str:
     if isinstance(value, str):
         return value
     if is_medium(value):
-        return f"[{value['media']}, {value['bytes']:,} bytes: media/{file_name(value)}; --html shows it]"
+        return f"{str(with_notes(value, paths=True))[:-1]}; --html shows it]"
     if (found := conversations.conversation(value)) is not None:
         return "\n".join(conversations.lines(found))
+    value = with_notes(value, paths=True)
     return json.dumps(value, ensure_ascii=False, indent=1 if isinstance(value, (dict, list)) else None)
 
 

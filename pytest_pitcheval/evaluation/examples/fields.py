@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pytest_pitcheval.collection.rows import Row
+from pytest_pitcheval.results.media import has_media
 from pytest_pitcheval.results.plain import Keep, plain
 
 
@@ -19,12 +21,26 @@ def plain_inputs(example: Any, keep: Keep | None = None) -> dict[str, Any]:
 
 
 def plain_labels(row: Row | None, example: Any, keep: Keep | None = None) -> dict[str, Any]:
-    """What a row has beside inputs and ID, as plain values; where there is no row, an example of the user's own."""
+    """What a row has beside inputs and ID, as plain values; where there is no row, an example of the user's own.
+
+    They are as the row has them, but for the path of a picture, in whose place there is the picture.
+    """
     try:
-        fields = plain((row or Row("", dict(example.items()), tuple(example.inputs().keys()))).labels, keep=keep)
+        labels = (row or Row("", dict(example.items()), tuple(example.inputs().keys()))).labels
+        fields = plain(labels, keep=keep)
     except Exception:
         return {}
-    return fields if isinstance(fields, dict) else {}
+    return {**fields, **_pictures(labels, example, keep)} if isinstance(fields, dict) else {}
+
+
+def _pictures(labels: Mapping[str, Any], example: Any, keep: Keep | None) -> dict[str, Any]:
+    """Those of ``labels`` that are media in the ``example``, as plain values."""
+    try:
+        cast = {name: example[name] for name, value in labels.items() if name in example and example[name] is not value}
+    except Exception:  # an ``example`` fixture of the user's own
+        return {}
+    plainly = ((name, plain(value, keep=keep)) for name, value in cast.items())
+    return {name: value for name, value in plainly if has_media(value)}
 
 
 def plain_prediction(prediction: Any, keep: Keep | None = None) -> dict[str, Any] | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from pytest_pitcheval.reports.html import media
 from pytest_pitcheval.reports.html.page import digest, embedded, environment, template
 from pytest_pitcheval.results.printable import visible
+from pytest_pitcheval.storage.media import Find
 
 _SIDES = (640, 480)
 """Pixels of the longer side of a picture: who labels it must see what is on it."""
@@ -45,8 +45,8 @@ class Page(NamedTuple):
     items: Sequence[Item]
 
 
-def render(page: Page, folder: Path) -> str:
-    """The whole file; ``folder`` has the media of the run."""
+def render(page: Page, find: Find) -> str:
+    """The whole file; ``find`` knows where the media of the run are."""
     style, script = template("report.css") + template("label.css"), template("label.js")
     return (
         environment()
@@ -57,12 +57,12 @@ def render(page: Page, folder: Path) -> str:
             script=script,
             style_hash=digest(style),
             script_hash=digest(script),
-            data=_data(page, folder),
+            data=_data(page, find),
         )
     )
 
 
-def _data(page: Page, folder: Path) -> str:
+def _data(page: Page, find: Find) -> str:
     items = [[[[of, name, list(map(_shown, parts))] for of, name, parts in one.fields], *one[1:]] for one in page.items]
     found = {
         "label": page.label,
@@ -70,7 +70,7 @@ def _data(page: Page, folder: Path) -> str:
         "by": page.by,
         "file": page.file,
         "items": items,
-        "media": media.embedded(items, folder, _SIDES),
+        "media": media.embedded(items, find, _SIDES),
     }
     return embedded({**found, "digits": hashlib.sha256(repr(items).encode()).hexdigest()[:16]})
 

@@ -19,6 +19,7 @@ from pytest_pitcheval.reports.run_reports import RunReport
 from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.aggregates import telling
 from pytest_pitcheval.results.printable import INVISIBLE, visible
+from pytest_pitcheval.storage.media import finder
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -27,8 +28,8 @@ _TEMPLATES = Path(__file__).parent / "templates"
 _ESCAPED = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"}
 
 
-def render(report: RunReport) -> str:
-    """The whole file."""
+def render(report: RunReport, *directories: Path) -> str:
+    """The whole file; ``directories`` may have its media, beside the one that the run file is in."""
     groups = [Group.of(report, summary) for summary in report.decision.summaries]
     style, script = template("report.css"), template("report.js")
     return (
@@ -48,15 +49,15 @@ def render(report: RunReport) -> str:
             script=script,
             style_hash=digest(style),
             script_hash=digest(script),
-            data=embedded(data(report)),
+            data=embedded(data(report, *directories)),
         )
     )
 
 
-def data(report: RunReport) -> dict[str, Any]:
+def data(report: RunReport, *directories: Path) -> dict[str, Any]:
     """What the page's script gets."""
-    examples, folder = rows.rows(report), report.file.path.parent.parent / "media"
-    shown = media.embedded(examples, folder)
+    examples = rows.rows(report)
+    shown = media.embedded(examples, finder(report.file.path, *directories))
     return {"examples": examples, "media": shown, "baseline": report.baseline, "has_before": bool(report.before)}
 
 

@@ -3,33 +3,30 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pytest_pitcheval.storage.media import file_name, is_medium
-
-FOLDER = "media"
+from pytest_pitcheval.results.media import FOLDER, file_name, replaced
+from pytest_pitcheval.storage.media import Find
 
 
 class MediaBeside:
-    """Those of a run, kept in ``kept``, on their way to the file of labels ``path``."""
+    """Those of a run, which ``find`` finds, on their way to the file of labels ``path``."""
 
-    def __init__(self, path: Path, kept: Path) -> None:
+    def __init__(self, path: Path, find: Find) -> None:
         self._folder = path.parent / FOLDER
-        self.kept = kept
+        self.find = find
 
     def replaced(self, value: Any) -> Any:
         """``value``, plain, with the path of its copy in place of each medium whose bytes are known."""
-        if is_medium(value):
-            return self._path(file_name(value)) or value
-        if isinstance(value, dict):
-            return {name: self.replaced(part) for name, part in value.items()}
-        return [self.replaced(part) for part in value] if isinstance(value, list) else value
+        return replaced(value, lambda medium: self._path(medium) or medium)
 
-    def _path(self, name: str) -> str | None:
-        source, copy = self.kept / name, self._folder / name
+    def _path(self, medium: Mapping[str, Any]) -> str | None:
+        name = file_name(medium)
+        copy = self._folder / name
         if not copy.exists():
-            if not source.is_file():
+            if (source := self.find(medium)) is None:
                 return None
             self._folder.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, copy)

@@ -38,27 +38,33 @@
   const partsOf = (entry) => (Array.isArray(entry) ? entry : [entry]).map((part) => (Array.isArray(part) && part.length === 2 ? part : ["", part]));
   const linesOf = (entries) => entries.map((entry) => partsOf(entry).map(([name, value]) => `${name}: ${written(value)}`).join("\n")).join("\n");
 
-  const written = (value) => (typeof value === "string" ? value : entriesOf(value) ? linesOf(entriesOf(value)) : JSON.stringify(value, null, 1));
+  const written = (value) => (typeof value === "string" ? value : isMedium(value) ? toldOf(value) : entriesOf(value) ? linesOf(entriesOf(value)) : json(value, 1));
   const kindOf = (value) => (typeof value === "object" && value !== null && !entriesOf(value) ? "text json" : "text");
 
   function talk(entries) {
     return element("ol", { class: "talk" }, ...entries.map((entry) => element("li", {}, element("dl", {}, ...partsOf(entry).map(([name, part]) =>
-      element("div", {}, element("dt", {}, String(name)), element("dd", { class: kindOf(part) }, typeof part === "string" ? part : isMedium(part) ? medium(part) : JSON.stringify(part))))))));
+      element("div", {}, element("dt", {}, String(name)), element("dd", { class: kindOf(part) }, typeof part === "string" ? part : mediaIn(part).length ? shown(part) : JSON.stringify(part))))))));
   }
 
   // Pictures and sounds, of which the data has the small ones
 
   const isMedium = (value) => typeof value === "object" && value !== null && typeof value.sha256 === "string" && typeof value.media === "string";
 
+  const toldOf = (value) => `${value.name || value.media}, ${value.bytes.toLocaleString("en")} bytes`;
+  const mediaIn = (value) => (isMedium(value) ? [value] : typeof value === "object" && value !== null ? Object.values(value).flatMap(mediaIn) : []);
+  const json = (value, indent) => JSON.stringify(value, (name, part) => (isMedium(part) ? toldOf(part) : part), indent);
+
   function shown(value) {
     if (isMedium(value)) return medium(value);
     if (Array.isArray(value) && value.some(isMedium)) return element("div", { class: "media" }, ...value.map(shown));
-    return entriesOf(value) ? talk(entriesOf(value)) : written(value);
+    if (entriesOf(value)) return talk(entriesOf(value));
+    const inner = mediaIn(value); // of a model, say
+    return inner.length ? element("div", {}, json(value, 1), element("div", { class: "media" }, ...inner.map(medium))) : written(value);
   }
 
   function medium(value) {
     const source = Object.hasOwn(data.media, value.sha256) ? data.media[value.sha256] : null;
-    const told = `${value.name || value.media}, ${value.bytes.toLocaleString("en")} bytes`;
+    const told = toldOf(value);
     if (source && value.media.startsWith("audio/")) return element("audio", { controls: true, preload: "none", src: source, title: told });
     if (!source || !value.media.startsWith("image/")) return `${told}: media/${value.sha256.slice(0, 12)}...`;
     const picture = element("button", { type: "button", class: "picture", title: told, "aria-expanded": "false" }, element("img", { src: source, alt: told }));
