@@ -19,6 +19,7 @@ from typing import IO, Any
 from pytest_pitcheval import files
 from pytest_pitcheval.credentials import hide
 from pytest_pitcheval.errors import PitchevalError, one_line
+from pytest_pitcheval.tracking import media
 from pytest_pitcheval.tracking.mlflow_client import Target, is_refusal
 
 PREPARE: Mapping[str, Any] = {"prepare": True}
@@ -68,11 +69,24 @@ class _Worker:
             if "fetch" in job:
                 return {"document": target.fetch(job["fetch"])}
             with files.locked(Path(job["lock"]), note=_nowhere):  # two sessions may send what is left of a third
-                run_id = target.log(_run_of(job), job)
-            return {"link": hide(target.link(run_id), self._arguments["uri"])}
+                if "medium" in job:
+                    target.log_medium(job["logged"], Path(job["folder"]), job["medium"])
+                    return {}
+                return self._logged(target, job)
         except Exception as error:  # hidden before it is cut, which could leave half a secret
             text = one_line(hide(f"{type(error).__name__}: {error}", self._arguments["uri"]))
             return {"error": text, "refused": connected and is_refusal(error)}
+
+    def _logged(self, target: Target, job: Mapping[str, Any]) -> dict[str, Any]:
+        """The run is there now but for its media: which MLflow run it is, and which of them are to follow."""
+        document = _run_of(job)
+        sent = media.chosen(document["tests"], Path(job["folder"]))
+        run_id = job["logged"]
+        if not (run_id and target.has(run_id, job["run"])):
+            run_id = target.log(media.with_paths(document, sent), job)
+        link = hide(target.link(run_id), self._arguments["uri"])
+        missing = target.missing_media(run_id, sent.sizes)
+        return {"link": link, "logged": run_id, "missing": missing, "media": len(sent.sizes), "left_out": sent.left_out}
 
 
 def _run_of(job: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from pytest_pitcheval import files
+from pytest_pitcheval.errors import PitchevalError
+from pytest_pitcheval.results.media import FOLDER
 from pytest_pitcheval.tracking.mlflow_runs import GATES_TAG, PART, RUN_ID, SESSION, TABLE, MlflowRun, mlflow_runs
 
 RUN_FILE = "run.json"
@@ -29,12 +32,18 @@ _REFUSALS = frozenset({"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "MALFORMED_REQU
 """MLflow's codes for a request that will be as wrong another time."""
 
 
+_REFUSED = frozenset({400, 413, 414, 415, 422})
+"""The same of servers in front of it, as HTTP has them: too large, above all."""
+
+
 def is_refusal(error: Exception) -> bool:
-    """Whether ``error`` is about the run that was to be logged, and not about the tracker."""
+    """Whether ``error`` is about what was to be logged, and not about the tracker."""
     from mlflow.exceptions import MlflowException
 
     if isinstance(error, MlflowException):
         return error.error_code in _REFUSALS
+    if (response := getattr(error, "response", None)) is not None:
+        return getattr(response, "status_code", None) in _REFUSED
     return not isinstance(error, OSError)  # as those of HTTP clients are
 
 
@@ -87,6 +96,29 @@ class Target:
             self.client.set_terminated(ids[run.part], "FINISHED", run.end)
         self._remove_twins(document["run"]["id"], ids)
         return parent
+
+    def has(self, logged: str, run: str) -> bool:
+        """Whether the MLflow run ``logged`` is still there, and is that of our ``run``."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            found = self.client.get_run(logged)
+            return found.info.lifecycle_stage == "active" and found.data.tags.get(RUN_ID) == run
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return False
+            raise
+
+    def missing_media(self, logged: str, sizes: Mapping[str, int]) -> list[str]:
+        """The names of ``sizes``, in bytes, of media that the MLflow run ``logged`` does not have whole."""
+        there = {one.path: one.file_size for one in self.client.list_artifacts(logged, FOLDER)} if sizes else {}
+        return [name for name, size in sizes.items() if there.get(f"{FOLDER}/{name}", -1) not in (size, None)]
+
+    def log_medium(self, logged: str, folder: Path, name: str) -> None:
+        """Send the file ``name`` of ``folder``, which is no link to elsewhere."""
+        if not files.is_within(folder / name, folder):
+            raise PitchevalError(f"{folder / name} is gone")
+        self.client.log_artifact(logged, str(folder / name), FOLDER)
 
     def _known(self, run_id: str) -> list[tuple[str, str]]:
         """Part and ID of each MLflow run of a run that was logged before, or in part."""

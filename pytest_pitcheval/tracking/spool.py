@@ -26,6 +26,7 @@ class Waiting:
         traces: whether a trace of each example is wanted.
         programs: files of compiled programs.
         tries: how often the tracker has refused it, or did not finish with it in time.
+        logged: the MLflow run that has all of it but for its media, or None.
     """
 
     run: str
@@ -36,6 +37,7 @@ class Waiting:
     traces: bool = False
     programs: tuple[str, ...] = ()
     tries: int = 0
+    logged: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         return dataclasses.asdict(self)
@@ -57,7 +59,7 @@ class Spool:
 
     def is_there(self, waiting: Waiting) -> bool:
         """Whether there is a run file to send, and no link to elsewhere."""
-        return _is_within(Path(waiting.file), self._runs)
+        return files.is_within(Path(waiting.file), self._runs)
 
     def remove(self, run: str) -> None:
         """The run was logged."""
@@ -94,10 +96,5 @@ class Spool:
         return dataclasses.replace(
             waiting,
             file=str((self._runs / f"{waiting.run}.json").absolute()),
-            programs=tuple(str(one.absolute()) for one in programs if _is_within(one, self._programs)),
+            programs=tuple(str(one.absolute()) for one in programs if files.is_within(one, self._programs)),
         )
-
-
-def _is_within(path: Path, folder: Path) -> bool:
-    """Whether ``path`` is a file of ``folder`` itself, and no link to elsewhere."""
-    return path.is_file() and path.resolve().parent == folder.resolve()

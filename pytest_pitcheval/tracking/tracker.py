@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pytest_pitcheval.credentials import without_credentials
 from pytest_pitcheval.errors import PitchevalError
+from pytest_pitcheval.results.media import FOLDER
 from pytest_pitcheval.settings.parts import MlflowSettings
 from pytest_pitcheval.tracking.process import TrackingProcess
 from pytest_pitcheval.tracking.spool import Spool, Waiting
@@ -34,6 +36,7 @@ class Tracker:
     def __init__(self, settings: MlflowSettings, directory: Path, folder: Path) -> None:
         self._settings = settings
         self.spool = Spool(directory)
+        self._media = directory.absolute() / FOLDER
         self._lock = directory / "locks" / "spool.lock"
         self._process = TrackingProcess({"uri": settings.uri, "experiment": settings.experiment}, folder)
 
@@ -66,22 +69,58 @@ class Tracker:
         Yields a line for each, and whether it is bad news. A run that is refused holds up
         none of the others; where the tracker itself fails, those that are left stay where they are.
         """
-        deadline = time.monotonic() + seconds
+        deadline, logged, problem = time.monotonic() + seconds, list[tuple[Waiting, dict[str, Any]]](), None
         ours = [waiting for waiting in self.spool.waiting() if waiting.where == self.where]
         for waiting in sorted(ours, key=lambda one: (one.run != first, one.tries, one.run)):
             if not self.spool.is_there(waiting):
                 self.spool.remove(waiting.run)
                 yield f"mlflow: run {waiting.run} cannot be logged: {waiting.file} is gone", True
                 continue
-            name = "" if waiting.run == first else f"run {waiting.run}: "
-            answer = self._process.ask({**waiting.to_dict(), "lock": str(self._lock)}, deadline)
+            answer = self._process.ask(self._job(waiting), deadline)
             if error := answer.get("error"):
-                yield f"mlflow: {name}not logged: {error}; {self._later(waiting, answer)}", True
+                yield f"mlflow: {_named(waiting, first)}not logged: {error}; {self._later(waiting, answer)}", True
                 if not answer.get("refused"):
-                    return
+                    problem = error
+                    break
             else:
-                self.spool.remove(waiting.run)
-                yield f"mlflow: {name}{answer['link']}", False
+                logged.append((self._without_records(waiting, answer), answer))
+                yield f"mlflow: {_named(waiting, first)}{answer['link']}", False
+        for waiting, answer in logged:  # when the records of all are there
+            name = f"mlflow: {_named(waiting, first)}media"
+            problem = yield from self._send_media(waiting, answer, name, deadline, problem)
+
+    def _job(self, waiting: Waiting) -> dict[str, Any]:
+        return {**waiting.to_dict(), "lock": str(self._lock), "folder": str(self._media)}
+
+    def _without_records(self, waiting: Waiting, answer: Mapping[str, Any]) -> Waiting:
+        """What is still to be sent of a run whose records are there: its media, if it has any."""
+        left = dataclasses.replace(waiting, logged=str(answer["logged"]), tries=0)
+        if not answer["missing"]:
+            self.spool.remove(waiting.run)
+        else:
+            with contextlib.suppress(OSError):  # a full disk: then its records are sent again, and are there once
+                self.spool.add(left)
+        return left
+
+    def _send_media(
+        self, waiting: Waiting, answer: Mapping[str, Any], name: str, deadline: float, problem: str | None
+    ) -> Generator[tuple[str, bool], None, str | None]:
+        """Send what is missing, one after the other; returns the ``problem`` with the tracker that it ended with."""
+        refused = list[str]()
+        for number, medium in enumerate(answer["missing"]):
+            job = {**self._job(waiting), "medium": medium}
+            one = {"error": problem} if problem else self._process.ask(job, deadline)
+            if (error := one.get("error")) and not one.get("refused"):
+                left = f"{len(answer['missing']) - number} of {answer['media']}"
+                yield f"{name}: {left} not logged: {error}; pitcheval sync sends them", True
+                return str(error)
+            refused += [error] if error else []
+        self.spool.remove(waiting.run)
+        if refused:
+            yield f"{name}: {len(refused)} of {answer['media']} refused: {refused[0]}", True
+        if answer["left_out"]:
+            yield f"{name}: {answer['left_out']}", False
+        return None
 
     def _later(self, waiting: Waiting, answer: Mapping[str, Any]) -> str:
         """What becomes of a run that was not logged: one that is refused again and again is set aside."""
@@ -108,6 +147,11 @@ class Tracker:
     def close(self) -> None:
         """End whatever is going on."""
         self._process.close()
+
+
+def _named(waiting: Waiting, first: str | None) -> str:
+    """The beginning of a line about a run; nothing of the session's own."""
+    return "" if waiting.run == first else f"run {waiting.run}: "
 
 
 def fetch(settings: MlflowSettings, directory: Path, folder: Path, reference: str) -> str:

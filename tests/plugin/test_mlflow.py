@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -18,7 +19,7 @@ from support.background import Background, is_alive, wait_until
 from support.exams import ANSWERS, exam_of, judge, use, with_program
 from support.mlflow_server import SharedServer
 from support.openai_server import Failure, Request
-from support.suite import Run, Suite
+from support.suite import TEST, Run, Suite
 from support.trackers import Kind, Tracker
 
 from pytest_pitcheval import cli
@@ -309,6 +310,67 @@ def test_what_was_cut_off_anywhere_is_sent_once(
 
 NOWHERE = ("--eval-mlflow=http://127.0.0.1:9", "--eval-mlflow-timeout=0.1")
 """For runs that are to wait: nothing listens there, and nobody needs to find out."""
+
+
+def test_pictures_are_logged_once_and_hold_up_nothing(
+    suite: Suite, mlflow_server: SharedServer, sync: Callable[..., int], experiment: str
+) -> None:
+    """A tracker that takes records and no pictures has the records; the pictures follow when it does."""
+    suite.write("conftest.py", DRAWING)
+    for name in ("a.png", "b.png"):
+        (suite.path / name).write_bytes(b"\x89PNG" + name.encode() * 100)
+    names = ["a.png", "b.png", "a.png"]
+    rows = [{"id": f"e{n}", "question": f"question {n}?", "picture": name} for n, name in enumerate(names)]
+    suite.write("data.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+    suite.write("test_qa.py", TEST.replace('["question"]', '["question", "picture"]'))
+    options = to(mlflow_server, experiment)
+    with Tracker("healthy", mlflow_server.url, refused="/media/") as tracker:
+        run = suite.run("-n2", *options, f"--eval-mlflow={tracker.url}", subprocess=True)
+    assert run.document is not None
+    [link, later] = [line for line in run.result.outlines if line.startswith("mlflow: ")]
+    assert link.startswith(f"mlflow: {tracker.url}/#/")
+    assert re.fullmatch(r"mlflow: media: 3 of 3 not logged: .*403.*; pitcheval sync sends them", later), later
+    logged = Logged(mlflow_server.url, experiment)
+    check_logged(logged, run.document)
+    assert waiting(suite) == [run.document["run"]["id"]]
+    move_spool(suite, mlflow_server.url)
+    assert sync(*options) == 0
+    check_logged(logged, run.document)
+    [session] = logged.sessions()
+    kept = {path.name: path.stat().st_size for path in (suite.path / ".pitcheval" / "media").iterdir()}
+    files = logged.client.list_artifacts(session.info.run_id, "media")
+    assert {Path(file.path).name: file.file_size for file in files} == kept
+    assert len(kept) == 3  # two of rows, and one that the program drew each time
+    table = logged.artifact(session, "evaluations.json")
+    shown = [dict(zip(table["columns"], row, strict=True)) for row in table["data"]]
+    sums = [test["inputs"]["picture"]["sha256"] for test in run.tests]
+    assert [row["inputs.picture"] for row in shown] == [f"media/{total}.png" for total in sums]
+    assert {row["prediction.drawn"] for row in shown} <= {file.path for file in files}
+    assert waiting(suite) == []
+
+
+DRAWING = """
+import base64
+
+import dspy
+import pytest
+
+
+class Draw(dspy.Module):
+    def forward(self, question: str, picture: dspy.Image):
+        content = base64.b64encode(b"GIF8" + b"drawn" * 50).decode()
+        return dspy.Prediction(answer=question, drawn=dspy.Image(url=f"data:image/gif;base64,{content}"))
+
+
+@pytest.fixture(scope="session")
+def program():
+    return Draw()
+
+
+@pytest.fixture(scope="session")
+def metric():
+    return lambda example, pred, trace=None: 0.75
+"""
 
 
 def test_a_lost_answer_makes_no_second_run(suite: Suite, mlflow_server: SharedServer, experiment: str) -> None:

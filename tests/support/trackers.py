@@ -41,6 +41,8 @@ RETRY_AFTER = 30
 
 REASONS = {
     401: "Unauthorized",
+    403: "Forbidden",
+    413: "Content Too Large",
     500: "Internal Server Error",
     503: "Service Unavailable",
     429: "Too Many Requests",
@@ -87,11 +89,20 @@ class Tracker:
     healthy    passes each request on to ``behind``
     ========== ==================================================================================================
 
-    ``port`` 0 takes a free one; another lets a tracker come back where one was closed.
+    ``port`` 0 takes a free one; another lets a tracker come back where one was closed. Where requests are passed on,
+    those whose path has ``refused`` in it get the answer ``status`` instead.
     """
 
     def __init__(
-        self, kind: Kind, behind: str | None = None, *, answers: int = 3, pause: float | None = None, port: int = 0
+        self,
+        kind: Kind,
+        behind: str | None = None,
+        *,
+        answers: int = 3,
+        pause: float | None = None,
+        port: int = 0,
+        refused: str | None = None,
+        status: int = 403,
     ) -> None:
         if kind not in KINDS:
             raise ValueError(f"kind is {kind!r}, expected one of {', '.join(KINDS)}")
@@ -105,6 +116,7 @@ class Tracker:
         self._behind = urlsplit(behind or "").netloc
         self._answers = answers
         self._answered = 0
+        self._refused, self._status = refused, status
         self._pause = pause if pause is not None else {"drip": 1.0, "slow": 3.0}.get(kind, 0.0)
         self._socket = _bind(port)
         self._port: int = self._socket.getsockname()[1]
@@ -202,6 +214,10 @@ class Tracker:
 
     async def _pass_on(self, request: Request, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(self._pause)
+        if self._refused is not None and self._refused in request.path:
+            writer.write(_response(self._status))
+            await writer.drain()
+            return
         answer = await _exchange(self._behind, request)
         if self.kind == "dying" and self._answered == self._answers:
             return
