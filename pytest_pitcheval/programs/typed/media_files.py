@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 import mimetypes
+import re
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import dspy
 
-from pytest_pitcheval.programs.typed.annotations import is_union, unwrapped
+from pytest_pitcheval.results.media import type_by_beginning
 
 _IMAGE: Any
 _AUDIO: Any
@@ -20,22 +22,10 @@ _IMAGE, _AUDIO, _FILE = MEDIA = tuple(getattr(dspy, name, None) for name in ("Im
 _URLS = ("http://", "https://", "gs://")
 _LONGEST_PATH = 1_000
 """Characters; a longer text is no path."""
+_BASE64 = re.compile(r"[A-Za-z0-9+/]{16}")
+"""What base64 alone begins with."""
 _FORMATS = {"mpeg": "mp3", "x-wav": "wav", "vnd.wave": "wav", "x-flac": "flac", "x-m4a": "m4a", "mp4": "m4a"}
 """What providers call kinds of sound that mimetypes calls otherwise."""
-_BEGINNINGS = {
-    b"\x89PNG": "image/png",
-    b"\xff\xd8\xff": "image/jpeg",
-    b"GIF8": "image/gif",
-    b"BM": "image/bmp",
-    b"II*\x00": "image/tiff",
-    b"MM\x00*": "image/tiff",
-    b"ID3": "audio/mpeg",
-    b"\xff\xfb": "audio/mpeg",
-    b"fLaC": "audio/flac",
-    b"OggS": "audio/ogg",
-    b"%PDF": "application/pdf",
-}
-"""What kinds of files begin with."""
 
 
 class Unfit(ValueError):
@@ -54,7 +44,7 @@ class Content(NamedTuple):
     @property
     def mime_type(self) -> str:
         """By its name, else by what it begins with."""
-        return mimetypes.guess_type(self.name)[0] or _by_beginning(self._beginning) or "application/octet-stream"
+        return mimetypes.guess_type(self.name)[0] or type_by_beginning(self._beginning) or "application/octet-stream"
 
     @property
     def _beginning(self) -> bytes:
@@ -68,60 +58,18 @@ class Content(NamedTuple):
         return not self._beginning
 
 
-def _by_beginning(beginning: bytes) -> str | None:
-    if beginning.startswith(b"RIFF"):
-        return {b"WEBP": "image/webp", b"WAVE": "audio/wav"}.get(beginning[8:12])
-    return next((kind for begins, kind in _BEGINNINGS.items() if beginning.startswith(begins)), None)
-
-
-def with_media(value: Any, annotation: Any, folder: Path, only_look: bool = False) -> Any:
-    """``value`` with an object of DSPy's for each text, bytes or dict in it that stands for a picture, sound or file.
-
-    With ``only_look`` those are empty, and no file is read whole.
+def medium_of(value: Any, kind: Any, folder: Path, only_look: bool) -> Any:
+    """The object of DSPy's type ``kind`` for one value; with ``only_look`` it is empty, and no file is read whole.
 
     Raises:
-        Unfit: one is not there, or is no medium.
+        Unfit: it is not there, or is no medium.
     """
-    annotation = unwrapped(annotation)
-    if any(annotation is kind for kind in MEDIA if kind is not None):
-        return (
-            value if value is None or isinstance(value, annotation) else _medium(value, annotation, folder, only_look)
-        )
-    kinds: tuple[Any, ...] = getattr(annotation, "__args__", ())
-    if is_union(annotation):
-        if value is None or (isinstance(value, str) and str in kinds):
-            return value
-        kind = next((kind for kind in kinds if _may_hold_media(kind)), None)
-        return value if kind is None else with_media(value, kind, folder, only_look)
-    if isinstance(value, (list, tuple)) and kinds:
-        return [with_media(item, kinds[0], folder, only_look) for item in value]
-    if not isinstance(value, Mapping):
-        return value
-    if len(kinds) == 2:
-        return {name: with_media(item, kinds[1], folder, only_look) for name, item in value.items()}
-    fields = getattr(annotation, "model_fields", None) or {}
-    inner = {
-        name: with_media(value[name], field.annotation, folder, only_look)
-        for name, field in fields.items()
-        if name in value
-    }
-    return {**value, **inner} if inner else value
-
-
-def _may_hold_media(annotation: Any) -> bool:
-    annotation = unwrapped(annotation)
-    known = any(annotation is kind for kind in MEDIA) or hasattr(annotation, "model_fields")
-    return known or any(map(_may_hold_media, getattr(annotation, "__args__", ())))
-
-
-def _medium(value: Any, kind: Any, folder: Path, only_look: bool) -> Any:
-    """The object of DSPy's for one value."""
     if isinstance(value, Mapping) and set(value) <= {"bytes", "path"} and value:  # as Hugging Face's datasets have it
         value, name = value.get("bytes") or value.get("path"), str(value.get("path") or "")
         if value is None:
             raise Unfit("it has neither bytes nor a path")
         return (
-            _medium(value, kind, folder, only_look)
+            medium_of(value, kind, folder, only_look)
             if isinstance(value, str)
             else _made(Content(value, name), kind, only_look)
         )
@@ -131,6 +79,8 @@ def _medium(value: Any, kind: Any, folder: Path, only_look: bool) -> Any:
         return _from_text(value, kind, folder, only_look)
     if isinstance(value, (bytes, bytearray)):
         return _made(Content(bytes(value), ""), kind, only_look)
+    if kind is _IMAGE and type(value).__module__.startswith("PIL."):
+        return kind(url="data:image/png;base64," if only_look else value)
     return value  # for DSPy's own validation
 
 
@@ -141,10 +91,35 @@ def _from_text(text: str, kind: Any, folder: Path, only_look: bool) -> Any:
         if kind is _AUDIO:
             raise Unfit(f"{text!r}: dspy.Audio takes no URL, as it holds the sound itself")
         return kind(file_id=text) if kind is _FILE else kind(url=text)
-    path = folder / text
-    if len(text) > _LONGEST_PATH or "\0" in text or not path.is_file():
-        raise Unfit(f"{text[:100]!r}: no such file (a path is relative to the dataset)")
-    return _made(Content(path, path.name), kind, only_look)
+    if len(text) <= _LONGEST_PATH and "\0" not in text and (path := folder / text).is_file():
+        return _made(Content(path, path.name), kind, only_look)
+    if (data := _from_base64(text)) is not None:
+        return _made(Content(data, ""), kind, only_look)
+    raise Unfit(_why_none(text, folder))
+
+
+def _from_base64(text: str) -> bytes | None:
+    """What a text says in base64, if that is a medium by its beginning."""
+    if not _BASE64.match(text):
+        return None
+    try:
+        data = base64.b64decode("".join(text.split()), validate=True)
+    except ValueError:
+        return None
+    return data if type_by_beginning(data[:16]) else None
+
+
+def _why_none(text: str, folder: Path) -> str:
+    """Why there is no file to be read at ``text``."""
+    if len(text) > _LONGEST_PATH or "\0" in text:
+        return f"{text[:100]!r}: no such file (a path is relative to the dataset)"
+    try:
+        mode = (folder / text).stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return f"{text[:100]!r}: no such file (a path is relative to the dataset)"
+    except OSError as error:  # links in a circle
+        return f"{text[:100]!r}: {error.strerror or error}"
+    return f"{text[:100]!r} is a folder" if stat.S_ISDIR(mode) else f"{text[:100]!r} is no file"
 
 
 def _from_data_url(text: str, kind: Any) -> Any:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import datetime
 import decimal
 import enum
+import os
+import re
 import typing
 from pathlib import Path
 from typing import Annotated, Any, Literal, NewType, Optional
 
 import dspy
+import PIL.Image
 import pydantic
 import pytest
 
-from pytest_pitcheval.collection.rows import Row
+from pytest_pitcheval.collection.rows import Given, Row
 from pytest_pitcheval.errors import MarkerError
 from pytest_pitcheval.programs.typed.annotations import makes_objects, name_of
 from pytest_pitcheval.programs.typed.casting import casting
@@ -242,3 +246,103 @@ class TestAsked:
 def test_types_are_named_as_they_are_written(kind: Any, name: str) -> None:
     assert makes_objects(kind)
     assert name_of(kind) == name
+
+
+@dataclasses.dataclass
+class Page:
+    number: int
+    pictures: list[dspy.Image]
+
+
+class Named(pydantic.BaseModel):
+    picture: dspy.Image = pydantic.Field(alias="img")
+
+
+class Clip(pydantic.BaseModel):
+    sound: dspy.Audio
+
+
+class Tree(pydantic.BaseModel):
+    picture: dspy.Image
+    below: list[Tree] = []
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "found"),
+    [
+        (["One", "a.png"], tuple[str, dspy.Image], lambda made: made[1]),
+        (["a.png", "a.png"], tuple[dspy.Image, str], lambda made: made[0]),
+        (["bare", "a.png"], tuple[dspy.Image, ...], lambda made: made[1]),
+        ({"number": 1, "pictures": ["a.png"]}, Page, lambda made: made.pictures[0]),
+        ({"img": "a.png"}, Named, lambda made: made.picture),
+        ({"title": "One", "picture": "a.png"}, Clip | Slide, lambda made: made.picture),
+        ({"title": "One", "picture": "a.png"}, Slide | Clip, lambda made: made.picture),
+        ({"picture": "bare", "below": [{"picture": "a.png"}]}, Tree, lambda made: made.below[0].picture),
+        ([{"picture": "a.png"}], list[Annotated[Tree, "note"]] | None, lambda made: made[0].picture),
+        ('["a.png", "bare"]', list[dspy.Image], lambda made: made[0]),  # a cell of a CSV file
+        (base64.b64encode(PIXEL).decode(), dspy.Image, lambda made: made),
+        ({"bytes": base64.b64encode(PIXEL).decode(), "path": None}, dspy.Image, lambda made: made),
+    ],
+)
+def test_pictures_wherever_they_stand(value: Any, kind: Any, found: Any, media: Path) -> None:
+    assert found(cast(value, kind, media)).url == PIXEL_URL
+
+
+def test_a_picture_that_a_callable_has_opened() -> None:
+    made = casting({"x": dspy.Image}, FieldTypes())
+    assert made is not None
+    row = Row("0", {"x": PIL.Image.new("RGB", (2, 2))}, ("x",))
+    assert made.complaint(row) is None
+    assert made.values_of(row)["x"].url.startswith("data:image/png;base64,")
+
+
+def test_pictures_in_the_turns_of_a_conversation(media: Path) -> None:
+    """DSPy shows turns with the fields of the signature; a path would be shown as a text."""
+    made = casting({}, FieldTypes({"picture": dspy.Image, "history": dspy.History | None}))
+    assert made is not None
+    turns: list[dict[str, Any]] = [{"picture": "a.png", "question": "?"}, {"picture": None}, {"answer": "a.png"}]
+    row = Row("0", {"picture": "bare", "history": {"messages": turns}}, ("picture", "history"), folder=media)
+    history = made.values_of(row)["history"]
+    assert history.messages[0]["picture"].url == PIXEL_URL
+    assert history.messages[1:] == turns[1:]
+    turns[1]["picture"] = "gone.png"
+    assert "column 'history': 'gone.png': no such file" in str(made.complaint(row))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("folder", "'folder' is a folder"),
+        ("loop", "'loop': Too many levels of symbolic links"),
+        ("pipe", "'pipe' is no file"),
+        ("gone/a.png", "'gone/a.png': no such file"),
+        ("a.png/b.png", "'a.png/b.png': no such file"),
+    ],
+)
+def test_what_is_no_file_is_said_to_be_what_it_is(name: str, said: str, media: Path) -> None:
+    (media / "folder").mkdir()
+    (media / "loop").symlink_to("loop")
+    os.mkfifo(media / "pipe")
+    with pytest.raises(MarkerError, match=re.escape(f"column 'x': {said}")):
+        cast(name, dspy.Image, media)
+
+
+class TestExams:
+    """The rows of a judge's exam, whose answers the program has given."""
+
+    def row(self, **values: Any) -> Row:
+        given = Given(values, "good", (1.0,), (0.0, 1.0), "", columns={"deal": "given_deal"})
+        return Row("0", {"q": "?", "good": 1, "deal": DEAL}, ("q",), place="judge.jsonl:3", given=given)
+
+    def test_answers_have_the_types_of_outputs(self) -> None:
+        made = casting({}, FieldTypes({}, {"deal": Deal, "good": Deal}))
+        assert made is not None
+        assert made.values_of(self.row()) == {"deal": Deal(amount=2)}  # a label of the row; what people said is none
+        assert made.answer_of(self.row(deal={"amount": 3}, reasoning="so")) == {"deal": Deal(amount=3)}
+        said = made.complaint(self.row(deal="much"))
+        assert str(said).startswith("judge.jsonl:3: column 'given_deal': 'much': Input should be a valid dictionary")
+
+    def test_the_marker_names_columns(self) -> None:
+        made = casting({"given_deal": Deal}, FieldTypes())
+        assert made is not None
+        assert made.answer_of(self.row(deal={"amount": 3})) == {"deal": Deal(amount=3)}
