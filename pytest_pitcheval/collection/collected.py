@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import pytest
@@ -44,6 +44,11 @@ class Asked:
     def program_marker(self) -> Evaluation | None:
         """Its ``evaluation`` marker; None of a judge's exam, which runs no program."""
         return self.evaluation if isinstance(self.evaluation, Evaluation) else None
+
+    @property
+    def types(self) -> Mapping[str, Any] | None:
+        """What its marker says of the values of its row; None where that leaves it to the program."""
+        return self.evaluation.types if self.evaluation else None
 
 
 _OURS = ("generator_lm", "evaluator_lm", "optimization", "example")

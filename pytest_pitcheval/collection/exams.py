@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from pytest_pitcheval.collection.markers import check_number
+from pytest_pitcheval.collection import requirements
+from pytest_pitcheval.collection.markers import check_number, check_types
 from pytest_pitcheval.collection.people import joined
 from pytest_pitcheval.collection.requirements import check_labels, read_names, read_slices
 from pytest_pitcheval.collection.rows import Given, Row, load_rows
@@ -27,6 +28,13 @@ from pytest_pitcheval.results.plain import plain
 from pytest_pitcheval.results.subjects import is_true
 
 NAME = "judge_exam"
+_LONGEST_PATH = 1_000
+"""Characters; a longer text is no path."""
+_MEDIA = (
+    *(".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff"),
+    *(".wav", ".mp3", ".flac", ".ogg", ".m4a", ".pdf", ".bin"),
+)
+"""What names of media end in."""
 _EXPECTED = "expected 0 or 1, true or false, or a grade from 0 to 1, or a list of these"
 
 
@@ -43,6 +51,7 @@ class JudgeExam:
         threshold: the score from which on an answer passes, or None.
         rollouts: how often the judge is asked of each answer, or None for the option's.
         slices: labels by whose values the judge's bias is told.
+        types: what values are cast to, by column; None where that is what the suite's program declares.
     """
 
     dataset: str | os.PathLike[str] | Sequence[Any] | Callable[[], Sequence[Any]]
@@ -54,6 +63,7 @@ class JudgeExam:
     threshold: float | None = None
     rollouts: int | None = None
     slices: str | Sequence[str] = ()
+    types: Mapping[str, Any] | None = None
 
     @property
     def asked(self) -> Requirements:
@@ -87,6 +97,7 @@ def parse_exam(mark: pytest.Mark) -> JudgeExam:
 def _check(parsed: JudgeExam) -> None:
     check_number("threshold", parsed.threshold, float)
     check_number("rollouts", parsed.rollouts, int)
+    check_types(parsed.types or {})
     for gate in EXAM_GATES:
         limit = getattr(parsed, gate)
         if limit is not None and (_grade(limit) is None or isinstance(limit, bool)):
@@ -116,9 +127,10 @@ def exam_rows(exam: JudgeExam, folder: Path, models_too: bool) -> list[Row]:
         rows = load_rows(exam.dataset, exam.inputs, folder, lambda found: joined(found, exam.label, models_too))
         name = os.fspath(exam.dataset) if isinstance(exam.dataset, (str, os.PathLike)) else "the dataset"
         check_labels(exam.asked, rows, name)
+        requirements.check_types(exam.types or {}, rows, name)
     people = {row.id: _people(row, exam.label) for row in rows}
     grades = _grades(exam, [label for labels in people.values() for label in labels])
-    about = Given({}, exam.label, (), grades, _digits(rows), _models(rows))
+    about = Given({}, exam.label, (), grades, _digits(rows), _models(rows), columns=exam.columns)
     return [_with_answer(row, exam, about._replace(people=people[row.id])) for row in rows]
 
 
@@ -176,5 +188,19 @@ def _grade(value: Any) -> float | None:
 
 def _digits(rows: Sequence[Row]) -> str:
     """They change with any row, whatever their order."""
-    texts = sorted(json.dumps(plain(dict(row.values)), sort_keys=True) for row in rows)
+    texts = sorted(json.dumps(_with_content(plain(dict(row.values)), row.folder), sort_keys=True) for row in rows)
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()[:12]
+
+
+def _with_content(value: Any, folder: Path) -> Any:
+    """Plain values, and of each path of a picture, sound or document that is there what is in it."""
+    if isinstance(value, dict):
+        return {name: _with_content(part, folder) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_with_content(part, folder) for part in value]
+    if not isinstance(value, str) or len(value) > _LONGEST_PATH or not value.lower().endswith(_MEDIA):
+        return value
+    try:
+        return [value, hashlib.sha256((folder / value).read_bytes()).hexdigest()]
+    except (OSError, ValueError):  # a text that only looks like one
+        return value

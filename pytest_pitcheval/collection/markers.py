@@ -92,12 +92,12 @@ def parse_evaluation(mark: pytest.Mark) -> Evaluation:
     check_number("rollouts", parsed.rollouts, int)
     check_number("judge_rollouts", parsed.judge_rollouts, int)
     check_number("limit", parsed.limit, int)
-    _check_types(parsed.types)
+    check_types(parsed.types)
     assert parsed.asked  # which raises where one of its arguments is wrong
     return dataclasses.replace(parsed, inputs=read_names("inputs", parsed.inputs, "field names"))
 
 
-def _check_types(types: object) -> None:
+def check_types(types: object) -> None:
     if isinstance(types, Mapping) and all(isinstance(n, str) and not isinstance(t, str) for n, t in types.items()):
         return
     raise MarkerError(f"evaluation marker: types={types!r}: expected a mapping of columns to types")

@@ -30,6 +30,7 @@ class Given(NamedTuple):
         grades: those that the whole dataset has, and ``dataset`` digits that change with any of its rows.
         models: the names of models that labelled, in the whole dataset.
         labelled: which answer of which run it is, as far as the row says: `Labelled.answer`.
+        columns: of each field of the answer, the column that it stands in.
     """
 
     answer: Mapping[str, Any]
@@ -39,6 +40,7 @@ class Given(NamedTuple):
     dataset: str
     models: tuple[str, ...] = ()
     labelled: Mapping[str, Any] = MappingProxyType({})
+    columns: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclasses.dataclass(frozen=True)

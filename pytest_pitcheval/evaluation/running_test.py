@@ -89,7 +89,7 @@ class RunningTest:
         self._answers = answers
         self._earlier = earlier
         self._thrown_away: list[Rollout] = []
-        self.own_example = OwnExample(asked.row, asked.program_marker)
+        self.own_example = OwnExample(asked.row, asked.types)
         self._own_program: Any = None
         self._named_scores, self._later_rollouts = dict[str, float](), list[dict[str, Any]]()
         self._program_file: str | None = None
@@ -142,7 +142,8 @@ class RunningTest:
 
     def set_up(self, fixture: str) -> None:
         """A fixture was set up for this test alone, that may make a difference to its program."""
-        self.function_fixtures.append(fixture)
+        if self.given is None or fixture in fixture_names(self.item):  # in an exam, the program is only looked at
+            self.function_fixtures.append(fixture)
 
     def compiled(self, program: Any) -> None:
         """The plugin's own fixture ``compiled_program`` gave this."""

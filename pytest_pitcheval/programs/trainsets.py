@@ -15,15 +15,17 @@ from pytest_pitcheval.rollouts.copies import own
 from pytest_pitcheval.rollouts.program_and_metric import GIVEN_ANSWERS
 
 
-def as_example(row: Row, cast: Mapping[str, Any] = MappingProxyType({})) -> Any:
+def as_example(
+    row: Row, cast: Mapping[str, Any] = MappingProxyType({}), answer: Mapping[str, Any] = MappingProxyType({})
+) -> Any:
     """The ``dspy.Example`` of a row, with its inputs marked; ``cast`` are values in place of those of the file.
 
     What a test changes in it, the row keeps. In a judge's exam it has its answer where the metric does not see it, and
-    no label.
+    no label; ``answer`` are values in place of those of the file there.
     """
     if row.given is not None:
         values = {name: value for name, value in {**row.values, **cast}.items() if name != row.given.label}
-        return GIVEN_ANSWERS.give(own(dspy.Example(values).with_inputs(*row.inputs)), row.given.answer)
+        return GIVEN_ANSWERS.give(own(dspy.Example(values).with_inputs(*row.inputs)), {**row.given.answer, **answer})
     example = row.source if row.source is not None else dspy.Example({**row.values, **cast})
     made = example.with_inputs(*row.inputs)
     if row.source is not None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from pytest_pitcheval.collection.markers import Evaluation
 from pytest_pitcheval.collection.rows import Row
 from pytest_pitcheval.programs.identities import example_identity
 from pytest_pitcheval.programs.typed.field_types import FieldTypes
+from pytest_pitcheval.results.media import has_media
 from pytest_pitcheval.results.plain import Keep, plain
-from pytest_pitcheval.storage.media import has_media
 
 if TYPE_CHECKING:
     from pytest_pitcheval.programs.typed.casting import Casting
@@ -21,39 +20,41 @@ class OwnExample:
 
     Attributes:
         row: None where the test has none.
-        types: what the test's marker says of the values.
+        types: what the test's marker says of the values, None where that leaves it to the program.
         declared: what its program says of them, as far as `cast_with` was told.
         made: the example, None as long as nobody has asked for it.
     """
 
-    def __init__(self, row: Row | None, evaluation: Evaluation | None) -> None:
-        self.row = row
-        self.types = evaluation.types if evaluation else {}
+    def __init__(self, row: Row | None, types: Mapping[str, Any] | None) -> None:
+        self.row, self.types = row, types
         self.declared = FieldTypes()
         self.made: Any = None
         self._casting: Casting | None = None
         self._cast: Mapping[str, Any] = {}
+        self._answer: Mapping[str, Any] = {}
 
     def cast_with(self, declared: FieldTypes, casting: Casting | None) -> None:
         """The row's values are to be cast in this way; an example that was made in another one is forgotten."""
         self.declared = declared
         if casting != self._casting:
             self._casting, self.made = casting, None
+            self._cast, self._answer = {}, {}
 
     def make(self) -> Any:
         """The same object each time. Raises MarkerError for a value that does not fit."""
         if self.made is None and self.row is not None:
             from pytest_pitcheval.programs.trainsets import as_example
 
-            self._cast = self._casting.values_of(self.row) if self._casting else {}
-            self.made = as_example(self.row, self._cast)
+            if self._casting is not None:
+                self._cast, self._answer = self._casting.values_of(self.row), self._casting.answer_of(self.row)
+            self.made = as_example(self.row, self._cast, self._answer)
         return self.made
 
     def identity(self, keep: Keep) -> str | None:
         """The fingerprint of its row, None without one: of a picture in a file beside it counts what is in that."""
         if self.row is None:
             return None
-        kept = {name: plain(value, keep=keep) for name, value in self._cast.items()}
+        kept = {name: plain(value, keep=keep) for name, value in {**self._cast, **self._answer}.items()}
         media = {name: value for name, value in kept.items() if has_media(value)}
         return example_identity({**self.row.all_values, **media})
 

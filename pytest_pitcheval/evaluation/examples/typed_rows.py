@@ -45,7 +45,11 @@ class TypedRows:
         __tracebackhide__ = True
         if own.row is None:
             return
-        complaint, elsewhere = self.look(own, request.node, self._declared_by(_program_of(request)))
+        if own.row.given is None:
+            program = _program_of(request)
+        else:  # a judge's exam
+            program = _program_beside(request) if own.types is None else None
+        complaint, elsewhere = self.look(own, request.node, self._declared_by(program))
         if complaint is not None:
             raise MarkerError(complaint)
         if elsewhere:
@@ -73,7 +77,7 @@ class TypedRows:
         known = self._wrong.get(asked.about.test)
         casting = known[0] if known is not None and item.nodeid not in known[1] else None
         if item.nodeid not in self._identities or self._identities[item.nodeid][0] != casting:
-            own = OwnExample(asked.row, asked.program_marker)
+            own = OwnExample(asked.row, asked.types)
             if casting is not None:
                 own.cast_with(FieldTypes(), casting)
                 with contextlib.suppress(MarkerError):  # its test tells it
@@ -112,7 +116,7 @@ def _casting(own: OwnExample, declared: FieldTypes) -> Casting | None:
         return None
     from pytest_pitcheval.programs.typed.casting import casting
 
-    return casting(own.types, declared)
+    return casting(own.types or {}, declared)
 
 
 def _program_of(request: pytest.FixtureRequest) -> Any:
@@ -124,4 +128,15 @@ def _program_of(request: pytest.FixtureRequest) -> Any:
     try:
         return request.getfixturevalue(name)
     except (pytest.FixtureLookupError, FixtureNotDefined):  # which would go round in a circle
+        return None
+
+
+def _program_beside(request: pytest.FixtureRequest) -> Any:
+    """The program whose answers a judge's exam has; None where there is none for that test alone.
+
+    It is not run: what is wrong with it, or keeps it from being made, its own tests tell.
+    """
+    try:
+        return request.getfixturevalue("program")
+    except (Exception, pytest.fail.Exception, pytest.skip.Exception):
         return None
