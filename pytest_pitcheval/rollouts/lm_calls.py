@@ -17,6 +17,7 @@ from pytest_pitcheval.credentials import secret_values
 from pytest_pitcheval.errors import Ambiguous, BudgetReached, NoPrice
 from pytest_pitcheval.lm import attempts
 from pytest_pitcheval.lm.failures import backoff, is_race, is_rate_limited, origins, retry_after
+from pytest_pitcheval.lm.histories import Histories, without_media
 from pytest_pitcheval.lm.patient_lm import PatientLM, goes_on
 from pytest_pitcheval.names import GENERATOR
 from pytest_pitcheval.results.records import Usage
@@ -80,6 +81,7 @@ class LMCalls(BaseCallback):
         self._limiter = limiter
         self._spending = spending
         self._calls: dict[str, Call] = {}
+        self._histories = Histories()
         self.at_the_door: Callable[[Any], bool] = lambda lm: False
         """Whether all that an LM asks passes DSPy's cache, though it has no use for that."""
         self.keys: set[str] = set()
@@ -101,6 +103,8 @@ class LMCalls(BaseCallback):
         call = self._calls.pop(call_id, None)
         if call is not None:
             _active.set(call.within)
+        if call is not None and exception is None:
+            self._histories.answered(call.lm, call.about, outputs)
         if is_rate_limited(exception):
             asked_for, attempt = retry_after(exception), attempts.current()
             self._limiter.pause(backoff(attempt.number if attempt else 0) if asked_for is None else asked_for)
@@ -172,7 +176,8 @@ class LMCalls(BaseCallback):
     def _wait(self, call: Call, model: str, request: Mapping[str, Any]) -> bool:
         """Wait until the request of ``call`` may be sent; whether that took time."""
         if is_held := self._limiter.holds_for(model):
-            prompt = str(request.get("messages") or request.get("prompt") or "")
+            # A picture in base64 would be taken for a text of a million tokens.
+            prompt = str(without_media(request.get("messages") or request.get("prompt") or ""))
             attempt, call.since = attempts.current(), None
             with self._scopes.waiting(), attempt.waiting() if attempt else contextlib.nullcontext():
                 call.tokens = self._limiter.wait(model, prompt)

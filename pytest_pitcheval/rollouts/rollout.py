@@ -32,6 +32,7 @@ class Rollout(Scope):
         repeats: whether an answer was paid for before it began.
         has_replayed: whether an answer was taken from a file.
         program_raised: what the program raised that was its own fault.
+        trace: what DSPy notes of its steps; DSPy's own list, of all rollouts, would keep their inputs to the end.
     """
 
     def __init__(self, rollout_id: RolloutId, answers: Answers = Answers.FRESH) -> None:
@@ -44,6 +45,7 @@ class Rollout(Scope):
         self.seconds = 0.0
         self.repeats = self.has_replayed = False
         self.program_raised: BaseException | None = None
+        self.trace: list[Any] = []
 
     def keyed(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
         kept = {name: value for name, value in request.items() if name != "timeout"}  # that decides no answer

@@ -83,6 +83,8 @@ class Rollouts:
         mine = {SCOPE: scope, PART: part, "callbacks": self._callbacks(), "track_usage": True}
         if self._bounded or not isinstance(scope, Rollout):  # compiling is charged to no test
             mine[BOUNDED] = True
+        if isinstance(scope, Rollout) and dspy.settings.get("trace") is not None:
+            mine["trace"] = scope.trace
         try:
             with branches.counted(), dspy.context(**mine, **settings):
                 yield
