@@ -52,7 +52,7 @@ _TIMED = """(async () => {
     return found;
 })()"""
 
-_LOADED = """new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now()))))"""
+LOADED = """new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now()))))"""
 
 
 def main() -> None:
@@ -79,7 +79,7 @@ def main() -> None:
 
 
 def _measure(page: Any) -> dict[str, float]:
-    loaded: float = page.run(_LOADED)
+    loaded: float = page.run(LOADED)
     steps: dict[str, float] = page.run(_TIMED)
     page.close()
     return {"load": loaded, **steps}
