@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -13,38 +14,16 @@ import sklearn.metrics
 from support.command_line import Command
 from support.html_page import Reader
 from support.junit_file import properties_of, read_suite
+from support.markdown_tables import tables
 from support.openai_server import Failure, Request, chat_format
 from support.suite import Run, Suite
 
 from pytest_pitcheval.results import formats
+from pytest_pitcheval.tracking.mlflow_runs import mlflow_runs
 
 TOPICS = ("refund", "delivery", "other")
 
 CONFTEST = """
-
-@pytest.fixture(scope="session")
-def program():
-    return dspy.Predict("question -> topic, certainty: float")
-
-
-@pytest.fixture(scope="session")
-def metric():
-    return lambda example, pred, trace=None: example.topic == pred.topic
-"""
-FIXTURE = """
-
-@pytest.fixture(scope="session")
-def aggregates():
-    def kappa(examples, predictions):
-        pairs = [(one.topic, pred.topic) for one, pred in zip(examples, predictions)]
-        labels, told = zip(*pairs)
-        agreed = sum(one == other for one, other in pairs) / len(pairs)
-        chance = sum(labels.count(one) * told.count(one) for one in set(labels)) / len(pairs) ** 2
-        return (agreed - chance) / (1 - chance)
-
-    return {"kappa": kappa, "right": "accuracy"}
-"""
-TEST = """
 
 @pytest.fixture(scope="session")
 def program():
@@ -178,6 +157,115 @@ def test_shards_put_together_give_what_the_whole_gives(suite: Suite, command: Co
     )
     assert decided is not None
     assert "FAIL min_aggregate=0.9 kappa" in " ".join(" ".join(decided.lines).split())  # of a whole run, it is known
+
+
+MODELS = "--generator-model=openai/a,openai/b"
+WRONG = {"a": (2, 5, 9), "b": (0, 1, 2, 5, 9)}
+TRAINSET = """
+
+@pytest.fixture(scope="session")
+def trainset():
+    return [dspy.Example(question="where is it?", topic="delivery", certainty=1.0).with_inputs("question")]
+"""
+
+
+def use_models(suite: Suite, arguments: str, wrong: Mapping[str, Sequence[int]]) -> None:
+    """Two models, each wrong of some examples."""
+    use(suite, arguments, fixture=FIXTURE + TRAINSET)
+    tell(suite, wrong)
+
+
+def tell(suite: Suite, wrong: Mapping[str, Sequence[int]]) -> None:
+    suite.server.answer = lambda request: chat_format(
+        topic=told(number(request), wrong[request.model]), certainty=number(request) / 7
+    )
+
+
+def of_models(document: Any) -> dict[tuple[str, str], dict[str, Any]]:
+    return {(one["model"], one["optimization"]): one["aggregates"] for one in document["summary"]}
+
+
+def direct(wrong: Sequence[int]) -> dict[str, float]:
+    """What scikit-learn makes of what a model said."""
+    labels, said = expected(wrong=wrong)
+    return {
+        "kappa": sklearn.metrics.cohen_kappa_score(labels, said),
+        "right": sklearn.metrics.accuracy_score(labels, said),
+        "f1_macro": sklearn.metrics.f1_score(labels, said, average="macro"),
+    }
+
+
+def test_each_model_and_method_has_its_own_value_baseline_and_gates(suite: Suite) -> None:
+    use_models(suite, 'min_aggregate={"f1_macro": 0.7}, max_regression={"kappa": 0.03}', WRONG)
+    both = (MODELS, "--optimization=none,labeled", "--eval-max-regression=0.9")
+    reports = ("--eval-html=page.html", "--eval-markdown=summary.md", "--junit-xml=junit.xml")
+    first = suite.run(*both, *reports, "-n2", "--eval-update-baseline")
+    assert len(first.requests) == 48
+    found = of_models(first.document)
+    assert list(found) == [(f"openai/{model}", method) for model in "ab" for method in ("none", "labeled")]
+    for (model, _), figures_of in found.items():
+        assert {name: one["value"] for name, one in figures_of.items()} == pytest.approx(direct(WRONG[model[-1]]))
+    decided = {(gate["model"], gate["optimization"]): gate["status"] for gate in (first.document or {})["gates"]}
+    assert decided == {key: "passed" if key[0] == "openai/a" else "failed" for key in found}
+    page, summary = ((suite.path / name).read_text(encoding="utf-8") for name in ("page.html", "summary.md"))
+    said = properties_of(read_suite(suite.path / "junit.xml"))
+    whole = next(table for table in tables(summary) if table[0][0] == "whole set")
+    assert [(row[0], row[2]) for row in whole[1:]] == [
+        (name, " ".join(key)) for key, figures_of in found.items() for name in figures_of
+    ]
+    of_page = Reader(page).text
+    for key, figures_of in found.items():
+        variant = " ".join(key)
+        assert (
+            f"f1_macro test_qa.py::test_topic {variant} 12 {formats.measure(figures_of['f1_macro']['value'])}"
+            in of_page
+        )
+        assert (
+            float(said[f"pitcheval.aggregate.kappa test_qa.py::test_topic [{variant}]"]) == figures_of["kappa"]["value"]
+        )
+    parts = {
+        part.name: {name: value for name, value, _ in part.points}
+        for part in mlflow_runs(first.document or {}, None, {})
+    }
+    numbers = parts["test_qa.py::test_topic [openai/b labeled]"]
+    assert numbers["aggregate/f1_macro/value"] == pytest.approx(direct(WRONG["b"])["f1_macro"])
+
+    worse = {**WRONG, "b": range(12)}
+    tell(suite, worse)
+    second = suite.run(MODELS, "--optimization=none", "--eval-max-regression=0.9")
+    fell = {(g["model"], g["optimization"]): g for g in (second.document or {})["gates"] if g["metric"] == "kappa"}
+    assert {key[0]: gate["status"] for key, gate in fell.items()} == {"openai/a": "passed", "openai/b": "failed"}
+    lost = direct(WRONG["b"])["kappa"] - direct(worse["b"])["kappa"]
+    assert fell["openai/b", "none"]["value"] == pytest.approx(lost)
+
+
+def test_with_a_cap_or_in_shards_no_value_is_that_of_the_survivors(suite: Suite, command: Command) -> None:
+    use_models(suite, 'min_aggregate={"f1_macro": 0.1}', WRONG)
+    price = "--eval-price=openai/*=1000/1000"
+    capped = suite.run(MODELS, price, "--eval-max-cost=1.5", "--eval-concurrency=2", "-n2")
+    assert capped.document is not None
+    left_out = Counter(test["model"] for test in capped.tests if test["left_out"])
+    assert left_out["openai/b"] > 0
+    for (model, _), figures_of in of_models(capped.document).items():
+        for name, one in figures_of.items():
+            if left_out[model]:
+                assert (one["value"], f"{left_out[model]} of 12 examples have no prediction" in one["undefined"]) == (
+                    None,
+                    True,
+                )
+            else:
+                assert one["value"] == pytest.approx(direct(WRONG[model[-1]])[name])
+    rest = suite.run(MODELS, price, "--eval-max-cost=1000", f"--eval-resume={capped.document['run']['id']}")
+    assert len(capped.requests) + len(rest.requests) == 24
+    shards = [
+        suite.run(MODELS, "-k", " or ".join(f"e{n}]" for n in part)) for part in (range(0, 12, 2), range(1, 12, 2))
+    ]
+    whole = {(f"openai/{model}", "none"): direct(wrong) for model, wrong in WRONG.items()}
+    for runs in (shards, shards[::-1]):
+        _, document = merged(suite, command, runs)
+        for one in (document, rest.document):
+            values = {key: {name: f["value"] for name, f in found.items()} for key, found in of_models(one).items()}
+            assert values == {key: pytest.approx(figures_of) for key, figures_of in whole.items()}
 
 
 def test_numbers_correlate_as_in_scipy(suite: Suite) -> None:
