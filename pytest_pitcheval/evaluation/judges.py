@@ -11,6 +11,7 @@ from pytest_pitcheval.concurrency.process import Process
 from pytest_pitcheval.lm.absent_judge import AbsentJudge
 from pytest_pitcheval.lm.language_models import judge_from
 from pytest_pitcheval.names import EXAMINED
+from pytest_pitcheval.ownership import params_of
 from pytest_pitcheval.results.exams.exam import Conditions
 from pytest_pitcheval.results.exams.terms import PASS_OR_FAIL
 from pytest_pitcheval.results.keys import Key
@@ -24,9 +25,17 @@ _COMPLAINT = (
     "or a fixture evaluator_lm of that scope"
 )
 
+_OF_SEVERAL = (
+    "evaluator_lm: generator_lm has several LMs as parameters, which would each judge itself; expected "
+    "--evaluator-model=MODEL, or a fixture evaluator_lm"
+)
+
 
 def for_session(request: pytest.FixtureRequest, settings: ModelSettings) -> Any:
-    """The judge of all tests; an `AbsentJudge` where each has a ``generator_lm`` of its own."""
+    """The judge of all tests; an `AbsentJudge` where there are several LMs: it must not be whichever comes first."""
+    given = (params_of(item) for item in request.session.items)
+    if len({id(params["generator_lm"]) for params in given if "generator_lm" in params}) > 1:
+        return AbsentJudge(_OF_SEVERAL)
     try:
         generator_lm = request.getfixturevalue("generator_lm")
     except pytest.fail.Exception as failed:

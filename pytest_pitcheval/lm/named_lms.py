@@ -19,14 +19,14 @@ class NamedLMs:
         self._where = (runtime_dir, owner_pid)
         self._made: dict[tuple[str, Model], Any] = {}
 
-    def make(self, role: str, named: Model | None = None) -> Any:
+    def make(self, role: str, named: object = None) -> Any:
         """The LM of the ``generator`` or the ``evaluator``; of several, the one so ``named``, which stays the same.
 
         pytest sets the fixture up again whenever a test with another model comes between, and what rollouts share
-        they know by identity.
+        they know by identity. What is no `Model` is a parameter of a fixture of the user's that asks for this one.
         """
         models = self._settings.generators if role == "generator" else self._settings.evaluators
-        if named is None:
+        if not isinstance(named, Model):
             return self._lm(role, models[0])
         if (role, named) not in self._made:
             self._made[role, named] = self._lm(role, next(one for one in models if one.model == named.name))
