@@ -37,6 +37,12 @@ def passes_on(node: pytest.Item, fixture: str) -> bool:
     return all(fixture in one.argnames or _is_plugins(one.func) for one in reversed(known.get(fixture, ())))
 
 
+def has_own_params(node: pytest.Item, fixture: str) -> bool:
+    """Whether the user's ``fixture`` has ``params``: pytest would give it the plugin's in their place."""
+    known = getattr(getattr(node, "_fixtureinfo", None), "name2fixturedefs", {})
+    return any(one.params for one in known.get(fixture, ()))
+
+
 def _is_plugins(function: Any) -> bool:
     return str(getattr(function, "__module__", "")).startswith("pytest_pitcheval.")
 

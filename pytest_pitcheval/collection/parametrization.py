@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping, Sequence
 
 import pytest
@@ -13,7 +12,7 @@ from pytest_pitcheval.collection.markers import choose_optimizations, parse_eval
 from pytest_pitcheval.collection.requirements import check_labels, check_types
 from pytest_pitcheval.collection.rows import Row, load_rows, sample
 from pytest_pitcheval.errors import MarkerError
-from pytest_pitcheval.ownership import fixture_names, params_of, passes_on
+from pytest_pitcheval.ownership import fixture_names, has_own_params, params_of, passes_on
 from pytest_pitcheval.results.plain import plain
 from pytest_pitcheval.settings.methods import Optimization
 from pytest_pitcheval.settings.models import Model
@@ -49,10 +48,9 @@ def parametrize(metafunc: pytest.Metafunc, settings: Settings) -> list[str]:
 def parametrize_models(metafunc: pytest.Metafunc, settings: Settings) -> None:
     """Give a test that asks for our LMs, and for nothing else of ours, a parameter for each model.
 
-    Nothing to one whose LMs are of the user's own.
+    None for an LM that is of the user's own.
     """
-    with contextlib.suppress(MarkerError):
-        _with_models(metafunc, models_for(metafunc.definition, settings))
+    _with_models(metafunc, _models_given_to(metafunc.definition, settings))
 
 
 def _with_models(metafunc: pytest.Metafunc, models: Mapping[str, Sequence[Model]]) -> None:
@@ -89,16 +87,27 @@ def models_for(node: pytest.Item, settings: Settings) -> dict[str, tuple[Model, 
     Raises:
         MarkerError: one line: the fixture is the user's own, and gives the same LM whatever the option names.
     """
-    asked = set(fixture_names(node)) - _parametrized(node)
-    found = {fixture: models for fixture, models in settings.model_params.items() if models and fixture in asked}
-    for fixture, models in found.items():
-        if not passes_on(node, fixture):
+    asked, found = _asked_models(node, settings), _models_given_to(node, settings)
+    for fixture, models in asked.items():
+        if fixture not in found:
             option, names = fixture.replace("_lm", "-model"), ",".join(one.name for one in models)
-            raise MarkerError(
-                f"--{option}: {names!r}: the fixture {fixture} is one of your own; expected one model, or a "
-                f"fixture that asks for {fixture}"
-            )
+            why = f"the fixture {fixture} is one of your own; expected one model, or a fixture that asks for {fixture}"
+            if has_own_params(node, fixture):
+                why = f"the fixture {fixture} has params of its own; expected one model, or a fixture without params"
+            raise MarkerError(f"--{option}: {names!r}: {why}")
     return found
+
+
+def _asked_models(node: pytest.Item, settings: Settings) -> dict[str, tuple[Model, ...]]:
+    """The several models of each role that a test asks for, unless a marker of pytest's own says which it has."""
+    asked = set(fixture_names(node)) - _parametrized(node)
+    return {fixture: models for fixture, models in settings.model_params.items() if models and fixture in asked}
+
+
+def _models_given_to(node: pytest.Item, settings: Settings) -> dict[str, tuple[Model, ...]]:
+    """Those of them that reach the plugin's own fixtures."""
+    asked = _asked_models(node, settings)
+    return {name: of for name, of in asked.items() if passes_on(node, name) and not has_own_params(node, name)}
 
 
 def _parametrized(node: pytest.Item) -> set[str]:
