@@ -81,7 +81,7 @@ def means(decision: Decision) -> list[tuple[str, str]]:
         found |= {f"judge.{name} {about}": figure.value for name, figure in told.items()}
     worth = {one.key.name: one.worth for one in decision.methods if one.worth}
     found |= {f"cost_of_a_point {name}": one.cost for name, one in worth.items()}
-    found |= {f"choice {table.test}": table.words for table in tables(decision.methods)}
+    found |= {f"choice {table.name}": table.words for table in tables(decision.methods)}
     return _named(found)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pytest_pitcheval.names import BUDGET, DECIDED, EXAMPLE, UNCHANGED, LeftOut
 from pytest_pitcheval.reports import exams
-from pytest_pitcheval.reports.choosing.lines import side_by_side
+from pytest_pitcheval.reports.choosing.lines import of_function, side_by_side
 from pytest_pitcheval.reports.results import Results
 from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.aggregates import telling
@@ -104,12 +104,14 @@ def budget_lines(run: RunInfo, decision: Decision) -> Iterator[Line]:
 
 def decision_lines(decision: Decision, baseline: str | None) -> Iterator[Line]:
     """What a run came to: a table for each test, what is missing, the comparison with ``baseline``, the gates."""
+    last = {summary.key.function: summary.test for summary in decision.summaries}
     for test in dict.fromkeys(summary.test for summary in decision.summaries):
         group = [summary for summary in decision.summaries if summary.test == test]
         yield test if len(test) <= formats.WIDTH else "…" + test[1 - formats.WIDTH :], False
         titles = [summary.key.models for summary in group]
         yield from ((line, False) for line in formats.table([_HEAD, *map(_row, group)], titles))
-        yield from ((line, False) for line in side_by_side([one for one in decision.methods if one.test == test]))
+        alone = [one for one in decision.methods if one.test == test and not one.function]
+        yield from ((line, False) for line in side_by_side(alone))
         lines_of = (*_metrics(decision, group), *_aggregates(group), *_slices(group), *_exams(group))
         yield from ((line, False) for line in lines_of)
         for summary in group:
@@ -119,6 +121,8 @@ def decision_lines(decision: Decision, baseline: str | None) -> Iterator[Line]:
                 yield from ((line, True) for line in wrap(f"  {text} [{summary.key.variant}]", "    "))
             if summary.note:
                 yield from ((line, False) for line in wrap(f"  {summary.note} [{summary.key.variant}]", "    "))
+        if last[group[0].key.function] == test:
+            yield from ((line, False) for line in of_function(group[0].key.function, decision.methods))
     if baseline is not None:
         yield from compared(decision, baseline)
     for gate in decision.gates:

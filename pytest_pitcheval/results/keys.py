@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 _MODELS = ("model", "evaluator")
+
+
+def function_of(test: str) -> str:
+    """The test function's node ID, without parameters of the user's own."""
+    path, separator, name = test.partition("::")  # a folder or a parameter may have brackets and colons too
+    return path + separator + name.partition("[")[0]
 
 
 class Key(NamedTuple):
@@ -23,15 +29,38 @@ class Key(NamedTuple):
     evaluator: str = ""
 
     @property
+    def function(self) -> str:
+        """The test function, of which there are several tests where the user has given it parameters."""
+        return function_of(self.test)
+
+    @property
+    def parameters(self) -> str:
+        """The user's own, as pytest writes them in an ID: ``react-0.7``; empty where there are none."""
+        return self.test[len(self.function) + 1 : -1]
+
+    @property
     def models(self) -> str:
         """``openai/a, judge openai/b``; empty where the session has one of each."""
-        return ", ".join(filter(None, (self.model, f"judge {self.evaluator}" if self.evaluator else "")))
+        return self._with_judge([self.model])
 
     @property
     def variant(self) -> str:
         """What the group is among those of its test: ``bootstrap``, or ``openai/a bootstrap, judge openai/b``."""
-        judge = f", judge {self.evaluator}" if self.evaluator else ""
-        return (f"{self.model} " if self.model else "") + self.optimization + judge
+        return self._with_judge([self.model, self.optimization])
+
+    @property
+    def setting(self) -> str:
+        """What the group is among those of its test function, but for its method: ``openai/a react``."""
+        return self._with_judge([self.model, self.parameters])
+
+    @property
+    def member(self) -> str:
+        """What the group is among those of its test function: ``openai/a react bootstrap, judge openai/b``."""
+        return self._with_judge([self.model, self.parameters, self.optimization])
+
+    def _with_judge(self, words: Iterable[str]) -> str:
+        judge = f"judge {self.evaluator}" if self.evaluator else ""
+        return ", ".join(filter(None, (" ".join(filter(None, words)), judge)))
 
     @property
     def name(self) -> str:

@@ -103,12 +103,6 @@ def total(usages: Iterable[Usage]) -> Usage:
     return sum(usages, Usage())
 
 
-def function_of(test: str) -> str:
-    """The test function's node ID, without parameters of the user's own."""
-    path, separator, name = test.partition("::")  # a folder or a parameter may have brackets and colons too
-    return path + separator + name.partition("[")[0]
-
-
 class Omission(NamedTuple):
     """Why an example does not run, as code and as people read it (``decided after 42 of 100``)."""
 

@@ -21,7 +21,7 @@ from pytest_pitcheval.results.collected import Collected, Requirements
 from pytest_pitcheval.results.deciding.decisions import Decision, decide
 from pytest_pitcheval.results.deciding.outcome import Outcome
 from pytest_pitcheval.results.formats import some
-from pytest_pitcheval.results.records import Record, function_of
+from pytest_pitcheval.results.records import Record
 from pytest_pitcheval.results.summaries import summarizing
 from pytest_pitcheval.session.answers.concluding import not_asked_for, record, replayed
 from pytest_pitcheval.session.controller import Controller
@@ -114,7 +114,7 @@ def _outcome(controller: Controller) -> Outcome:
     aggregating = Aggregating(records, reasons, lambda record: _without(controller.whole(record), late), find)
     outcome = Outcome(collected, records, missing, aggregating=aggregating)
     not_run = {
-        key: [name for name in datasets.get(function_of(key.test), ()) if name not in covered.collected]
+        key: [name for name in datasets.get(key.function, ()) if name not in covered.collected]
         for key, covered in outcome.coverage().items()
     }
     held = references.known_exams(controller.process.settings, controller.baseline)

@@ -37,7 +37,7 @@ def numbers_of(
     gates: Iterable[Mapping[str, Any]],
     beside: Iterable[Mapping[str, Any]] = (),
 ) -> dict[str, float]:
-    """The numbers of a test, method and model; ``beside`` is what it comes to beside others of its test."""
+    """The numbers of a test, method and model; ``beside`` is what it comes to beside others of its test or function."""
     numbers = {key: summary[key] for key in ("examples", "scored", "passed", "skipped", "mean", "pass_rate", "seconds")}
     numbers |= dict(zip(("ci95_low", "ci95_high"), summary["ci95"] or (None, None), strict=True))
     numbers |= {"unscored": len(summary["unscored"]), "cost": summary["cost"]}
@@ -61,7 +61,7 @@ def numbers_of(
 
 
 def _of_model(one: Mapping[str, Any]) -> dict[str, float | None]:
-    """Of one of several models: its difference to the first, and what it takes."""
+    """Of one of several models or variants: its difference to the first, and what it takes."""
     result, worth = one["result"] or {}, one["worth"]
     low, high = result.get("ci95") or (None, None)
     difference = {"difference": result.get("difference"), "ci95_low": low, "ci95_high": high}

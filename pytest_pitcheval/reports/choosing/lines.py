@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from pytest_pitcheval.reports.choosing.tables import Table, difference, tables
 from pytest_pitcheval.results import formats
@@ -15,6 +15,13 @@ def side_by_side(results: Sequence[MethodResult]) -> Iterator[str]:
         yield from (line for table in tables(results) for line in _table(table))
     else:
         yield from matrix(results)
+
+
+def of_function(function: str, results: Iterable[MethodResult]) -> Iterator[str]:
+    """Several tests of one function beside each other, below its name; nothing where it has one alone."""
+    if compared := [one for one in results if one.function == function]:
+        yield formats.cut(function)
+        yield from side_by_side(compared)
 
 
 def matrix(methods: Sequence[MethodResult]) -> Iterator[str]:

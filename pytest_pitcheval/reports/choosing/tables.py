@@ -1,4 +1,4 @@
-"""A table for each test that ran with several models, and for each exam that several judges took."""
+"""A table for each test that ran with several models or parameters, and for each exam that several judges took."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Row(NamedTuple):
     """One model with one method; or one figure of a judge, whose ``what`` is the figure's name.
 
     Attributes:
-        models: as `Key` has them.
+        models: as `Key` has them; where parameters make several tests its setting.
         value: a mean, or the figure.
         difference, interval, p: of what it has more than the first, on the examples that both have.
         cost: of a point of score, or of a verdict.
@@ -37,24 +37,25 @@ class Table:
     """What is compared with each other.
 
     Attributes:
+        test: a test, or the function of several tests.
+        name: what no other table is called: ``test``, and where it has several tables what this one is beside.
         head: the names of a `Row`'s cells.
         first: what all are compared with.
+        note: what the differences are.
         words: which of them is to be taken.
     """
 
     test: str
+    name: str
     head: Row
     rows: Sequence[Row]
     first: str
+    note: str
     words: str
-
-    @property
-    def note(self) -> str:
-        """What the differences are."""
-        return f"difference: to {self.first}, on the examples that both have scored"
 
 
 _MODELS = Row("model", "method", "mean", "difference", "95 % interval", "p", "cost/point", "seconds", "verdict")
+_VARIANTS = _MODELS._replace(models="variant")
 _JUDGES = Row("judge", "figure", "value", "difference", "95 % interval", "p", "cost/verdict", "seconds", "verdict")
 
 
@@ -63,26 +64,48 @@ def tables(results: Iterable[MethodResult]) -> list[Table]:
     groups: dict[tuple[str, str], list[MethodResult]] = {}
     for one in results:
         if one.worth:
-            groups.setdefault((one.test, "" if one.judge else one.evaluator), []).append(one)
-    return [_table(group) for group in groups.values()]
+            groups.setdefault((tested(one), "" if one.judge else one.evaluator), []).append(one)
+    tests = [test for test, _ in groups]
+    return [_table(group, tests.count(tested(group[0])) > 1) for group in groups.values()]
 
 
-def _table(group: Sequence[MethodResult]) -> Table:
+def tested(one: MethodResult) -> str:
+    """What it is compared in: its test, or the function of several tests."""
+    return one.function or one.test
+
+
+def _table(group: Sequence[MethodResult], is_one_of_several: bool) -> Table:
     first, several = group[0], sum(one.best for one in group) > 1
-    of_judges = first.judge is not None
+    of_judges, test, beside = first.judge is not None, tested(first), _name(first)
     rows = [row for one in group for row in (_of_judge(one, several) if of_judges else [_of_model(one, several)])]
-    return Table(first.test, _JUDGES if of_judges else _MODELS, rows, _name(first), in_words(group))
+    head = _JUDGES if of_judges else _VARIANTS if first.function else _MODELS
+    name = f"{test} beside {beside}" if is_one_of_several else test
+    return Table(test, name, head, rows, beside, _note(group), in_words(group))
+
+
+def _note(group: Sequence[MethodResult]) -> str:
+    unlike = [f"{_name(one)} ({_another(one)})" for one in group if one.unlike]
+    left_out = f"; not compared: {formats.some(unlike)}" if unlike else ""
+    return f"difference: to {_name(group[0])}, on the examples that both have scored{left_out}"
+
+
+def _another(one: MethodResult) -> str:
+    return f"another {' and '.join(one.unlike)}"
+
+
+def _setting(one: MethodResult) -> str:
+    return one.key.setting if one.function else one.key.models
 
 
 def _of_model(one: MethodResult, several: bool) -> Row:
     assert one.worth is not None  # else it is in no table
     value = formats.number(one.worth.mean)
-    return Row(one.key.models, one.optimization, value, *difference(one), *_taken(one), _verdict(one, several))
+    return Row(_setting(one), one.optimization, value, *difference(one), *_taken(one), _verdict(one, several))
 
 
 def _of_judge(one: MethodResult, several: bool) -> Iterator[Row]:
     assert one.judge is not None  # else it is no judge of an exam
-    more, judge = one.judge.more_kappa, one.key.models
+    more, judge = one.judge.more_kappa, _setting(one)
     kappa = (f"{more.value:+.3f}", formats.interval(more.ci95, signed=True), "-") if more else ("-", "-", "-")
     yield Row(judge, "kappa", formats.number(one.judge.kappa), *kappa, *_taken(one), _verdict(one, several))
     yield Row(judge, "agreement", formats.number(one.judge.agreement), *difference(one), "", "", "")
@@ -103,12 +126,14 @@ def _taken(one: MethodResult) -> tuple[str, str]:
 
 def _verdict(one: MethodResult, several: bool) -> str:
     if not one.best or not several:
-        return "best" if one.best else ""
+        return "best" if one.best else _another(one) if one.unlike else ""
     return "best within noise" + (", cheapest of these" if one.worth and one.worth.is_cheapest else "")
 
 
 def in_words(results: Sequence[MethodResult]) -> str:
     """Which of what is compared with each other is to be taken."""
+    if all(one.unlike for one in results[1:]):
+        return f"nothing is compared, as {_another(results[1])} scored each of them"
     if any(one.result is not None and one.result.examples < FEWEST for one in results):
         return f"fewer than {FEWEST} examples show nothing"
     best = sorted((one for one in results if one.best), key=_value, reverse=True)
@@ -120,12 +145,21 @@ def in_words(results: Sequence[MethodResult]) -> str:
         if worth.is_cheapest:
             per = "verdict" if one.judge else "point of score"
             return f"{text}; the cheapest of these: {_name(one)}, {formats.price(worth.cost)} a {per}"
-    unknown = dict.fromkeys(one.evaluator if one.judge else one.model for one, worth in of_best if worth.cost is None)
+    unknown = dict.fromkeys(_model(one) for one, worth in of_best if worth.cost is None)
     return f"{text}; which of these is the cheapest is not known, as {formats.some([*unknown])} has no price"
 
 
+def _model(one: MethodResult) -> str:
+    """Whose price it is."""
+    if one.judge:
+        return _name(one)
+    return _setting(one) if one.function else one.model
+
+
 def _name(one: MethodResult) -> str:
-    return one.evaluator if one.judge else one.key.variant
+    if one.judge:
+        return _setting(one) if one.function else one.evaluator
+    return one.key.member if one.function else one.key.variant
 
 
 def _value(one: MethodResult) -> float:

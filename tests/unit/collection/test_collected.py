@@ -9,7 +9,7 @@ import pytest
 
 from pytest_pitcheval.collection.collected import name_of_test
 from pytest_pitcheval.collection.rows import Row
-from pytest_pitcheval.results.records import function_of
+from pytest_pitcheval.results.keys import function_of
 from pytest_pitcheval.settings.methods import Optimization
 
 

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
+from pytest_pitcheval.reports.choosing.tables import tables
 from pytest_pitcheval.results.choosing.judges import compare_judges
+from pytest_pitcheval.results.choosing.side_by_side import compare_methods
 from pytest_pitcheval.results.exams.agreement import difference
 from pytest_pitcheval.results.keys import Key
 from pytest_pitcheval.results.records import Record, Usage
@@ -21,7 +23,7 @@ def exam(key: Key, verdicts: Sequence[float], people: Sequence[float] = PEOPLE, 
     return [
         Record(
             **key._asdict(),
-            nodeid=f"t.py::test[{key.evaluator}-{n}]",
+            nodeid=f"{key.test}[{key.evaluator}-{n}]",
             example_id=str(n),
             status="passed",
             score=verdict,
@@ -52,6 +54,16 @@ def test_the_best_is_the_highest_kappa_and_the_cheapest_within_noise_is_marked()
     assert more.difference == pytest.approx(-13 / 40)
     assert found[C].worth.cost == pytest.approx(0.01)
     assert (found[A].more_kappa, found[A].more_agreement) == (None, None)
+
+
+def test_judges_of_parameters_are_compared_too() -> None:
+    keys = [Key(f"t.py::test[{name}]", "none") for name in ("strict", "kind")]
+    records = [*exam(keys[0], wrong(1)), *exam(keys[1], wrong(*range(0, 40, 3)))]
+    strict, kind = compare_methods(keys, {}, records)
+    assert (strict.function, kind.first, strict.best, kind.best) == ("t.py::test", "strict none", True, False)
+    [table] = tables([strict, kind])
+    assert (table.test, table.words) == ("t.py::test", "best: strict; no other is within noise of it")
+    assert [row.models for row in table.rows] == ["strict", "strict", "kind", "kind"]
 
 
 def test_of_too_few_labels_of_one_kind_or_one_judge_nothing_is_said() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
@@ -86,3 +87,56 @@ def test_becomes_json() -> None:
     )
     data = json.loads(json.dumps([one.to_dict() for one in results], allow_nan=False))
     assert (data[0]["result"], data[1]["result"]["difference"], data[1]["best"]) == (None, 0.6, True)
+
+
+def parameters(*names: str) -> list[Key]:
+    return [Key(f"{TEST}[{name}]", "none") for name in names]
+
+
+def judged(group: Measurements, judge: str) -> Measurements:
+    return dataclasses.replace(group, fingerprints={"metric": "m", "judge": judge})
+
+
+def test_tests_of_one_function_are_a_function_of() -> None:
+    plain, careful, other = *parameters("plain", "careful"), Key("t.py::test_other[plain]", "none")
+    first, second = compare_methods([plain, other, careful], {plain: LOW, careful: HIGH, other: LOW})
+    assert [(one.test, one.function, one.first) for one in (first, second)] == [
+        (plain.test, TEST, "plain none"),
+        (careful.test, TEST, "plain none"),
+    ]
+    assert (first.result, first.best, second.best) == (None, False, True)
+    assert second.result is not None
+    assert second.result.difference == 0.6
+    assert second.worth is not None
+    assert second.worth.mean == HIGH.mean
+
+
+def test_parameters_models_and_methods_are_in_one_table() -> None:
+    keys = [
+        Key(f"{TEST}[{name}]", method, model)
+        for model in ("openai/a", "openai/b")
+        for name in ("plain", "careful")
+        for method in ("none", "simba")
+    ]
+    results = compare_methods(keys, dict.fromkeys(keys, MIDDLE))
+    assert [one.key for one in results] == keys
+    assert {one.first for one in results} == {"openai/a plain none"}
+    assert [one.key.member for one in results][-1] == "openai/b careful simba"
+    assert "function" in results[0].to_dict()
+
+
+def test_parameters_of_a_test_without_a_dataset_are_its_examples() -> None:
+    keys = parameters("one", "two")
+    assert compare_methods(keys, dict.fromkeys(keys, Measurements({"": Measurement((0.5,))}))) == []
+
+
+def test_what_another_judge_has_scored_is_not_compared() -> None:
+    plain, careful, third = parameters("plain", "careful", "third")
+    measured = {plain: judged(LOW, "a"), careful: judged(HIGH, "b"), third: judged(MIDDLE, "a")}
+    results = compare_methods(list(measured), measured)
+    assert [(one.unlike, one.result is None, one.best) for one in results] == [
+        ((), True, False),
+        (("judge",), True, False),
+        ((), False, True),
+    ]
+    assert [one.best for one in compare_methods([plain, careful], measured)] == [False, False]
