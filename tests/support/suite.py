@@ -201,7 +201,7 @@ class Suite:
     def _forking(self, arguments: tuple[str, ...]) -> Iterator[None]:
         """Within it, the workers that the arguments ask for are forked."""
         with pytest.MonkeyPatch.context() as patch:
-            if any(re.fullmatch(r"-n[1-9]\d*", argument) for argument in arguments):
+            if re.search(r"(^| )-n ?[1-9]", " ".join(arguments)):
                 patch.setattr(sys, "executable", self._workers.python())
             yield
 
