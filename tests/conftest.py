@@ -7,9 +7,11 @@ import gc
 import importlib
 import os
 import pkgutil
+import shutil
 import signal
 import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 # DSPy reads these when it is imported; a test's own cache is configured by the `suite` fixture.
 os.environ["DSPY_CACHEDIR"] = tempfile.mkdtemp(prefix="pitcheval-tests-")
@@ -70,6 +72,19 @@ def _imported() -> None:
 
 
 @pytest.fixture(scope="session")
+def _empty_cache(_imported: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache of DSPy with nothing in it: its 16 databases are copied in a tenth of the time that making them takes."""
+    import dspy
+
+    folder = tmp_path_factory.mktemp("empty-cache")
+    previous = dspy.cache
+    dspy.configure_cache(disk_cache_dir=str(folder))
+    dspy.cache.disk_cache.close()
+    dspy.cache = previous
+    return folder
+
+
+@pytest.fixture(scope="session")
 def forked_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkedWorkers]:
     """xdist's workers of runs inside this process."""
     forked = ForkedWorkers(tmp_path_factory.mktemp("forked"))
@@ -79,7 +94,7 @@ def forked_workers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkedW
 
 @pytest.fixture
 def suite(
-    _imported: None,
+    _empty_cache: Path,
     pytester: pytest.Pytester,
     server: OpenAIServer,
     forked_workers: ForkedWorkers,
@@ -89,7 +104,7 @@ def suite(
     """A suite that uses the plugin, with a DSPy cache of its own that its runs share."""
     import dspy
 
-    cache = str(tmp_path_factory.mktemp("dspy-cache"))
+    cache = str(shutil.copytree(_empty_cache, tmp_path_factory.mktemp("dspy-cache"), dirs_exist_ok=True))
     monkeypatch.setenv("DSPY_CACHEDIR", cache)
     previous = dspy.cache
     dspy.configure_cache(disk_cache_dir=cache)
