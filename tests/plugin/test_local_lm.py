@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import dspy
 import pytest
+from support.background import PATIENCE
 
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.lm import local_lm
@@ -75,7 +76,7 @@ def commands() -> Iterator[tuple[int, str]]:
             continue
 
 
-def comes_true(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
+def comes_true(condition: Callable[[], bool], seconds: float = PATIENCE) -> bool:
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -137,7 +138,7 @@ def lm(shared: Path) -> dspy.LM:
 def test_processes_that_start_at_once_share_one_server(runtime_dir: Path, owner: subprocess.Popen[bytes]) -> None:
     command = python(ASK, runtime_dir, owner.pid)
     callers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    first, second = [caller.communicate(timeout=60)[0].strip() for caller in callers]
+    first, second = [caller.communicate(timeout=PATIENCE)[0].strip() for caller in callers]
     assert first == second
     assert first.startswith("http://127.0.0.1:")
     assert first.endswith("/v1")
