@@ -63,10 +63,20 @@ def metric():
     return lambda example, pred, trace=None: 0.75
 
 
-def pytest_unconfigure(config):
+def note_peak(name):
     lines = Path("/proc/self/status").read_text().splitlines()
     peak = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
-    Path(os.environ["PEAKS"], getattr(config, "workerinput", {{}}).get("workerid", "controller")).write_text(str(peak))
+    Path(os.environ["PEAKS"], name).write_text(str(peak))
+
+
+def pytest_runtest_logfinish():
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        note_peak(os.environ["PYTEST_XDIST_WORKER"])
+
+
+def pytest_unconfigure(config):
+    if not hasattr(config, "workerinput"):
+        note_peak("controller")
 """,
     "test_look.py": """
 import pytest

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_pitcheval.collection.collected import asked_by
 from pytest_pitcheval.errors import one_line
-from pytest_pitcheval.evaluation.examples.fields import plain_inputs, plain_labels, plain_prediction
+from pytest_pitcheval.evaluation.examples import fields
 from pytest_pitcheval.evaluation.examples.own_example import OwnExample
 from pytest_pitcheval.names import EXAMPLE, GENERATOR, JUDGE, MEASURED, LeftOut
 from pytest_pitcheval.ownership import fixture_names
@@ -176,9 +176,7 @@ class RunningTest:
 
     def judged_later(self, prediction: Any, feedback: str | None) -> None:
         """What a rollout after the first one came to."""
-        self._later_rollouts.append(
-            {"prediction": plain_prediction(prediction, self._media.kept), "feedback": feedback}
-        )
+        self._later_rollouts.append(fields.plain_rollout(prediction, feedback, self._media.kept))
 
     def scored(self, score: Score, example: Any, prediction: Any) -> None:
         """The fixture ``score`` is there, with the example and the first prediction that it was given."""
@@ -278,7 +276,7 @@ class RunningTest:
             samples=() if measured is None else measured.samples,
             verdicts=() if score is None else score.verdicts,
             metrics=self._metrics(),
-            feedback=None if score is None else score.feedback,
+            feedback=None if score is None else fields.plain_feedback(score.feedback, self._media.kept),
             error=self._error,
             rollout_id=str(self.rollout_id),
             rollout_key=int(self.rollout_id),
@@ -286,9 +284,9 @@ class RunningTest:
             judge=self.usage(JUDGE),
             seconds=sum(rollout.seconds for rollout in self.rollouts),
             fingerprints=self._known_fingerprints(),
-            inputs=plain_inputs(self.example, self._media.kept),
-            labels=plain_labels(self.own_example.row, self.example, self._media.kept),
-            prediction=plain_prediction(self.prediction, self._media.kept),
+            inputs=fields.plain_inputs(self.example, self._media.kept),
+            labels=fields.plain_labels(self.own_example.row, self.example, self._media.kept),
+            prediction=fields.plain_prediction(self.prediction, self._media.kept),
             program_file=self._program_file,
             later_rollouts=tuple(self._later_rollouts),
             left_out=self._why_left_out,

@@ -117,6 +117,8 @@ class _Plain:
         if isinstance(value, (set, frozenset)):
             items = self._list(value, depth)
             return sorted(items, key=lambda item: json.dumps(item, sort_keys=True))  # the same in every process
+        if isinstance(value, memoryview):
+            return self._container(bytes(value), depth)
         if isinstance(value, (bytes, bytearray)):
             if (kept := self._kept(bytes(value))) is not None:
                 return kept

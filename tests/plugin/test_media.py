@@ -237,3 +237,60 @@ def test_a_picture_in_a_label_is_a_picture_in_records(looking: Suite) -> None:
     assert run.tests[0]["labels"]["expected"]["sha256"] == sha(PIXEL + b"b")
     assert run.tests[1]["labels"]["expected"] == "https://host/b.png"
     assert Path(looking.path / ".pitcheval" / "media" / f"{sha(PIXEL + b'b')}.png").exists()
+
+
+DRAWING = """
+import base64
+import io
+
+import dspy
+import PIL.Image
+import pydantic
+import pytest
+
+
+class Made(pydantic.BaseModel):
+    name: str
+    picture: dspy.Image
+
+
+class Draw(dspy.Module):
+    def forward(self, question):
+        picture = PIL.Image.effect_noise((60, 60), 50)
+        file = io.BytesIO()
+        picture.save(file, "PNG")
+        text = base64.b64encode(file.getvalue()).decode()
+        url = f"data:image/png;base64,{text}"
+        made = Made(name="noise", picture=dspy.Image(url=url))
+        return dspy.Prediction(opened=picture, raw=file.getvalue(), alone=[{"b64_json": text}], made=made)
+
+
+@pytest.fixture(scope="session")
+def program():
+    return Draw()
+
+
+@pytest.fixture(scope="session")
+def metric():
+    def judge(example, pred, trace=None):
+        return dspy.Prediction(score=0.25, feedback=f"as data:image/png;base64,{pred.alone[0]['b64_json']}")
+
+    return judge
+"""
+
+
+def test_whatever_a_program_draws_with_is_a_picture_of_the_record(suite: Suite, command: Command) -> None:
+    suite.write("conftest.py", DRAWING)
+    suite.rows(1)
+    run = suite.run("-n2", "--eval-rollouts=2", "--eval-html=page.html")
+    [test] = run.tests
+    predicted = test["prediction"]
+    pictures = [predicted["opened"], predicted["raw"], predicted["alone"][0]["b64_json"], predicted["made"]["picture"]]
+    assert {one["media"] for one in pictures} == {"image/png"}
+    assert len({one["sha256"] for one in pictures[1:]}) == 1
+    assert test["feedback"].startswith("as [image/png, ")
+    assert "iVBORw0KGgo" not in json.dumps(run.document)
+    assert "alone [{'b64_json': '[image/png, " in " ".join(run.text.split())
+    assert f"media/{pictures[1]['sha256']}.png" in "\n".join(command("show", "last", "e0").lines)
+    page = (suite.path / "page.html").read_text(encoding="utf-8")
+    assert all(one["sha256"] in page for one in pictures)

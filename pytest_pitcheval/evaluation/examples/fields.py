@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pytest_pitcheval.collection.rows import Row
-from pytest_pitcheval.results.media import has_media
+from pytest_pitcheval.results.media import has_media, with_notes
 from pytest_pitcheval.results.plain import Keep, plain
 
 
@@ -49,3 +49,15 @@ def plain_prediction(prediction: Any, keep: Keep | None = None) -> dict[str, Any
         return None
     fields = plain(prediction, keep=keep)
     return fields if isinstance(fields, dict) else {"value": fields}
+
+
+def plain_feedback(feedback: str | None, keep: Keep) -> str | None:
+    """What a metric says, with a note in place of a picture in it."""
+    if feedback is None or (kept := keep(feedback)) is None:
+        return feedback
+    return str(with_notes(kept))
+
+
+def plain_rollout(prediction: Any, feedback: str | None, keep: Keep) -> dict[str, Any]:
+    """A rollout after the first one, as records have it."""
+    return {"prediction": plain_prediction(prediction, keep), "feedback": plain_feedback(feedback, keep)}

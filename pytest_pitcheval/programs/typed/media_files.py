@@ -19,6 +19,8 @@ _AUDIO: Any
 _FILE: Any
 _IMAGE, _AUDIO, _FILE = MEDIA = tuple(getattr(dspy, name, None) for name in ("Image", "Audio", "File"))
 """DSPy's types of media; older releases lack some."""
+_WANTED = {_IMAGE: "image/", _AUDIO: "audio/"}
+"""What the type of their files begins with."""
 _URLS = ("http://", "https://", "gs://")
 _LONGEST_PATH = 1_000
 """Characters; a longer text is no path."""
@@ -98,6 +100,14 @@ def _from_text(text: str, kind: Any, folder: Path, only_look: bool) -> Any:
     raise Unfit(_why_none(text, folder))
 
 
+def _is_base64(text: str) -> bool:
+    try:
+        base64.b64decode("".join(text.split()), validate=True)
+    except ValueError:
+        return False
+    return bool(text)
+
+
 def _from_base64(text: str) -> bytes | None:
     """What a text says in base64, if that is a medium by its beginning."""
     if not _BASE64.match(text):
@@ -123,15 +133,20 @@ def _why_none(text: str, folder: Path) -> str:
 
 
 def _from_data_url(text: str, kind: Any) -> Any:
+    header, _, data = text.partition(",")
+    mime_type = header.removeprefix("data:").partition(";")[0]
+    if not mime_type.startswith(_WANTED.get(kind, "")):
+        raise Unfit(f"{text[:60]!r} is {mime_type or 'text/plain'}")
+    if header.endswith(";base64") and not _is_base64(data):
+        raise Unfit(f"{text[:60]!r} is no base64")
     if kind is _AUDIO:
-        header, _, data = text.partition(",")
-        return kind(data=data, audio_format=_format_of(header.removeprefix("data:").partition(";")[0]))
+        return kind(data=data, audio_format=_format_of(mime_type))
     return kind(file_data=text) if kind is _FILE else kind(url=text)
 
 
 def _made(content: Content, kind: Any, only_look: bool) -> Any:
     mime_type = content.mime_type
-    wanted = {_IMAGE: "image/", _AUDIO: "audio/"}.get(kind, "")
+    wanted = _WANTED.get(kind, "")
     if content.is_empty or not mime_type.startswith(wanted):
         what = "is empty" if content.is_empty else f"is {mime_type}"
         raise Unfit(f"{content.name!r} {what}" if content.name else f"a value of {len(content.read())} bytes {what}")

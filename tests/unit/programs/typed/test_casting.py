@@ -133,6 +133,10 @@ def test_what_files_have_is_handed_over_as_it_stands(value: Any, kind: Any) -> N
         (b"text", dspy.Image, "a value of 4 bytes is application/octet-stream; expected dspy.Image"),
         ({"bytes": None, "path": None}, dspy.Image, "it has neither bytes nor a path; expected dspy.Image"),
         (3, dspy.File, "3: "),
+        ("data:image/png;base64,***", dspy.Image, "'data:image/png;base64,***' is no base64; expected dspy.Image"),
+        ("data:image/png;base64,", dspy.Image, "'data:image/png;base64,' is no base64"),
+        ("data:text/plain;base64,aGk=", dspy.Image, "'data:text/plain;base64,aGk=' is text/plain; expected"),
+        ("data:image/png;base64,aGk=", dspy.Audio, "'data:image/png;base64,aGk=' is image/png; expected dspy.Audio"),
     ],
 )
 def test_what_does_not_fit_is_one_line(value: Any, kind: Any, message: str, media: Path) -> None:
