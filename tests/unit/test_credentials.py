@@ -66,6 +66,12 @@ def test_redacts_nothing_without_secrets() -> None:
     [
         ("api_key", "key/with+signs=12", "see?key=key%2Fwith%2Bsigns%3D12 failed"),
         ("api_key", 'key "with" quotes', 'body: {"key": "key \\"with\\" quotes"}'),
+        ("api_key", "key/with+signs=12", "see?key=key%2fwith%2bsigns%3d12 failed"),
+        ("api_key", "key/with+signs=12", "see?key=key/with%2Bsigns%3D12 failed"),
+        ("api_key", "key/with+signs=12", r'body: {"key": "key\/with+signs=12"}'),
+        ("api_key", "key/with+signs=12", r'body: {"key": "key/with+signs\u003d12"}'),
+        ("api_key", "key<with>signs&12", r'body: {"key": "key\u003cwith\u003esigns\u002612"}'),
+        ("api_key", "key'with&signs\"12", "<p>key&#39;with&amp;signs&#34;12</p>"),
         ("password", "pa\u00dfwort-1", 'body: {"p": "pa\\u00dfwort-1"}'),
         ("private_key", "-----BEGIN-----\nMIIabcdef12345\nabcdef67890-xy\n-----END-----", "line 2 is MIIabcdef12345"),
         ("Cookie", "session=cookie-12345; theme=dark", "the session cookie-12345 is over"),
