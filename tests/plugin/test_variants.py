@@ -82,10 +82,8 @@ def test_programs_times_models_are_one_table_everywhere(suite: Suite, command: C
     assert all(len(line) <= WIDTH for line in shown if not line.startswith(("run file", "report")))
     assert choice in words(run)
     [start] = [number for number, line in enumerate(shown) if line == TEST]
-    assert [line for line in shown[start:] if line.startswith("  openai/")][:4] == [
-        f"  {model} {name[1:-1]}"
-        for model, name in ((one["model"], one["test"].removeprefix(TEST)) for one in [first, *others])
-    ]
+    told = [line for line in shown[start:] if line.startswith("  openai/")][:4]
+    assert told == [f"  {model} {name[1:-1]}" for model, name in four]
     page, summary = (Path(suite.path, name).read_text(encoding="utf-8") for name in ("page.html", "summary.md"))
     text = Reader(page).text
     assert choice in text

@@ -66,7 +66,14 @@ def tables(results: Iterable[MethodResult]) -> list[Table]:
         if one.worth:
             groups.setdefault((tested(one), "" if one.judge else one.evaluator), []).append(one)
     tests = [test for test, _ in groups]
-    return [_table(group, tests.count(tested(group[0])) > 1) for group in groups.values()]
+    return [_table(_in_order(group), tests.count(tested(group[0])) > 1) for group in groups.values()]
+
+
+def _in_order(group: Sequence[MethodResult]) -> list[MethodResult]:
+    """All parameters of a model together, and all methods of these, as they first come: pytest runs them mixed."""
+    models = [one.model for one in group]
+    parameters = [one.key.parameters for one in group]
+    return sorted(group, key=lambda one: (models.index(one.model), parameters.index(one.key.parameters)))
 
 
 def tested(one: MethodResult) -> str:

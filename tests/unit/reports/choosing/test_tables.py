@@ -86,6 +86,19 @@ def test_what_is_to_be_taken(results: list[MethodResult], words: str, note: str)
     ]
 
 
+def test_methods_of_a_model_and_parameters_stand_together_however_they_ran() -> None:
+    ran = [("a", "plain", "none"), ("b", "plain", "none"), ("b", "kind", "none"), ("a", "kind", "none")]
+    ran += [(model, name, "simba") for model, name, _ in ran]
+    worth = Worth(0.5, 0.01, 1.0)
+    [table] = tables(
+        MethodResult(f"{TEST}[{name}]", method, "a plain none", SAME, True, model, worth=worth, function=TEST)
+        for model, name, method in ran
+    )
+    assert [(row.models, row.what) for row in table.rows] == [
+        (f"{model} {name}", method) for model in "ab" for name in ("plain", "kind") for method in ("none", "simba")
+    ]
+
+
 def test_tables_of_two_judges_have_names_of_their_own() -> None:
     found = tables(
         MethodResult(TEST, "none", "", SAME, True, model, judge, worth=Worth(0.5, 0.01, 1.0))
