@@ -114,9 +114,9 @@ def _head(report: RunReport) -> Iterator[str]:
         yield f"{remark}."
     yield from _notes(report)
     yield from (f"{code(table.test)}: {code(table.words, _WORDS)}." for table in tables(report.decision.methods))
-    for summary in report.decision.summaries:
-        for text in telling.undefined(summary.aggregates):
-            yield f"{code(summary.test)} {code(summary.key.variant)}: {code(text)}."
+    named = ((f"{code(one.test)} {code(one.key.variant)}", one.aggregates) for one in report.decision.summaries)
+    for text, names in telling.undefined_together(named).items():
+        yield f"{formats.some(names)}: {code(text)}."
     if report.baseline is not None:
         yield f"Compared with {code(report.baseline)}."
         if tests := report.decision.tests_not_run:

@@ -42,6 +42,9 @@ def render(report: RunReport, *directories: Path) -> str:
             metrics=list(dict.fromkeys(name for group in groups for name in group.metrics)),
             tests=list(dict.fromkeys(group.summary.test for group in groups)),
             side_by_side=tables(report.decision.methods),
+            undefined=telling.undefined_together(
+                (f"{one.test} {one.key.variant}", one.aggregates) for one in report.decision.summaries
+            ),
             has_models=any(group.summary.key.models for group in groups),
             facts=list(_facts(report)),
             links=_links(report),
@@ -87,7 +90,6 @@ def environment() -> Environment:
     environment.globals["count"] = formats.count
     environment.globals["exam_rows"] = exams.rows
     environment.globals["aggregate_rows"] = telling.rows
-    environment.globals["undefined_aggregates"] = telling.undefined
     return environment
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from pytest_pitcheval.results import formats
@@ -36,3 +36,12 @@ def _row(name: str, one: Aggregate) -> Row:
 def undefined(aggregates: Mapping[str, Aggregate]) -> list[str]:
     """A line for each that has no value, and why."""
     return [f"{name} is undefined: {one.undefined}" for name, one in aggregates.items() if one.undefined]
+
+
+def undefined_together(groups: Iterable[tuple[str, Mapping[str, Aggregate]]]) -> dict[str, list[str]]:
+    """By what is to be said, the names of the groups of which it holds: one function may fail with all of them."""
+    found: dict[str, list[str]] = {}
+    for name, aggregates in groups:
+        for text in undefined(aggregates):
+            found.setdefault(text, []).append(name)
+    return found
