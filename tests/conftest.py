@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import gc
 import importlib
@@ -18,6 +19,9 @@ os.environ["DSPY_CACHEDIR"] = tempfile.mkdtemp(prefix="pitcheval-tests-")
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "true"
 for name in ("OPENAI_API_BASE", "OPENAI_BASE_URL", "PYTEST_ADDOPTS", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
     os.environ.pop(name, None)
+if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):  # else each of hundreds of processes compiles DSPy anew
+    os.environ["PYTHONPYCACHEPREFIX"] = tempfile.mkdtemp(prefix="pitcheval-tests-bytecode-")
+    atexit.register(shutil.rmtree, os.environ["PYTHONPYCACHEPREFIX"], ignore_errors=True)
 
 import pytest
 from support.background import PATIENCE, Background, is_alive
