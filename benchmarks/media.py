@@ -117,7 +117,7 @@ def main() -> None:
         print(f"{_verdict(growth < GROWTH)}; {most.controller / text.controller:.2f} times as with texts")
         growths = [statistics.mean(costs[count].workers) / statistics.mean(text.workers) for count in EXAMPLES]
         print(f"a worker: {', '.join(f'{one:.2f}' for one in growths)} times as much as with texts")
-        _open(Path(folder, f"page-{EXAMPLES[-1]}-True.html"))
+        _open(Path(folder), f"page-{EXAMPLES[-1]}-True.html", f"page-{EXAMPLES[-1]}-False.html")
 
 
 def _verdict(holds: bool) -> str:
@@ -175,18 +175,19 @@ def _run(folder: Path, url: str, count: int, pictures: bool = True) -> Cost:
     return Cost(run_file.stat().st_size, page.stat().st_size, found.pop("controller"), list(found.values()))
 
 
-def _open(page: Path) -> None:
-    """Print how long the page takes in Chromium until one can read it."""
+def _open(folder: Path, pictures: str, texts: str) -> None:
+    """Print how long both pages take in Chromium until one can read them; what else the machine does slows both."""
     from support.chromium import PROGRAM, Chromium
 
     if PROGRAM is None:
         print("there is no chromium to open the page in")
         return
-    found = []
-    with Chromium(page.parent) as browser:
-        for _ in range(REPEATS):
-            opened = browser.open(page)
-            found.append(float(opened.run(LOADED)))
+    found: dict[str, list[float]] = {pictures: [], texts: []}
+    with Chromium(folder) as browser:
+        for name in [*found] * REPEATS:
+            opened = browser.open(folder / name)
+            found[name].append(float(opened.run(LOADED)))
             opened.close()
-    worst = f"{statistics.median(found):.0f} ms, {max(found):.0f} at most{_verdict(max(found) < LOAD)}"
-    print(f"page opened in {worst} (median and largest of {REPEATS})")
+    median, alone = statistics.median(found[pictures]), statistics.median(found[texts])
+    print(f"page opened in {median:.0f} ms, {max(found[pictures]):.0f} at most{_verdict(median < LOAD)}", end="; ")
+    print(f"{median / alone:.2f} times as long as with texts")

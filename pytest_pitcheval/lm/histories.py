@@ -9,7 +9,7 @@ import re
 from collections import deque
 from typing import Any
 
-WHOLE = 32
+WHOLE = 16
 """How many of the calls with media stay as they are."""
 _LONG = 20_000
 """Characters from which on base64 counts."""
