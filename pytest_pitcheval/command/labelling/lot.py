@@ -99,7 +99,7 @@ class Columns:
     """The columns of rows: those of the answer are named as its fields, but where an input or label has that name.
 
     Raises:
-        PitchevalError: ``label`` is the name of another column.
+        PitchevalError: ``label`` is the name of another column, or none.
     """
 
     def __init__(self, found: Collection[Answer], label: str) -> None:
@@ -111,6 +111,8 @@ class Columns:
         self._check(labels)
 
     def _check(self, labels: Collection[str]) -> None:
+        if not self.label.strip():
+            raise PitchevalError(f"--label: {self.label!r}: expected the name of a column")
         if self.label in (*self.inputs, *labels, *self.outputs, "id", COLUMN):
             raise PitchevalError(
                 f"--label: {self.label!r}: the answers have a field of that name; expected another one"

@@ -130,6 +130,12 @@ def test_the_column_of_labels_is_no_other_one(label: str) -> None:
         Columns(answers_in(record("e1", labels={"topic": "refunds"})), label)
 
 
+@pytest.mark.parametrize("label", ["", " "])
+def test_the_column_of_labels_has_a_name_as_no_exam_would_read_it_else(label: str) -> None:
+    with pytest.raises(PitchevalError, match=f"--label: '{label}': expected the name of a column"):
+        Columns(answers_in(record("e1")), label)
+
+
 def test_examples_with_a_field_that_rows_have_themselves() -> None:
     with pytest.raises(PitchevalError, match="a field of the examples is named 'id'"):
         Columns(answers_in(record("e1", inputs={"id": 3})), "good")
