@@ -91,10 +91,12 @@ def models_for(node: pytest.Item, settings: Settings) -> dict[str, tuple[Model, 
     for fixture, models in asked.items():
         if fixture not in found:
             option, names = fixture.replace("_lm", "-model"), ",".join(one.name for one in models)
-            why = f"the fixture {fixture} is one of your own; expected one model, or a fixture that asks for {fixture}"
+            why = (
+                f": the fixture {fixture} is one of your own; expected one model, or a fixture that asks for {fixture}"
+            )
             if has_own_params(node, fixture):
-                why = f"the fixture {fixture} has params of its own; expected one model, or a fixture without params"
-            raise MarkerError(f"--{option}: {names!r}: {why}")
+                why = f": the fixture {fixture} has params of its own; expected one model, or a fixture without params"
+            raise MarkerError(f"--{option}: {names!r}{why}")
     return found
 
 
