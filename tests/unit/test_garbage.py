@@ -17,10 +17,15 @@ class Node:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_frozen() -> Iterator[None]:
+def _as_python_begins() -> Iterator[None]:
+    """Whatever runs inside this process have left: one that is refused before it is configured never resumes."""
     garbage.thaw()
+    garbage.resume()
     gc.unfreeze()
+    wanted = gc.get_threshold()
+    gc.set_threshold(700, 10, 10)
     yield
+    gc.set_threshold(*wanted)
     gc.unfreeze()
 
 
@@ -43,27 +48,22 @@ def test_what_somebody_else_has_frozen_stays_so() -> None:
 
 
 def test_collections_are_put_off_and_resumed() -> None:
-    usual = gc.get_threshold()
     garbage.put_off()
     garbage.put_off()
-    assert gc.get_threshold()[0] > 100 * usual[0]
+    assert gc.get_threshold()[0] > 100 * 700
     garbage.resume()
-    assert gc.get_threshold() == usual
+    assert gc.get_threshold() == (700, 10, 10)
     garbage.resume()
-    assert gc.get_threshold() == usual
+    assert gc.get_threshold() == (700, 10, 10)
 
 
 @pytest.mark.parametrize("wanted", [(50, 5, 5), (0, 10, 10), (10**9, 10, 10)])
 def test_what_somebody_else_wants_of_the_collector_stays_so(wanted: tuple[int, int, int]) -> None:
-    usual = gc.get_threshold()
-    try:
-        garbage.put_off()
-        gc.set_threshold(*wanted)
-        garbage.resume()
-        assert gc.get_threshold() == wanted
-        garbage.put_off()
-        assert gc.get_threshold() == (max(wanted[0], garbage._RARELY) if wanted[0] else 0, *wanted[1:])
-        garbage.resume()
-        assert gc.get_threshold() == wanted
-    finally:
-        gc.set_threshold(*usual)
+    garbage.put_off()
+    gc.set_threshold(*wanted)
+    garbage.resume()
+    assert gc.get_threshold() == wanted
+    garbage.put_off()
+    assert gc.get_threshold() == (max(wanted[0], garbage._RARELY) if wanted[0] else 0, *wanted[1:])
+    garbage.resume()
+    assert gc.get_threshold() == wanted
