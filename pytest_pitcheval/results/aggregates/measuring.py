@@ -13,6 +13,9 @@ from pytest_pitcheval.results.aggregates.figures import Aggregate
 PATIENCE = 20.0
 """Seconds that resamples may take as far as one value's time tells; else there is no interval."""
 
+_IMPORTS = 5.0
+"""Seconds that a first call may take of which imports are the better part."""
+
 _FEWEST = 2
 _MOST_UNDEFINED = 0.05
 """The share of resamples that may have no value, such as a correlation of equal numbers."""
@@ -39,6 +42,17 @@ def measure(source: str, examples: Sequence[Answered], prepare: Prepare) -> Aggr
     return Aggregate(source, values, ci95, len(examples), unchanged, computation.fields)
 
 
+def _takes_too_long(computation: Computation, columns: Sequence[Sequence[int]]) -> bool:
+    """Whether there is no time for all resamples: a first call may import what it needs, as later ones do not."""
+    calls = computation.resamples * len(columns)
+    if computation.cost * calls > PATIENCE and computation.cost < _IMPORTS:
+        try:
+            computation.value(columns[0])
+        except Undefined:
+            return True
+    return computation.cost * calls > PATIENCE
+
+
 def _undefined(about: Aggregate, reason: str, is_open: bool = False) -> Aggregate:
     return Aggregate(
         about.source, examples=about.examples, unchanged=about.unchanged, undefined=reason, is_open=is_open
@@ -54,7 +68,7 @@ def _interval(computation: Computation, columns: Sequence[Sequence[int]]) -> tup
     import numpy as np
 
     examples, resamples = len(columns[0]), computation.resamples
-    if examples < _FEWEST or computation.cost * resamples * len(columns) > PATIENCE:
+    if examples < _FEWEST or _takes_too_long(computation, columns):
         return None
     drawn, found, rollouts = random.Random(0), [], np.asarray(columns)
     for _ in range(resamples):

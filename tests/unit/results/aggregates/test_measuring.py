@@ -55,7 +55,7 @@ def test_of_unchanged_examples_the_newest_predictions_of_the_baseline_count() ->
 class Slow:
     """A value that takes long."""
 
-    cost, resamples, fields = 3.0, 10, ("topic",)
+    cost, resamples, fields = 30.0, 10, ("topic",)
 
     def __init__(self, items: Sequence[Item]) -> None:
         self.asked = 0
@@ -119,3 +119,27 @@ def test_examples_come_in_the_order_of_their_ids_whatever_ran_first() -> None:
     ran = [Collected(f"test[{name}]", "test", name, "none") for name in ("e10", "e2", "b", "e02", "10", "9")]
     found = Aggregating({}, {}).examples(ran)
     assert [one.example_id for one in found] == ["9", "10", "b", "e2", "e02", "e10"]
+
+
+class Importing:
+    """A value whose first call takes three seconds, and each further one ``later``."""
+
+    resamples, fields = 10, ("topic",)
+    later = 0.0
+
+    def __init__(self, items: Sequence[Item]) -> None:
+        self.cost, self.asked = 0.0, 0
+
+    def value(self, chosen: Sequence[int]) -> float:
+        self.asked += 1
+        self.cost = self.later if self.asked > 1 else 3.0
+        return 0.5
+
+
+class SlowAgain(Importing):
+    later = 3.0
+
+
+def test_what_a_first_call_imports_takes_no_interval_away() -> None:
+    assert measure("importing", examples(LABELS, RIGHT), Importing).ci95 == (0.5, 0.5)
+    assert measure("slow again", examples(LABELS, RIGHT), SlowAgain).ci95 is None
