@@ -83,10 +83,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     registration.add_options(parser)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests() -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests() -> Generator[None, object, object]:
     """A conftest.py is going to import DSPy. pytest, API Reference: Bootstrapping hooks."""
     garbage.put_off()
+    try:
+        return (yield)
+    except BaseException:  # pytest never configures itself, and so never unconfigures
+        garbage.resume()
+        raise
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

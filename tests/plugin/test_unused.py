@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -157,6 +158,12 @@ def test_a_garbage():
     gc.disable()  # so that it is pytest that looks, at the end
     Left()
 """
+
+
+def test_a_conftest_that_breaks_leaves_the_collector_as_it_was(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest("raise ValueError('broken')")
+    script = "import gc, pytest; usual = gc.get_threshold(); print(pytest.main(['-q']), gc.get_threshold() == usual)"
+    assert pytester.run(sys.executable, "-c", script).outlines[-1] == "4 True"
 
 
 def test_what_other_tests_leave_behind_is_still_found(suite: Suite) -> None:
