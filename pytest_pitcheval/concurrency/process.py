@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import pytest
 
-from pytest_pitcheval import credentials, files
+from pytest_pitcheval import files
 from pytest_pitcheval.concurrency import leftovers
 from pytest_pitcheval.concurrency.limits.budget import Budget
 from pytest_pitcheval.concurrency.limits.ledger import NOTHING, Spent
 from pytest_pitcheval.concurrency.notes import Notes
 from pytest_pitcheval.concurrency.standings import Standings
+from pytest_pitcheval.credentials.addresses import in_uri
+from pytest_pitcheval.credentials.known import secrets
 from pytest_pitcheval.results.exams.exam import Conditions
 from pytest_pitcheval.results.keys import Key
 from pytest_pitcheval.settings.settings import Settings
@@ -159,7 +161,7 @@ class Process:
     def secrets(self, seen: Iterable[str]) -> tuple[str, ...]:
         """The credentials of the environment, of the settings, and those ``seen`` in use, longest first."""
         models = (self.settings.generator.arguments, self.settings.evaluator.arguments)
-        return credentials.secrets(models, {*seen, *credentials.in_uri(self.settings.mlflow.uri)})
+        return secrets(models, {*seen, *in_uri(self.settings.mlflow.uri)})
 
     @contextlib.contextmanager
     def noting(self, missing: str) -> Iterator[None]:

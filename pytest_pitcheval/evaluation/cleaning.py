@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pytest_pitcheval.credentials import redact
+from pytest_pitcheval.credentials.hiding import redact
 from pytest_pitcheval.results.plain import plain, text_of
 from pytest_pitcheval.results.printable import COLOURS, printable
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pytest_pitcheval.credentials import redact_content
+from pytest_pitcheval.credentials.hiding import redact_content
 from pytest_pitcheval.errors import (
     CompileFailed,
     FixtureStopped,

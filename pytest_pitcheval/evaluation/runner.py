@@ -19,7 +19,7 @@ from pytest_pitcheval.concurrency.pool import Pool
 from pytest_pitcheval.concurrency.process import Process
 from pytest_pitcheval.concurrency.upcoming import Upcoming, plan_path
 from pytest_pitcheval.concurrency.workers.workload import Meter
-from pytest_pitcheval.credentials import secret_values
+from pytest_pitcheval.credentials.known import secret_values
 from pytest_pitcheval.evaluation import timeouts
 from pytest_pitcheval.evaluation.ahead.coming_tests import ComingTests
 from pytest_pitcheval.evaluation.ahead.lanes import is_harmless

@@ -10,7 +10,7 @@ import types
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from pytest_pitcheval.credentials import without_secrets
+from pytest_pitcheval.credentials.hiding import without_secrets
 from pytest_pitcheval.programs import sources
 from pytest_pitcheval.programs.values import NOT_PLAIN, plain_value
 

@@ -14,7 +14,7 @@ import json
 import types
 from typing import Any, get_args, get_origin
 
-from pytest_pitcheval.credentials import is_secret_name
+from pytest_pitcheval.credentials.naming import is_secret_name
 from pytest_pitcheval.errors import one_line
 from pytest_pitcheval.programs import attributes as stored
 from pytest_pitcheval.programs import sources

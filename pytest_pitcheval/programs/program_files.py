@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from pytest_pitcheval import files
-from pytest_pitcheval.credentials import redact, secrets, without_secrets
+from pytest_pitcheval.credentials.hiding import redact, without_secrets
+from pytest_pitcheval.credentials.known import secrets
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.results.plain import WHOLE, plain
 from pytest_pitcheval.settings.methods import UNOPTIMIZED, Optimization

@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from pytest_pitcheval import files, outputs
-from pytest_pitcheval.credentials import redact
+from pytest_pitcheval.credentials.hiding import redact
 from pytest_pitcheval.names import SCORE
 from pytest_pitcheval.reports.choosing.tables import tables
 from pytest_pitcheval.results.deciding.decisions import Decision

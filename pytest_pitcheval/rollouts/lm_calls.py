@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import dspy
 from dspy.utils.callback import BaseCallback
 
-from pytest_pitcheval.credentials import secret_values
+from pytest_pitcheval.credentials.known import secret_values
 from pytest_pitcheval.errors import Ambiguous, BudgetReached, NoPrice
 from pytest_pitcheval.lm import attempts
 from pytest_pitcheval.lm.failures import backoff, is_race, is_rate_limited, origins, retry_after

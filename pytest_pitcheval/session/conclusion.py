@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from pytest_pitcheval import files
-from pytest_pitcheval.credentials import argument_secrets, redact, redact_content
+from pytest_pitcheval.credentials.hiding import redact, redact_content
+from pytest_pitcheval.credentials.known import argument_secrets
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.programs.aggregates.finding import Functions
 from pytest_pitcheval.reports.repeating import how_to_repeat

@@ -13,7 +13,7 @@ import pytest
 from pytest_pitcheval import garbage
 from pytest_pitcheval.concurrency.flight_log import read_flying
 from pytest_pitcheval.concurrency.process import Process
-from pytest_pitcheval.credentials import redact_content
+from pytest_pitcheval.credentials.hiding import redact_content
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.results.printable import printable_line
 from pytest_pitcheval.rollouts.answers.telling import ANSWERS, Heard

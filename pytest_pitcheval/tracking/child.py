@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pytest_pitcheval import files
-from pytest_pitcheval.credentials import hide
+from pytest_pitcheval.credentials.hiding import hide
 from pytest_pitcheval.errors import PitchevalError, one_line
 from pytest_pitcheval.tracking import media
 from pytest_pitcheval.tracking.mlflow_client import Target, is_refusal

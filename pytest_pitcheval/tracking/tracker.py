@@ -9,7 +9,7 @@ from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pytest_pitcheval.credentials import without_credentials
+from pytest_pitcheval.credentials.addresses import without_credentials
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.results.media import FOLDER
 from pytest_pitcheval.settings.parts import MlflowSettings

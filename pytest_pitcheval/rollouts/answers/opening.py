@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any
 
-from pytest_pitcheval.credentials import redact
+from pytest_pitcheval.credentials.hiding import redact
 from pytest_pitcheval.rollouts.answers.book import AnswerBook
 from pytest_pitcheval.storage.answers.journals import AnswerJournal
 from pytest_pitcheval.storage.answers.sources import open_source

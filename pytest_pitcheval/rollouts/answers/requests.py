@@ -7,7 +7,7 @@ from typing import Any
 
 import pydantic
 
-from pytest_pitcheval.credentials import is_secret_name
+from pytest_pitcheval.credentials.naming import is_secret_name
 
 FUNCTION = "_fn_identifier"
 """Where DSPy's cache has the name of the function that is asked for."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_pitcheval.credentials import redact
+from pytest_pitcheval.credentials.hiding import redact
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.records import Omission

@@ -1,0 +1,31 @@
+"""Names of what is secret: of settings, headers and environment variables."""
+
+from __future__ import annotations
+
+import functools
+import re
+
+_SECRET_NAME = re.compile(
+    r"(api|access|secret|private|signing|encryption|subscription|account|auth|master)[_-]?keys?$"
+    r"|(?<!key)tokens?$|secrets?$|passwords?$|passwd$|passphrase$|[_-](pass|pwd)$"
+    r"|credentials?$|authorization$|[_-]auth$|cookie$|bearer$|(sas|connection)[_-]?(token|string|url)$",
+    re.IGNORECASE,
+)
+_COUNTED = re.compile(r"(^|[_-])tokens$", re.IGNORECASE)
+_OF_TEXTS = re.compile(
+    r"(^|[_-])(bos|eos|eot|pad|sep|cls|unk|unknown|mask|stop|start|end|first|last|next|special|max|min|num|n|image"
+    r"|audio|tool|think|thinking|prompt|completion|input|output|total|per|count|budget|cost)[_-]token$",
+    re.IGNORECASE,
+)
+_SECRET_TOKENS = re.compile(r"(api|access|auth|bearer|secret|refresh|session)[_-]?tokens$", re.IGNORECASE)
+
+
+@functools.cache
+def is_secret_name(name: str) -> bool:
+    """Whether a setting, header or environment variable of this name holds a credential.
+
+    ``max_tokens``, ``eos_token`` and their like count or name tokens of a text.
+    """
+    if _COUNTED.search(name):
+        return bool(_SECRET_TOKENS.search(name))
+    return bool(_SECRET_NAME.search(name)) and not _OF_TEXTS.search(name)
