@@ -13,8 +13,11 @@ from pytest_pitcheval.credentials.addresses import in_uri
 from pytest_pitcheval.credentials.forms import SHORTEST, forms, longest_first
 from pytest_pitcheval.credentials.naming import is_secret_name
 
-_WORD = re.compile(r"[A-Za-z]{1,16}|\d{1,10}")
-"""What may stand in any text: a password that is a word is hidden with its user alone."""
+_WORD = re.compile(r"[A-Za-z]{1,16}|\d{1,10}|(sk-)?no(t|[-_](api[-_])?key)[-_](needed|required|used|set)")
+"""What may stand in any text: a password that is a word is hidden with its user alone, a key that is none nowhere."""
+
+_LIKE_A_KEY = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[\w.+/=~-]{20,}", re.ASCII)
+"""What makes a credential of a variable of the environment such as ``AZURE_OPENAI_KEY``, and not of ``SORT_KEY``."""
 
 
 def secret_values(values: Mapping[str, Any]) -> set[str]:
@@ -30,18 +33,44 @@ def secret_values(values: Mapping[str, Any]) -> set[str]:
 
 def _secrets_in(value: Any, named: bool) -> set[str]:
     if isinstance(value, Mapping):
-        return {one for name, item in value.items() for one in _secrets_in(item, named or is_secret_name(str(name)))}
+        return {
+            one
+            for name, item in value.items()
+            for one in (_in_schema(item) if name == _SCHEMA else _secrets_in(item, named or is_secret_name(str(name))))
+        }
     if isinstance(value, (list, tuple)):
         return {one for item in value for one in _secrets_in(item, named)}
-    if not isinstance(value, str):  # no number is a credential
+    text = _text_of(value)
+    if text is None:  # no number is a credential
         return set()
     if named:
-        return (
-            {value, *_scheme_less(value), *_of_json(value), *_of_cookie(value)} - {""}
-            if not value.startswith(("/", "~", "./"))
-            else set()
-        )
-    return in_uri(value) if "://" in value else set()
+        parts = {text, *_scheme_less(text), *_of_json(text), *_of_cookie(text)}
+        return set() if _is_path(text) else parts - {""}
+    return in_uri(text) if "://" in text else set()
+
+
+_SCHEMA = "properties"
+"""What in the schema of a tool or an answer says which fields there are: none of these is a credential."""
+
+
+def _in_schema(fields: Any) -> set[str]:
+    return _secrets_in(list(fields.values()), False) if isinstance(fields, Mapping) else set()
+
+
+def _text_of(value: Any) -> str | None:
+    """A text, bytes that are one, or what pydantic's ``SecretStr`` hides; None of anything else."""
+    if callable(getattr(type(value), "get_secret_value", None)):
+        value = value.get_secret_value()
+    if isinstance(value, (bytes, bytearray)):
+        return bytes(value).decode("utf-8", "replace")
+    return value if isinstance(value, str) else None
+
+
+def _is_path(text: str) -> bool:
+    """Whether it names a file: keys in base64 may begin with a slash too."""
+    if not text.startswith(("/", "~", "./")):
+        return False
+    return bool(os.path.splitext(text)[1]) or os.path.lexists(os.path.expanduser(text))
 
 
 def _scheme_less(value: str) -> list[str]:
@@ -78,7 +107,8 @@ def secrets(arguments: Iterable[Mapping[str, Any]], seen: Iterable[str]) -> tupl
 
 @functools.lru_cache(maxsize=1_000)
 def _in_variable(name: str, value: str) -> frozenset[str]:
-    return frozenset(_secrets_in(value, is_secret_name(name)))
+    is_key = name.upper().endswith("_KEY") and bool(_LIKE_A_KEY.fullmatch(value))
+    return frozenset(_secrets_in(value, is_key or is_secret_name(name)))
 
 
 def argument_secrets(arguments: Iterable[str]) -> list[str]:

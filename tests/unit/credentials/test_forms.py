@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Callable
+
 import pytest
 
 from pytest_pitcheval.credentials.hiding import redact
@@ -23,6 +26,11 @@ from pytest_pitcheval.credentials.known import secrets
         ("private_key", "-----BEGIN-----\nMIIabcdef12345\nabcdef67890-xy\n-----END-----", "line 2 is MIIabcdef12345"),
         ("Cookie", "session=cookie-12345; theme=dark", "the session cookie-12345 is over"),
         ("X-Custom-Auth", "header-12345", "no such header-12345"),
+        ("api_key", "key/with+signs=12", "key&#x2F;with+signs&#x3D;12"),
+        ("api_key", "a key with signs", "see?key=a+key+with+signs failed"),
+        ("api_key", "key(with)signs/12", "see?key=key(with)signs%2F12 failed"),
+        ("api_key", "key'with'\"signs\"", repr("key'with'\"signs\"")),
+        ("password", "pa\u00dfwort-1", "b'pa\\xc3\\x9fwort-1'"),
         ("vertex_credentials", '{"private_key": "MIIabcdef12345", "type": "x"}', "the key MIIabcdef12345 is wrong"),
     ],
 )
@@ -31,3 +39,14 @@ def test_a_secret_is_hidden_as_others_write_it(setting: str, value: str, shown: 
     assert hidden != shown
     assert "***" in hidden
     assert not {"MIIabcdef12345", "signs", "quotes", "wort-1"} & set(hidden.replace('"', " ").split())
+
+
+@pytest.mark.parametrize("around", ["{}", "ada:{}", "{}:", "a{}b", "ab{}c"])
+@pytest.mark.parametrize("encode", [base64.b64encode, base64.urlsafe_b64encode, bytes.hex])
+def test_a_secret_is_hidden_within_what_is_encoded(around: str, encode: Callable[[bytes], bytes | str]) -> None:
+    key = "key/with~signs??12"
+    encoded = encode(around.format(key).encode())
+    text = encoded if isinstance(encoded, str) else encoded.decode()
+    hidden = redact(f"Authorization: Basic {text} is wrong", secrets([{"api_key": key}], ()))
+    assert "***" in hidden
+    assert len(hidden) < len("Authorization: Basic  is wrong") + 20
