@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections import OrderedDict, defaultdict
-from typing import Any
+from collections import OrderedDict, UserDict, UserList, defaultdict, deque
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 from unittest.mock import MagicMock
 
 import dspy
+import numpy as np
+import pandas as pd
 import pydantic
 import pytest
 
@@ -23,6 +26,20 @@ class Person(pydantic.BaseModel):
 @dataclasses.dataclass(frozen=True)
 class Note:
     lines: list[str]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Slotted:
+    lines: list[str]
+
+
+class Pair(NamedTuple):
+    first: list[str]
+    second: int
+
+
+class Open(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="allow")
 
 
 @pytest.mark.parametrize(
@@ -43,6 +60,17 @@ class Note:
         (dspy.Example(answer="A"), lambda value: setattr(value, "answer", value.answer.lower())),
         (dspy.Prediction(answer="A", steps=[{"a": 1}]), lambda value: value.steps[0].update(a=2)),
         ({"inner": dspy.Prediction(answer="A")}, lambda value: setattr(value["inner"], "answer", "b")),
+        (Slotted(["a"]), lambda value: value.lines.append("b")),
+        (Pair(["a"], 1), lambda value: value.first.append("b")),
+        (Open.model_validate({"tags": ["x"]}), lambda value: value.tags.append("y")),
+        (deque([["a"]], maxlen=3), lambda value: value[0].append("b")),
+        (UserDict(a=[1]), lambda value: value["a"].append(2)),
+        (UserList([[1]]), lambda value: value[0].append(2)),
+        (SimpleNamespace(tags=["x"]), lambda value: value.tags.append("y")),
+        (bytearray(b"a"), lambda value: value.extend(b"b")),
+        (np.array([1.0, 2.0]), lambda value: np.negative(value, out=value)),
+        (pd.DataFrame({"a": [1]}), lambda value: value.insert(0, "b", 2)),
+        ([pd.Series([1, 2])], lambda value: value[0].pop(0)),
     ],
 )
 def test_a_change_stays_with_who_made_it(value: Any, change: Any) -> None:
@@ -66,6 +94,8 @@ def test_examples_and_predictions_stay_what_they_are() -> None:
         ["a", "b"],
         {"model": {"prompt_tokens": 1}},
     )
+    mine.completions.answer.append("c")
+    assert prediction.completions.answer == ["a", "b"]
     person = own(Person(name="Ann"))
     assert person.model_fields_set == {"name"}
 
@@ -74,7 +104,15 @@ def test_what_is_no_container_is_shared() -> None:
     class Client:
         pass
 
-    values = {"client": Client(), "day": datetime.date(2026, 1, 2), "kind": Person, "call": len, "mock": MagicMock()}
+    large = np.zeros(1_000_000, dtype=bool)
+    values = {
+        "large": large,
+        "client": Client(),
+        "day": datetime.date(2026, 1, 2),
+        "kind": Person,
+        "call": len,
+        "mock": MagicMock(),
+    }
     assert all(mine is values[name] for name, mine in own(values).items())
 
 
