@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import errno
 import functools
@@ -24,6 +25,8 @@ Write = Callable[[Path, str | Iterable[str]], None]
 
 LARGEST = 1 << 30
 """Bytes of the largest file that is read."""
+_ENCODINGS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+"""By the byte order mark that editors and shells of Windows write."""
 _TICK = 10.0
 """Seconds between two lines about a lock that is waited for."""
 
@@ -123,7 +126,7 @@ def read_json(path: Path) -> Any:
 
 
 def read_text(path: Path, whole_lines: bool = False) -> str:
-    """The UTF-8 text of ``path``; a PitchevalError of one line if it cannot be read.
+    """The text of ``path``, as `decoded`; a PitchevalError of one line if it cannot be read.
 
     ``whole_lines`` leaves out what follows the last line break, which may end within a character.
     """
@@ -133,11 +136,23 @@ def read_text(path: Path, whole_lines: bool = False) -> str:
         if path.exists() and path.stat().st_size > LARGEST:
             raise PitchevalError(f"{path}: larger than {LARGEST >> 20} MiB")
         data = path.read_bytes()
-        return (data[: data.rfind(b"\n") + 1] if whole_lines else data).decode("utf-8")
+        return decoded(data[: data.rfind(b"\n") + 1] if whole_lines else data)
     except OSError as error:
         raise PitchevalError(f"{path}: {error.strerror or error}") from None
-    except ValueError as error:
-        raise PitchevalError(f"{path}: not UTF-8: {error}") from None
+    except UnicodeDecodeError as error:
+        raise PitchevalError(f"{path}: not {error.encoding.upper()}: {error}") from None
+    except ValueError as error:  # a path that no file can have
+        raise PitchevalError(f"{path}: {error}") from None
+
+
+def decoded(data: bytes) -> str:
+    """The text that ``data`` is: UTF-8, unless a byte order mark at its beginning says UTF-16.
+
+    Raises:
+        UnicodeDecodeError: its ``object`` has no mark any more.
+    """
+    mark = next((mark for mark in _ENCODINGS if data.startswith(mark)), b"")
+    return data.removeprefix(mark).decode(_ENCODINGS.get(mark, "utf-8"))
 
 
 def parse_json(text: str, name: str) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import contextlib
 import csv
 import gzip
@@ -15,11 +14,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from pytest_pitcheval import files
 from pytest_pitcheval.errors import MarkerError
 
 _GZIP = b"\x1f\x8b"
-_ENCODINGS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
-"""Encodings by the byte order mark that a file begins with; without one it is UTF-8."""
 _LONGEST_CELL = 2**31 - 1
 """The largest limit that the csv module takes on all systems, in characters."""
 _JSON_ROWS = "expected a JSON array of examples, an object with one such array in it, or one object a line"
@@ -57,21 +55,25 @@ def relative(path: Path) -> str:
 def _content(path: Path) -> bytes:
     content = path.read_bytes()
     try:
-        return gzip.decompress(content) if content.startswith(_GZIP) else content
+        return _unpacked(path, content) if content.startswith(_GZIP) else content
     except (EOFError, zlib.error) as error:
         raise MarkerError(f"{relative(path)}: not gzip: {error}") from None
 
 
+def _unpacked(path: Path, content: bytes) -> bytes:
+    unpacked = gzip.GzipFile(fileobj=io.BytesIO(content)).read(files.LARGEST + 1)
+    if len(unpacked) > files.LARGEST:
+        raise MarkerError(f"{relative(path)}: unpacked larger than {files.LARGEST >> 20} MiB")
+    return unpacked
+
+
 def _text(path: Path) -> str:
-    content = _content(path)
-    mark = next((mark for mark in _ENCODINGS if content.startswith(mark)), b"")
-    encoding, content = _ENCODINGS.get(mark, "utf-8"), content.removeprefix(mark)
     try:
-        return content.decode(encoding)
+        return files.decoded(_content(path))
     except UnicodeDecodeError as error:
-        *before, last = content[: error.start].decode(encoding, "replace").split("\n")
+        *before, last = error.object[: error.start].decode(error.encoding, "replace").split("\n")
         place = f"{relative(path)}:{len(before) + 1}:{len(last) + 1}"
-        raise MarkerError(f"{place}: not {encoding.upper()} text: {error.reason}") from None
+        raise MarkerError(f"{place}: not {error.encoding.upper()} text: {error.reason}") from None
 
 
 def _read_jsonl(path: Path) -> Iterator[tuple[int, Any]]:

@@ -105,6 +105,18 @@ def test_a_file_that_cannot_be_read(tmp_path: Path, text: str | None, reason: st
     assert len(str(raised.value).splitlines()) == 1
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_file_that_an_editor_has_saved_anew(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"name": "\u00fc"}\r\n', encoding=encoding)
+    assert files.read_json(path) == {"name": "\u00fc"}
+
+
+def test_a_path_that_no_file_can_have() -> None:
+    with pytest.raises(PitchevalError, match="null"):
+        files.read_text(Path("a\0b"))
+
+
 def test_a_file_that_is_not_text(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_bytes(b'"\xff"')
     with pytest.raises(PitchevalError, match="not UTF-8: 'utf-8' codec can't decode"):

@@ -37,7 +37,7 @@ def read(path: Path) -> list[LabelRow]:
     """
     if not os.path.lexists(path):
         return []
-    lines = files.read_text(path).removeprefix("\ufeff").split("\n")
+    lines = files.read_text(path).split("\n")
     return [
         _row(line, f"{path}:{number}", number == len(lines)) for number, line in enumerate(lines, 1) if line.strip()
     ]
