@@ -81,6 +81,6 @@ def _text(error: object) -> str:
         return error
     try:
         text = str(error)
-    except Exception as another:  # an exception's own code may be wrong too
+    except (Exception, SystemExit) as another:  # an exception's own code may be wrong too
         text = f"(its str() raised {type(another).__name__})"
     return text if isinstance(error, PitchevalError) else f"{type(error).__name__}: {text}"

@@ -25,7 +25,7 @@ from pytest_pitcheval.lm.failures import is_lm_error
 from pytest_pitcheval.reports import conversations, repeating
 from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.media import with_notes
-from pytest_pitcheval.results.plain import WHOLE, plain
+from pytest_pitcheval.results.plain import WHOLE, plain, text_of
 from pytest_pitcheval.results.records import Record
 
 _PHASE = "pitcheval_phase"
@@ -118,7 +118,7 @@ def _set_text(report: pytest.TestReport, error: BaseException) -> None:
     text, cause = str(error), error.__cause__
     if cause is not None and isinstance(error, _FROM_USERS) and not isinstance(cause, PitchevalError):
         frames = [frame for frame in traceback.extract_tb(cause.__traceback__) if not _is_ours(frame.filename)]
-        text += "\n\n" + "".join(traceback.format_list(frames)) + f"{type(cause).__name__}: {cause}"
+        text += "\n\n" + "".join(traceback.format_list(frames)) + f"{type(cause).__name__}: {text_of(cause)}"
     report.longrepr = text
 
 

@@ -220,8 +220,9 @@ class RunningTest:
         if report.passed or self._status in ("failed", "error"):
             return
         self._status = "skipped" if report.skipped else "failed" if report.when == "call" else "error"
-        if self._omission is not None and self._omission.reason in str(error):  # else the user's own mark skipped it
-            self._error = self._omission.reason
+        omission = self._omission
+        if omission is not None and omission.reason in text_of(error):  # else the user's own mark skipped it
+            self._error = omission.reason
         elif error is not None and not (isinstance(error, AssertionError) and self.score is not None):
             self._error = one_line(error)
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from typing import Any
 
 from pytest_pitcheval.errors import LMCallFailed
+from pytest_pitcheval.options.numbers import number_in
+from pytest_pitcheval.results.plain import text_of
 
 _TRANSIENT = frozenset({409, 425, 500, 502, 503, 504, 520, 522, 524, 529})
 _CONNECTION = ("APIConnectionError", "LMTransportError", "ConnectError", "RemoteProtocolError", "ReadError")
 _CLIENT_LIBRARIES = {"litellm", "openai", "anthropic", "httpx", "httpcore", "requests", "urllib3", "aiohttp"}
 _LONGEST_DELAY = 60.0
+_RETRY_AFTER = ("retry-after", "Retry-After")
 
 
 class Recorded(Exception):
@@ -22,7 +28,7 @@ def is_lm_error(error: BaseException | None) -> bool:
     return any(
         isinstance(link, (ConnectionError, TimeoutError, LMCallFailed))
         or any(
-            kind.__module__.partition(".")[0] in _CLIENT_LIBRARIES or kind.__name__ == "LMError"
+            str(kind.__module__).partition(".")[0] in _CLIENT_LIBRARIES or kind.__name__ == "LMError"
             for kind in type(link).__mro__
         )
         for link in origins(error)
@@ -61,22 +67,35 @@ def is_race(error: BaseException | None) -> bool:
 def retry_after(error: BaseException | None) -> float | None:
     """The seconds that a provider asked to wait, None if it did not say."""
     for cause in origins(error):
-        headers = getattr(getattr(cause, "response", None), "headers", None) or {}
-        for said in (getattr(cause, "retry_after", None), headers.get("retry-after"), headers.get("Retry-After")):
-            try:
-                seconds = float(said)  # type: ignore[arg-type]
-            except (TypeError, ValueError):
-                continue
-            if math.isfinite(seconds) and seconds >= 0:
+        headers = _attribute(_attribute(cause, "response"), "headers")
+        of_response = [headers.get(name) for name in _RETRY_AFTER] if isinstance(headers, Mapping) else []
+        for said in (_attribute(cause, "retry_after"), *of_response):
+            seconds = _seconds(said)
+            if seconds is not None and 0 <= seconds < math.inf:
                 return seconds
     return None
+
+
+def _seconds(said: object) -> float | None:
+    """What ``Retry-After`` says: a number, or the date after which to ask again; None where it is neither."""
+    if not isinstance(said, str):
+        return float(said) if isinstance(said, (int, float)) and not isinstance(said, bool) else None
+    number = number_in(said)
+    if number is not None or not said.strip()[:1].isalpha():  # a date begins with the name of its day
+        return number
+    try:
+        until = parsedate_to_datetime(said)
+    except ValueError:
+        return None
+    moment = until if until.tzinfo else until.replace(tzinfo=timezone.utc)
+    return max(0.0, (moment - datetime.now(timezone.utc)).total_seconds())
 
 
 def refuses_temperature(error: BaseException | None) -> bool:
     """Whether a provider refused a request for the temperature in it."""
     return any(
         (_status(cause) in (400, 422) or type(cause).__name__ == "UnsupportedParamsError")
-        and "temperature" in str(cause).lower()
+        and "temperature" in text_of(cause).lower()
         for cause in origins(error)
     )
 
@@ -86,15 +105,27 @@ def backoff(attempt: int) -> float:
     return min(2.0**attempt, _LONGEST_DELAY)
 
 
-def _status(error: BaseException) -> object:
-    return getattr(error, "status", None) or getattr(error, "status_code", None)
+def _status(error: BaseException) -> int | None:
+    told = (_attribute(error, "status"), _attribute(error, "status_code"))
+    return next((one for one in told if isinstance(one, int) and one), None)
+
+
+def _attribute(value: object, name: str) -> Any:
+    """None where there is none, and where reading it raises: exceptions of others may have code of their own."""
+    try:
+        return getattr(value, name, None)
+    except Exception:
+        return None
 
 
 def origins(error: BaseException | None) -> Iterator[BaseException]:
-    """``error``, what it was raised from, and the members of exception groups among these."""
-    while error is not None:
-        yield error
-        for member in getattr(error, "exceptions", None) or ():
-            if isinstance(member, BaseException):
-                yield from origins(member)
-        error = error.__cause__
+    """``error``, what it was raised from, and the members of exception groups among these, each once."""
+    waiting, seen = [error], set[int]()
+    while waiting:
+        link = waiting.pop()
+        if not isinstance(link, BaseException) or id(link) in seen:
+            continue
+        seen.add(id(link))
+        yield link
+        members = _attribute(link, "exceptions")
+        waiting += [link.__cause__, *(reversed(members) if isinstance(members, (list, tuple)) else ())]

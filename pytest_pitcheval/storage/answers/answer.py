@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from pytest_pitcheval import files
 from pytest_pitcheval.errors import PitchevalError
+from pytest_pitcheval.results.plain import text_of
 
 LM, TOOL, EMBEDDING, RETRIEVER = "lm", "tool", "embedding", "retriever"
 KINDS = (LM, TOOL, EMBEDDING, RETRIEVER)
@@ -52,7 +53,7 @@ class Failure(NamedTuple):
     @classmethod
     def of(cls, error: BaseException) -> Failure:
         kind = type(error)
-        return cls(f"{kind.__module__}.{kind.__qualname__}", str(error))
+        return cls(f"{kind.__module__}.{kind.__qualname__}", text_of(error))
 
 
 class Key(NamedTuple):

@@ -1,9 +1,20 @@
 from __future__ import annotations
 
+from unittest import mock
+
 import pytest
 
 from pytest_pitcheval.errors import LMCallFailed
-from pytest_pitcheval.lm.failures import backoff, is_lm_error, is_race, is_rate_limited, is_transient, retry_after
+from pytest_pitcheval.lm.failures import (
+    backoff,
+    is_lm_error,
+    is_race,
+    is_rate_limited,
+    is_transient,
+    origins,
+    refuses_temperature,
+    retry_after,
+)
 
 
 class Said(Exception):
@@ -59,10 +70,55 @@ def test_kinds(error: BaseException | None, limited: bool, transient: bool) -> N
         (Said(429, retry_after=-1), None),
         (Said(429, headers={"retry-after": "7"}), 7.0),
         (caused(Said(429, retry_after=0)), 0.0),
+        (Said(429, headers={"retry-after": "1_000"}), None),
+        (Said(429, headers={"retry-after": "\u0663"}), None),
+        (Said(429, headers={"retry-after": "infinity"}), None),
+        (Said(429, headers={"retry-after": "Sun, 06 Nov 1994 08:49:37 GMT"}), 0.0),
+        (Said(429, headers={"retry-after": "Sun Nov  6 08:49:37 1994"}), 0.0),
+        (Said(429, headers={"retry-after": "Sun, 99 Nov 1994 08:49:37 GMT"}), None),
+        (Said(429, headers=["retry-after"]), None),
+        (Said(429, retry_after=mock.MagicMock()), None),
+        (Said(429, retry_after=True), None),
     ],
 )
 def test_retry_after(error: BaseException, seconds: float | None) -> None:
     assert retry_after(error) == seconds
+
+
+def test_a_date_to_ask_again_after_is_as_far_away_as_it_is() -> None:
+    seconds = retry_after(Said(429, headers={"Retry-After": "Fri, 01 Jan 2100 00:00:00 GMT"}))
+    assert seconds is not None
+    assert 1e6 < seconds < 1e10
+
+
+class Hostile(Exception):
+    """All of its own code raises."""
+
+    def __str__(self) -> str:
+        raise RuntimeError
+
+    @property
+    def response(self) -> object:
+        raise RuntimeError
+
+    status = retry_after = exceptions = response
+
+
+Hostile.__module__ = None  # type: ignore[assignment]
+
+
+def test_exceptions_whose_own_code_is_wrong() -> None:
+    first, second = Hostile(), Said(retry_after=3)
+    first.__cause__, second.__cause__ = second, first
+    assert list(origins(first)) == [first, second]
+    assert retry_after(first) == 3
+    assert not any(asked(first) for asked in (is_transient, is_rate_limited, is_lm_error))
+    odd = Said()
+    odd.status = {"code": 400}  # type: ignore[assignment]
+    assert not any(asked(odd) for asked in (is_transient, is_rate_limited, refuses_temperature))
+    group = Said(429)
+    group.exceptions = group, 3, Said(503)  # type: ignore[attr-defined]
+    assert all(asked(group) for asked in (is_transient, is_rate_limited))
 
 
 def test_backoff() -> None:
