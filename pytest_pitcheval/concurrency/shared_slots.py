@@ -13,6 +13,8 @@ import filelock
 
 from pytest_pitcheval.concurrency.slots import LocalSlots, Release, once
 
+_MOST = 10_000
+"""More places than threads have room; each is an object in every process."""
 _LOOKED_AT = 8
 """Places of others that are tried at a time: each is a file to open."""
 
@@ -39,6 +41,7 @@ class SharedSlots:
     ) -> None:
         self._note = note
         self._part: LocalSlots | None = None
+        count = min(count, _MOST)
         first = process * count // processes
         numbers = [(first + n) % count for n in range(count)]
         self._locks = [filelock.FileLock(folder / f"{n}.lock", thread_local=False) for n in numbers]

@@ -102,12 +102,14 @@ class Bucket:
     def settle(self, expected_prompt: int, tokens: int, answer: int) -> None:
         """A request took ``tokens`` in all, ``answer`` of them in its answer; ``expected_prompt`` were expected before.
 
-        The difference to what `take` reserved is added to, or taken from, what the next requests reserve.
+        The difference to what `take` reserved is added to, or taken from, what the next requests reserve: a window's
+        worth at most, whatever a provider says of one answer.
         """
         if self.limit.of_tokens:
+            most = self.limit.amount
             with self._mutex:
-                self._owed += tokens - (expected_prompt + self._answer)
-                self._answer += (answer - self._answer) / 8
+                self._owed = min(self._owed + min(tokens, most) - (expected_prompt + self._answer), most)
+                self._answer += (min(answer, most) - self._answer) / 8
 
     def close(self) -> None:
         self._bucket.close()

@@ -129,3 +129,8 @@ def test_none_is_lost_where_many_threads_take_and_give_back(slots: Slots) -> Non
     for thread in threads:
         thread.join()
     assert all(slots.take() for _ in range(3))
+
+
+def test_more_places_than_anybody_has_threads_for_take_no_room(tmp_path: Path) -> None:
+    slots = SharedSlots(10**20, tmp_path, process=1, processes=2)
+    assert slots.take() is not None
