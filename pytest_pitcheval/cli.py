@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 
 from pytest_pitcheval.errors import PitchevalError
+from pytest_pitcheval.options.numbers import whole_number_in
 from pytest_pitcheval.options.table import OPTIONS
 from pytest_pitcheval.results.printable import printable, printable_line
 from pytest_pitcheval.settings import settings
@@ -110,15 +111,17 @@ def _label(commands: Any) -> None:
 
 
 def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
+    number = whole_number_in(text)
+    if number is None or number < 1:
         raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number, 1 or more")
-    return int(text)
+    return number
 
 
 def _grades(text: str) -> int:
-    if not text.isdecimal() or not 2 <= int(text) <= 9:
+    number = whole_number_in(text)
+    if number is None or not 2 <= number <= 9:
         raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number from 2 to 9")
-    return int(text)
+    return number
 
 
 def _command(

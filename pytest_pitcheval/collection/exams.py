@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import hashlib
 import json
-import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from pytest_pitcheval.collection.requirements import check_labels, read_names, r
 from pytest_pitcheval.collection.rows import Given, Row, load_rows
 from pytest_pitcheval.errors import MarkerError, one_line
 from pytest_pitcheval.names import EXAM_GATES, MAX_FALSE_PASS
+from pytest_pitcheval.options.numbers import number_in
 from pytest_pitcheval.results.collected import Requirements
 from pytest_pitcheval.results.exams.labels import ANSWER, COLUMN
 from pytest_pitcheval.results.exams.terms import PASS_OR_FAIL, ExamTerms
@@ -176,12 +176,12 @@ def _people(row: Row, label: str) -> tuple[float, ...]:
 def _grade(value: Any) -> float | None:
     """A label as a number from 0 to 1, as CSV files have it too; None for what is none."""
     if isinstance(value, str):
-        try:
-            value = float(value)
-        except ValueError:
+        number = number_in(value)
+        if number is None:
             truth = is_true(value) if value.strip() else None
             return None if truth is None else float(truth)
-    if not isinstance(value, (bool, int, float)) or not math.isfinite(value) or not 0 <= value <= 1:
+        value = number
+    if not isinstance(value, (bool, int, float)) or not 0 <= value <= 1:
         return None
     return float(value)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -108,7 +108,8 @@ def check_number(name: str, value: object, kind: type) -> None:
     if value is None:
         return
     numeric = isinstance(value, (int, kind)) and not isinstance(value, bool)
-    if not numeric or not (1 if kind is int else 0) <= value < math.inf:  # type: ignore[operator]
+    least, most = (1, sys.maxsize) if kind is int else (0, sys.float_info.max)
+    if not numeric or not least <= value <= most:  # type: ignore[operator]
         expected = "a whole number, 1 or more" if kind is int else "a number, 0 or more"
         raise MarkerError(f"evaluation marker: {name}={value!r}: expected {expected}")
 

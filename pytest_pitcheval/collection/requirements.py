@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -62,7 +62,7 @@ def _is_limit(gate: str, metric: object, limit: Any) -> bool:
     if not isinstance(metric, str) or not metric or isinstance(limit, bool) or not isinstance(limit, (int, float)):
         return False
     is_free = gate in (MIN_MEAN, MAX_MEAN) and metric != SCORE
-    return math.isfinite(limit) and (is_free or limit >= 0)
+    return abs(limit) <= sys.float_info.max and (is_free or limit >= 0)  # a whole number may be beyond all floats
 
 
 def read_names(argument: str, value: object, what: str) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from pytest_pitcheval.options.numbers import NUMBER
 from pytest_pitcheval.results.collected import Collected
 from pytest_pitcheval.results.media import FOLDER, file_name, is_medium
 from pytest_pitcheval.results.plain import Bounds, plain
@@ -26,7 +27,6 @@ _SIGNS = "=+\\-@\uff1d\uff0b\uff0d\uff20"
 """What formulas begin with, full-width forms too."""
 
 _FORMULA = re.compile(rf"\s*[{_SIGNS}]|\t")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 _LATER_FORMULA = re.compile(rf"([;\t\n])(?=[^\S;\t\n]*[{_SIGNS}][^;\t\n]*[(|!\[])")
 """A formula that calls or refers to something, where a reader that expects semicolons would begin a new cell."""
 
@@ -112,6 +112,6 @@ def cell(value: Any, bounds: Bounds) -> str:
     if isinstance(value, (int, float)):
         return repr(value)
     text = printable(value if isinstance(value, str) else _as_text(value))
-    if _FORMULA.match(text) and not _NUMBER.fullmatch(text):
+    if _FORMULA.match(text) and not NUMBER.fullmatch(text):
         text = f"'{text}"
     return str(plain(_LATER_FORMULA.sub(r"\1'", text), bounds))

@@ -141,6 +141,8 @@ class _Plain:
         found = {}
         for key, item in self._bounded(pairs, lambda: ("[...]", f"further items{self._note}")):
             name = self.text(key) if isinstance(key, str) else self.described(key)
+            while name in found:  # 1 beside "1", say
+                name = f"{name} ({type(key).__name__})"
             found[name] = self.of(item, depth)
         return found
 

@@ -20,6 +20,7 @@ from pytest_pitcheval.lm.failures import backoff, is_race, is_rate_limited, orig
 from pytest_pitcheval.lm.histories import Histories, without_media
 from pytest_pitcheval.lm.patient_lm import PatientLM, goes_on
 from pytest_pitcheval.names import GENERATOR
+from pytest_pitcheval.options.numbers import number_in
 from pytest_pitcheval.results.records import Usage
 from pytest_pitcheval.rollouts.threads.strands import Moment
 
@@ -265,7 +266,7 @@ def _usage(tokens: Any, cost: float | None) -> Usage:
 def _spent(told: Any) -> float | None:
     """What an answer says that it took; None where it says nothing that can be: less than nothing lifts no cap."""
     try:
-        number = float(told)
+        number = number_in(told) if isinstance(told, str) else float(told)
     except (TypeError, ValueError, OverflowError):
         return None
-    return number if math.isfinite(number) and number >= 0 else None
+    return number if number is not None and 0 <= number < math.inf else None

@@ -7,6 +7,8 @@ import math
 import re
 from typing import NamedTuple
 
+from pytest_pitcheval.options.numbers import number_in
+
 PRICES = (
     "expected prices such as openai/gpt-4o-mini=0.15/0.60: US dollars for a million tokens of its prompts, and of its "
     "answers; several with commas between"
@@ -102,10 +104,7 @@ def _price(text: str) -> Price:
 
 
 def _rate(text: str) -> float:
-    try:
-        rate = float(text)
-    except ValueError:
-        raise ValueError(PRICES) from None
-    if not 0 <= rate < math.inf:
+    rate = number_in(text)
+    if rate is None or rate < 0:
         raise ValueError(PRICES)
     return rate

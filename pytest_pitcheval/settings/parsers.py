@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -10,6 +9,7 @@ from typing import Any, Literal
 
 from pytest_pitcheval.names import ALLOWED, SCORE, BaselineUpdate
 from pytest_pitcheval.options.extras import missing_package
+from pytest_pitcheval.options.numbers import number_in, whole_number_in
 from pytest_pitcheval.options.option import Kind
 from pytest_pitcheval.settings.budgets import parse_prices, parse_tokens
 from pytest_pitcheval.settings.methods import check_method
@@ -39,12 +39,11 @@ def _models(text: str) -> tuple[str, ...]:
 
 
 def _number(kind: type, least: float, what: str, below: bool = False) -> Callable[[str], Any]:
+    read = whole_number_in if kind is int else number_in
+
     def parse(text: str) -> Any:
-        try:
-            value = kind(text)
-        except ValueError:
-            raise ValueError(f"expected {what}") from None
-        if not least <= value < math.inf or (below and value == least):
+        value = read(text)
+        if value is None or value < least or (below and value == least):
             raise ValueError(f"expected {what}")
         return value
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from pytest_pitcheval.options.numbers import number_in
 from pytest_pitcheval.results.aggregates.computation import Undefined
 
 Value = str | float
@@ -33,7 +34,7 @@ def as_classes(labels: Sequence[Any], predictions: Sequence[Any]) -> tuple[list[
 
 def _said(value: str | float) -> Value:
     if not isinstance(value, str):
-        return float(value)
+        return _of_number(value)
     text = value.strip()
     if text.lower() in _TRUTH:
         return _TRUTH[text.lower()]
@@ -64,11 +65,16 @@ def as_texts(values: Sequence[Any], what: str, several: bool = False) -> list[li
 
 
 def _number(value: str | float) -> float | None:
+    number = number_in(value) if isinstance(value, str) else _of_number(value)
+    return number if number is not None and math.isfinite(number) else None
+
+
+def _of_number(value: float) -> float:
+    """A whole number that no float holds, as only a file written by hand has one, is beyond them all."""
     try:
-        number = float(value)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def _shown(value: Any) -> str:

@@ -54,7 +54,7 @@ def test_inputs_that_are_no_names(inputs: object) -> None:
     assert str(raised.value) == f"evaluation marker: inputs={inputs!r}: expected a list of field names"
 
 
-NUMBERS: list[Any] = ["high", -0.5, True, float("nan"), float("inf"), [1], 1j]
+NUMBERS: list[Any] = ["high", -0.5, True, float("nan"), float("inf"), 10**400, [1], 1j]
 WHOLE_NUMBERS: list[Any] = [*NUMBERS, 0, -1, 1.5]
 
 

@@ -96,6 +96,8 @@ def test_plain_values_survive_json(value: Any) -> None:
         (PurePosixPath("a/b"), "a/b"),
         ({1: (2, 3)}, {"1": [2, 3]}),
         (frozenset({4}), [4]),
+        ({1: "a", "1": "b", None: "c", "None": "d"}, {"1": "a", "1 (str)": "b", "None": "c", "None (str)": "d"}),
+        ({"a": 1, 1.5: 2, "1.5": 3, ("1.5",): 4}, {"a": 1, "1.5": 2, "1.5 (str)": 3, "('1.5',)": 4}),
         (Person(name="Ada", weight=math.inf), {"name": "Ada", "weight": None}),
         ([Example({"question": Example({"part": 1})})], [{"question": {"part": 1}}]),
         (Person, str(Person)),

@@ -74,6 +74,7 @@ def test_rouge_is_the_mean_of_rouge_l() -> None:
         ([True, 0, 1.0], [1, False, True], 1),
         (["1", "1.0"], ["1", "1"], 0.5),
         (["Yes"], ["yes"], 0),
+        (["1_0", "\u0663", "nan"], [10, 3, "x"], 0),
     ],
 )
 def test_what_means_the_same_is_equal(labels: list[Any], predictions: list[Any], accuracy: float) -> None:
@@ -89,6 +90,7 @@ def test_what_means_the_same_is_equal(labels: list[Any], predictions: list[Any],
         ("accuracy", ["a", "b"], ["a", None], "example 'e1' has no prediction 'topic'"),
         ("pearson", ["1", "two"], [1, 2], "'two' among the labels: expected numbers"),
         ("spearman", [1, 2], [1, [2]], "a list among the predictions: expected numbers"),
+        ("pearson", ["1", "1_0"], [1, 2], "'1_0' among the labels: expected numbers"),
         ("pearson", [1, 1], [1, 2], "all labels are equal"),
         ("pearson", [1, 2], [3, 3.0], "all predictions are equal"),
         ("pearson", [1], [1], "one example"),
