@@ -191,7 +191,7 @@ def _targets(process: subprocess.Popen[str], mark: str, target: Target) -> list[
 def _is(target: Target, pid: int, command: str, controller: int) -> bool:
     if target == "controller":
         return pid == controller
-    words = {"worker": "sys.stdin.readline", "tracker": "tracking", "lm server": "local_lm"}
+    words = {"worker": "sys.stdin.readline", "tracker": "tracking", "lm server": "embedded.serving"}
     return pid != controller and words[target] in command
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_pitcheval.errors import PitchevalError, one_line
-from pytest_pitcheval.lm import local_lm
+from pytest_pitcheval.lm.embedded import models, starting
 from pytest_pitcheval.names import GENERATOR, JUDGE
 from pytest_pitcheval.settings.parts import ModelSettings
 from pytest_pitcheval.settings.temperatures import takes_temperature
@@ -39,8 +39,8 @@ def make_lm(
         "timeout": timeout,
         **settings.arguments,
     }
-    if local_lm.is_local(settings.model):
-        url = local_lm.base_url(settings.model, runtime_dir=runtime_dir, owner_pid=owner_pid) if is_asked else _NOBODY
+    if models.is_local(settings.model):
+        url = starting.base_url(settings.model, runtime_dir=runtime_dir, owner_pid=owner_pid) if is_asked else _NOBODY
         lm = _local(settings.model, arguments, url)
     else:
         lm = _patient(settings.model, role, timeout, arguments)
@@ -68,7 +68,7 @@ def judge_from(generator_lm: Any, settings: ModelSettings) -> Any:
 def _local(model: str, arguments: dict[str, Any], url: str) -> Any:
     import dspy
 
-    name = local_lm.model_name(model)
+    name = models.model_name(model)
     lm = dspy.LM(f"openai/{name}", **{"api_base": url, "api_key": "local", "max_tokens": 512, **arguments})
     lm.pitcheval_plain = True
     return lm

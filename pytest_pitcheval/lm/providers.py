@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from importlib.machinery import PathFinder
 from pathlib import Path
 
-from pytest_pitcheval.lm import local_lm
+from pytest_pitcheval.lm.embedded import models
 
 _CLASS = re.compile(r"^class LlmProviders\(.*?(?=^\S)", re.DOTALL | re.MULTILINE)
 _VALUE = re.compile(r'^ +\w+ = "([^"]+)"', re.MULTILINE)
@@ -23,7 +23,7 @@ def unknown_provider(names: Iterable[str]) -> str | None:
     own = {str(one["provider"]) for one in getattr(sys.modules.get("litellm"), "custom_provider_map", ())}
     for name in names:
         provider, separator, _ = name.partition("/")
-        if known and separator and provider not in known | own and not local_lm.is_local(name):
+        if known and separator and provider not in known | own and not models.is_local(name):
             return f"LiteLLM knows no provider {provider!r}; expected names such as groq/llama-3.3-70b-versatile"
     return None
 

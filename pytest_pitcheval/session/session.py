@@ -248,7 +248,7 @@ class Session:
             if ending.is_pytests_own():
                 ending.Ending(lambda: self.exit_status(), self.runner.started_threads).prepare()
         if self.process.owns_folder and (self.process.runtime_dir.exists() or self.results is not None):
-            from pytest_pitcheval.lm import local_lm
+            from pytest_pitcheval.lm.embedded import starting
 
-            local_lm.stop(self.process.runtime_dir)
+            starting.stop(self.process.runtime_dir)
             self.process.remove_runtime_dir()

@@ -11,7 +11,7 @@ import pytest
 from support.markdown_blocks import README, ROOT, blocks
 from support.suite import Suite
 
-from pytest_pitcheval.lm import local_lm
+from pytest_pitcheval.lm.embedded import models
 from pytest_pitcheval.options.table import INI_ONLY, LM_ARGUMENTS, MLFLOW_TAGS, OPTIONS
 from pytest_pitcheval.settings.methods import METHODS
 
@@ -34,7 +34,7 @@ def first_results() -> tuple[str, list[tuple[list[str], list[str]]]]:
 
 def test_the_first_command_installs_what_the_embedded_lm_needs() -> None:
     install, _ = first_results()
-    assert install == local_lm.INSTALL.replace("install xllamacpp", "install . xllamacpp")
+    assert install == models.INSTALL.replace("install xllamacpp", "install . xllamacpp")
 
 
 def skeleton(line: str) -> str:
