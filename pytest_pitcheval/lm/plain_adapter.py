@@ -16,7 +16,7 @@ from dspy.utils.exceptions import AdapterParseError
 from pydantic_core import to_jsonable_python
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from dspy.clients.base_lm import BaseLM
     from pydantic.fields import FieldInfo
@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     Signature = type[dspy.Signature]
     Values = Mapping[str, Any]
     Message = dict[str, Any]
+
+
+CHARACTERS_PER_TOKEN = 3
+"""Of English a token has about four; the rest is left to what else is in an answer."""
+BOUNDS = {"maxLength", "enum", "const", "pattern", "format"}
+"""Words of JSON schema that say how long a text may be."""
 
 
 class PlainAdapter(dspy.Adapter):
@@ -47,9 +53,8 @@ class PlainAdapter(dspy.Adapter):
         demos: list[dict[str, Any]],
         inputs: dict[str, Any],
     ) -> list[dict[str, Any]]:
-        answers: list[dict[str, Any]] = super().__call__(
-            lm, constrained(lm_kwargs, signature), signature, demos, inputs
-        )
+        lm_kwargs = constrained(lm_kwargs, signature, max_tokens(lm, lm_kwargs))
+        answers: list[dict[str, Any]] = super().__call__(lm, lm_kwargs, signature, demos, inputs)
         return answers
 
     async def acall(
@@ -60,9 +65,8 @@ class PlainAdapter(dspy.Adapter):
         demos: list[dict[str, Any]],
         inputs: dict[str, Any],
     ) -> list[dict[str, Any]]:
-        answers: list[dict[str, Any]] = await super().acall(
-            lm, constrained(lm_kwargs, signature), signature, demos, inputs
-        )
+        lm_kwargs = constrained(lm_kwargs, signature, max_tokens(lm, lm_kwargs))
+        answers: list[dict[str, Any]] = await super().acall(lm, lm_kwargs, signature, demos, inputs)
         return answers
 
     def format(self, signature: Signature, demos: list[dict[str, Any]], inputs: dict[str, Any]) -> list[dict[str, Any]]:
@@ -110,12 +114,31 @@ def answers_in_text(signature: Signature) -> bool:
     return [field.annotation for field in signature.output_fields.values()] == [str]
 
 
-def constrained(lm_kwargs: dict[str, Any], signature: Signature) -> dict[str, Any]:
-    """`lm_kwargs` with the schema of a JSON answer, if it is one; the caller's `response_format` wins."""
+def max_tokens(lm: BaseLM, lm_kwargs: Mapping[str, Any]) -> int | None:
+    """The most tokens that the answer to this call may have; None where nobody has said."""
+    tokens: int | None = lm_kwargs.get("max_tokens") or lm.kwargs.get("max_tokens")
+    return tokens
+
+
+def constrained(lm_kwargs: dict[str, Any], signature: Signature, tokens: int | None = None) -> dict[str, Any]:
+    """`lm_kwargs` with the schema of a JSON answer, if it is one; the caller's `response_format` wins.
+
+    A small LM falls into loops. Its texts end before `tokens` cut the answer off, which would be no JSON then.
+    """
     if answers_in_text(signature):
         return lm_kwargs
-    schema = {"name": "answer", "schema": answer_model(signature).model_json_schema(), "strict": True}
-    return {"response_format": {"type": "json_schema", "json_schema": schema}, **lm_kwargs}
+    schema = answer_model(signature).model_json_schema()
+    if tokens:
+        bound_texts(schema["properties"].values(), tokens * CHARACTERS_PER_TOKEN)
+    answer = {"name": "answer", "schema": schema, "strict": True}
+    return {"response_format": {"type": "json_schema", "json_schema": answer}, **lm_kwargs}
+
+
+def bound_texts(fields: Iterable[dict[str, Any]], characters: int) -> None:
+    """Share `characters` out among the outputs that are texts of any length."""
+    endless = [field for field in fields if field.get("type") == "string" and not BOUNDS & field.keys()]
+    for field in endless:
+        field["maxLength"] = max(1, characters // len(endless))
 
 
 def answer_model(signature: Signature) -> type[pydantic.BaseModel]:

@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Literal
 from urllib.parse import urlsplit
 
 import dspy
@@ -20,7 +21,7 @@ import pytest
 from support.background import PATIENCE
 
 from pytest_pitcheval.errors import PitchevalError
-from pytest_pitcheval.lm import local_lm
+from pytest_pitcheval.lm.embedded import models, processes, starting
 from pytest_pitcheval.lm.plain_adapter import PlainAdapter
 
 needs_llama = pytest.mark.skipif(importlib.util.find_spec("xllamacpp") is None, reason="xllamacpp is not installed")
@@ -33,28 +34,38 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason=
 ASK = """
 import sys
 from pathlib import Path
-from pytest_pitcheval.lm import local_lm
-print(local_lm.base_url("local", runtime_dir=Path(sys.argv[1]), owner_pid=int(sys.argv[2])))
+from pytest_pitcheval.lm.embedded import starting
+print(starting.base_url("local", runtime_dir=Path(sys.argv[1]), owner_pid=int(sys.argv[2])))
 """
 
 OWN = """
 import os, sys
 from pathlib import Path
-from pytest_pitcheval.lm import local_lm
-print(local_lm.base_url("local", runtime_dir=Path(sys.argv[1]), owner_pid=os.getpid()), flush=True)
+from pytest_pitcheval.lm.embedded import starting
+print(starting.base_url("local", runtime_dir=Path(sys.argv[1]), owner_pid=os.getpid()), flush=True)
 sys.stdin.read()
 """
 
 WITHOUT = """
 import sys
 sys.modules[sys.argv[1]] = None  # Python's own way of saying "not installed"
-from pytest_pitcheval.lm import local_lm
+from pytest_pitcheval.lm.embedded import models
 from pytest_pitcheval.errors import PitchevalError
 try:
-    local_lm.model_path(sys.argv[2])
+    models.model_path(sys.argv[2])
 except PitchevalError as error:
     print(error)
 """
+
+
+class Rating(dspy.Signature):
+    """Rate the pitch."""
+
+    pitch: str = dspy.InputField()
+    deal: Literal["yes", "no"] = dspy.OutputField()
+    stars: int = dspy.OutputField(ge=0, le=10)
+    reason: str = dspy.OutputField(max_length=80)
+    share: float = dspy.OutputField()
 
 
 def python(code: str, *arguments: object) -> list[str]:
@@ -64,7 +75,7 @@ def python(code: str, *arguments: object) -> list[str]:
 def servers_of(owner_pid: int) -> list[int]:
     """The process IDs of the servers that watch this owner, those still loading included."""
     return [
-        pid for pid, command in commands() if local_lm.MODULE in command and f'"owner_pid": {owner_pid}}}' in command
+        pid for pid, command in commands() if starting.MODULE in command and f'"owner_pid": {owner_pid}}}' in command
     ]
 
 
@@ -86,12 +97,12 @@ def comes_true(condition: Callable[[], bool], seconds: float = PATIENCE) -> bool
 
 
 def url_of(runtime_dir: Path, owner_pid: int) -> str:
-    return local_lm.base_url("local", runtime_dir=runtime_dir, owner_pid=owner_pid)
+    return starting.base_url("local", runtime_dir=runtime_dir, owner_pid=owner_pid)
 
 
 def pid_in(runtime_dir: Path) -> int:
     (file,) = runtime_dir.glob("local-*.json")
-    server = local_lm.RunningServer.read(file)
+    server = processes.RunningServer.read(file)
     assert server is not None
     return server.pid
 
@@ -99,7 +110,7 @@ def pid_in(runtime_dir: Path) -> int:
 @pytest.fixture
 def runtime_dir(tmp_path: Path) -> Iterator[Path]:
     yield tmp_path / "runtime"
-    local_lm.stop(tmp_path / "runtime")
+    starting.stop(tmp_path / "runtime")
 
 
 @pytest.fixture
@@ -116,7 +127,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("local-lm")
     url_of(folder, os.getpid())
     yield folder
-    local_lm.stop(folder)
+    starting.stop(folder)
 
 
 @pytest.fixture
@@ -165,7 +176,7 @@ def test_it_ends_on_sigterm(runtime_dir: Path) -> None:
     url_of(runtime_dir, os.getpid())
     pid = pid_in(runtime_dir)
     os.kill(pid, signal.SIGTERM)
-    assert comes_true(lambda: not local_lm.process_exists(pid))
+    assert comes_true(lambda: not processes.process_exists(pid))
 
 
 @needs_model
@@ -173,9 +184,9 @@ def test_a_killed_server_is_replaced(runtime_dir: Path) -> None:
     url_of(runtime_dir, os.getpid())
     first = pid_in(runtime_dir)
     os.kill(first, signal.SIGKILL)
-    assert comes_true(lambda: not local_lm.process_exists(first))
+    assert comes_true(lambda: not processes.process_exists(first))
     url = url_of(runtime_dir, os.getpid())
-    assert local_lm.accepts_connections(url)
+    assert processes.accepts_connections(url)
     assert pid_in(runtime_dir) != first
 
 
@@ -188,9 +199,9 @@ def test_stop_ends_it(runtime_dir: Path, state: str) -> None:
         os.kill(pid, signal.SIGSTOP)
     if state == "gone":
         os.kill(pid, signal.SIGKILL)
-        assert comes_true(lambda: not local_lm.process_exists(pid))
-    local_lm.stop(runtime_dir)
-    assert comes_true(lambda: not local_lm.process_exists(pid))
+        assert comes_true(lambda: not processes.process_exists(pid))
+    starting.stop(runtime_dir)
+    assert comes_true(lambda: not processes.process_exists(pid))
     assert list(runtime_dir.glob("local-*.json")) == []
 
 
@@ -198,13 +209,13 @@ def test_stop_spares_a_stranger_with_the_process_id_of_a_server(
     runtime_dir: Path, owner: subprocess.Popen[bytes]
 ) -> None:
     runtime_dir.mkdir()
-    local_lm.RunningServer("http://127.0.0.1:1/v1", owner.pid, "x.gguf").write(runtime_dir / "local-0.json")
-    local_lm.stop(runtime_dir)
+    processes.RunningServer("http://127.0.0.1:1/v1", owner.pid, "x.gguf").write(runtime_dir / "local-0.json")
+    starting.stop(runtime_dir)
     assert owner.poll() is None
 
 
 def test_stop_without_a_server_does_nothing(tmp_path: Path) -> None:
-    local_lm.stop(tmp_path / "never-made")
+    starting.stop(tmp_path / "never-made")
 
 
 @needs_model
@@ -238,10 +249,20 @@ def test_one_output_is_the_text_of_the_answer(lm: dspy.LM) -> None:
 
 @needs_model
 def test_typed_outputs_come_through_constrained_decoding(lm: dspy.LM) -> None:
-    signature = dspy.Signature("pitch -> score: float, reason: str", "Rate the pitch from 0 (bad) to 10 (excellent).")
     with dspy.context(lm=lm, adapter=PlainAdapter()):
-        prediction = dspy.ChainOfThought(signature)(pitch="Acme sells solar roofs that pay for themselves.")
-    assert [type(prediction[name]) for name in ("reasoning", "score", "reason")] == [str, float, str]
+        rating = dspy.Predict(Rating)(pitch="Acme sells solar roofs that pay for themselves.")
+    assert rating.deal in ("yes", "no")
+    assert 0 <= rating.stars <= 10
+    assert [type(rating[name]) for name in ("deal", "stars", "reason", "share")] == [str, int, str, float]
+
+
+@needs_model
+def test_an_answer_in_a_loop_ends_before_it_is_cut_off(lm: dspy.LM) -> None:
+    """Greedily it says the same again and again, on all machines."""
+    signature = dspy.Signature("story -> story_goes_on: str, share: float", "Go on with the story, without end.")
+    with dspy.context(lm=lm.copy(temperature=0.0, max_tokens=100), adapter=PlainAdapter()):
+        answer = dspy.Predict(signature)(story="ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha ha")
+    assert type(answer.share) is float
 
 
 @needs_model
@@ -276,7 +297,7 @@ def test_an_unreadable_model_is_an_error_that_ends_with_what_the_server_said(run
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(b"GGUF" + bytes(100))
     with pytest.raises(PitchevalError) as caught:
-        local_lm.base_url(f"local:{broken}", runtime_dir=runtime_dir, owner_pid=os.getpid())
+        starting.base_url(f"local:{broken}", runtime_dir=runtime_dir, owner_pid=os.getpid())
     message = str(caught.value)
     assert message.startswith(f"model 'local:{broken}': its server ended: ")
     assert "bad GGUF version: 0" in message
@@ -298,7 +319,7 @@ def test_a_wrong_path_is_one_line(model: str, problem: str, tmp_path: Path, monk
     (tmp_path / "folder").mkdir()
     (tmp_path / "notes.txt").write_text("once upon a time")
     with pytest.raises(PitchevalError) as caught:
-        local_lm.model_path(model)
+        models.model_path(model)
     message = str(caught.value)
     assert message.startswith(f"model {model!r}: ")
     assert problem in message
@@ -315,7 +336,7 @@ def test_a_wrong_path_is_one_line(model: str, problem: str, tmp_path: Path, monk
 )
 def test_a_missing_package_is_one_line_that_says_how_to_install_it(module: str, model: str, missing: str) -> None:
     run = subprocess.run(python(WITHOUT, module, model), capture_output=True, text=True, check=True)
-    assert run.stdout == f"model {model!r}: the package {missing} is not installed; run: {local_lm.INSTALL}\n"
+    assert run.stdout == f"model {model!r}: the package {missing} is not installed; run: {models.INSTALL}\n"
 
 
 @pytest.mark.parametrize(
@@ -323,9 +344,9 @@ def test_a_missing_package_is_one_line_that_says_how_to_install_it(module: str, 
     [("local", True), ("local:/m.gguf", True), ("localhost/m", False), ("openai/local", False), ("locally", False)],
 )
 def test_which_names_are_local(model: str, local: bool) -> None:
-    assert local_lm.is_local(model) is local
+    assert models.is_local(model) is local
 
 
 @pytest.mark.parametrize(("model", "name"), [("local", "smollm2-135m"), ("local:/m/Qwen.Q4.gguf", "Qwen.Q4")])
 def test_the_name_the_server_answers_to(model: str, name: str) -> None:
-    assert local_lm.model_name(model) == name
+    assert models.model_name(model) == name

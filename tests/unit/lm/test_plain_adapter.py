@@ -222,6 +222,14 @@ def test_bounds_are_in_the_schema() -> None:
     assert (schema["properties"]["score"]["minimum"], schema["properties"]["score"]["maximum"]) == (0, 1)
 
 
+def test_texts_end_before_the_answer_is_cut_off() -> None:
+    signature = dspy.Signature("pitch -> reasoning, share: float, word: Literal['yes', 'no'], reason", "Judge.")
+    signature = signature.append("line", dspy.OutputField(max_length=20), str)
+    properties = constrained({}, signature, 100)["response_format"]["json_schema"]["schema"]["properties"]
+    lengths = {name: field.get("maxLength") for name, field in properties.items()}
+    assert lengths == {"reasoning": 150, "share": None, "word": None, "reason": 150, "line": 20}
+
+
 def test_a_response_format_of_the_caller_stays() -> None:
     arguments = {"response_format": {"type": "json_object"}}
     assert constrained(arguments, Judge) == arguments
@@ -237,7 +245,7 @@ def answering() -> Iterator[OpenAIServer]:
 
 @pytest.mark.parametrize("asynchronous", [False, True], ids=["sync", "async"])
 def test_the_schema_reaches_the_provider(answering: OpenAIServer, asynchronous: bool) -> None:
-    lm = dspy.LM("openai/small", api_base=answering.url, api_key="none", cache=False, num_retries=0)
+    lm = dspy.LM("openai/small", api_base=answering.url, api_key="none", cache=False, num_retries=0, max_tokens=40)
     program = dspy.ChainOfThought(Judge)
     inputs = {"pitch": "Buy.", "target_group": "farmers"}
     with dspy.context(lm=lm, adapter=PlainAdapter()):
@@ -246,6 +254,7 @@ def test_the_schema_reaches_the_provider(answering: OpenAIServer, asynchronous: 
     (request,) = answering.requests
     schema = request.body["response_format"]["json_schema"]["schema"]
     assert list(schema["properties"]) == ["reasoning", "score", "reason"]
+    assert schema["properties"]["reasoning"]["maxLength"] == 60
 
 
 STEPS = (
