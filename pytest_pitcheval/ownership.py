@@ -13,6 +13,8 @@ ANCHOR = "_pitcheval_test"
 LMS = frozenset({"generator_lm", "evaluator_lm"})
 """The fixtures whose LM calls are fresh in any test that asks for them."""
 
+_HOLDERS = LMS | {"program", "metric", "compiled_program"}
+
 
 def fixture_names(node: pytest.Item) -> tuple[str, ...]:
     """The fixtures that a test gets, those that its fixtures ask for too; none where it is no test function."""
@@ -72,6 +74,11 @@ def is_evaluation(mark: pytest.Mark) -> bool:
 def uses_lm(node: pytest.Item) -> bool:
     """Whether a test asks for one of the LMs by name: its calls are fresh too, and its reports show no key."""
     return not LMS.isdisjoint(fixture_names(node))
+
+
+def may_hold_lm(node: pytest.Item) -> bool:
+    """Whether a test asks by name for what is an LM or may hold one: its reports show no key."""
+    return not _HOLDERS.isdisjoint(fixture_names(node))
 
 
 def idle_markers(items: Sequence[pytest.Item]) -> set[Any]:

@@ -17,6 +17,7 @@ from pytest_pitcheval.evaluation.runner import Runner
 from pytest_pitcheval.evaluation.running_test import RUNNING
 from pytest_pitcheval.lm.failures import origins
 from pytest_pitcheval.names import BUDGET
+from pytest_pitcheval.ownership import may_hold_lm
 from pytest_pitcheval.results.records import Omission
 
 
@@ -109,7 +110,8 @@ class RunningHooks:
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
-        outcomes.finish(item, call, report, self._secrets, self._runner.may_show_keys, self._runner.lm_keys)
+        may_show_keys = self._runner.may_show_keys or may_hold_lm(item)
+        outcomes.finish(item, call, report, self._secrets, may_show_keys, self._runner.lm_keys)
         if call.when == "teardown":
             self._runner.end()
             if no_price := self._runner.process.budget.no_price:

@@ -30,13 +30,13 @@ from pytest_pitcheval.evaluation.in_turn import InTurn
 from pytest_pitcheval.evaluation.running_test import RUNNING, RunningTest
 from pytest_pitcheval.ownership import LMS, is_ours, uses_lm
 from pytest_pitcheval.programs.aggregates.given import GivenAggregates
+from pytest_pitcheval.programs.identities import Identities, keys_in
 from pytest_pitcheval.reports.progress import Progress
 from pytest_pitcheval.results.records import Usage
 
 if TYPE_CHECKING:
     from pytest_pitcheval.evaluation.affected.unchanged import Unchanged
     from pytest_pitcheval.programs.compilation import Compiler
-    from pytest_pitcheval.programs.identities import Identities
     from pytest_pitcheval.rollouts.answers.book import AnswerBook
     from pytest_pitcheval.rollouts.rollouts import Rollouts
 
@@ -61,9 +61,7 @@ class Runner:
         self._update = update
         self._rollout_maker: InTurn | None = None
         self._rollouts: Rollouts | None = None
-        self._log: FlightLog | None = None
-        if worker is not None:
-            self._log = FlightLog(process.make_runtime_dir(), worker.name, process.notes.add)
+        self._log = FlightLog(process.make_runtime_dir(), worker.name, process.notes.add) if worker else None
         self._told, self._keys = (0, 0), set[str]()
         self._any_may_ask = self._has_lm = False
         self.meter = Meter()
@@ -116,8 +114,6 @@ class Runner:
     @functools.cached_property
     def identities(self) -> Identities:
         """The fingerprints of this process's fixtures."""
-        from pytest_pitcheval.programs.identities import Identities
-
         return Identities(self.process.notes.add)
 
     @functools.cached_property
@@ -133,9 +129,11 @@ class Runner:
         return self._keys | (self._rollouts.calls.keys if self._rollouts else set())
 
     def made(self, fixture: str, value: object) -> None:
-        """A fixture was made: the credentials of an LM are known before its first call, and its first record."""
-        if fixture in ("generator_lm", "evaluator_lm"):
+        """A fixture was made: the credentials of LMs are known before their first call, and their first record."""
+        if fixture in LMS:
             self._keys |= secret_values(getattr(value, "kwargs", None) or {})
+        elif fixture in ("program", "metric"):
+            self._keys |= keys_in(value)
 
     def started_threads(self) -> list[threading.Thread]:
         """The threads that programs and metrics have started here, as far as they are still there."""

@@ -14,6 +14,7 @@ import json
 import types
 from typing import Any, get_args, get_origin
 
+from pytest_pitcheval.credentials.known import secret_values
 from pytest_pitcheval.credentials.naming import is_secret_name
 from pytest_pitcheval.errors import one_line
 from pytest_pitcheval.programs import attributes as stored
@@ -37,6 +38,7 @@ class Describer:
 
     Attributes:
         lms: descriptions of the LMs that were left out.
+        keys: the credentials of all LMs that were met.
         code: the user's own functions and classes that were met.
         unknown: what could not be described, and why.
         is_cut: whether there is more than the ``bounds`` allow.
@@ -49,9 +51,8 @@ class Describer:
         self._seen: dict[int, Any] = {}
         self._uses: dict[str, Any] = {}
         self._pending: collections.deque[tuple[str, Any]] = collections.deque()
-        self.lms: list[Any] = []
-        self.code: list[Any] = []
-        self.unknown: list[str] = []
+        self.lms, self.code, self.unknown = list[Any](), list[Any](), list[str]()
+        self.keys: set[str] = set()
         self.is_cut = False
 
     def describe(self, value: Any, exact: bool = False) -> Any:
@@ -256,6 +257,7 @@ class Describer:
         return described
 
     def _lm(self, lm: Any, described: dict[str, Any]) -> Any:
+        self.keys |= secret_values(getattr(lm, "kwargs", None) or {})
         described["lm"] = self._mapping(stored.describe_lm(lm), 2, True, False)
         if self._with_lms:
             return described

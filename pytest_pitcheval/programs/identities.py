@@ -6,6 +6,7 @@ is merely near: an edit of the program in the file that also has the metric is n
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -89,6 +90,14 @@ def _mark(role: str, describer: Describer, values: tuple[Any, ...]) -> str:
     models = dict.fromkeys(str(lm["model"]) for lm in describer.lms)
     settings = sorted({digest_of(lm) for lm in describer.lms})
     return f"{'+'.join(models)} {digest_of(settings)[:8]}".lstrip()
+
+
+def keys_in(value: Any) -> set[str]:
+    """The credentials of all LMs that ``value`` may ask, as far as it can be looked at."""
+    describer = Describer()
+    with contextlib.suppress(Exception):  # whatever users' objects do then
+        describer.describe(value)
+    return describer.keys
 
 
 def example_identity(values: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -38,16 +39,22 @@ def _models(text: str) -> tuple[str, ...]:
     return tuple(map(_model, names))
 
 
-def _number(kind: type, least: float, what: str, below: bool = False) -> Callable[[str], Any]:
+def _number(kind: type, least: float, what: str, below: bool = False, most: float = math.inf) -> Callable[[str], Any]:
     read = whole_number_in if kind is int else number_in
 
     def parse(text: str) -> Any:
         value = read(text)
         if value is None or value < least or (below and value == least):
             raise ValueError(f"expected {what}")
+        if value > most:
+            raise ValueError(f"expected {what}, {most:,.0f} at most")
         return value
 
     return parse
+
+
+_LONGEST = 1_000_000_000
+"""Seconds that every clock of Python and of operating systems can wait."""
 
 
 def _share(text: str) -> float:
@@ -167,7 +174,7 @@ PARSERS: Mapping[Kind, Callable[[Any], Any]] = MappingProxyType(
         "examples": _number(int, 1, "a whole number of examples, 1 or more"),
         "count": _number(int, 1, "a whole number, 1 or more"),
         "seed": _number(int, 0, "a whole number, 0 or more"),
-        "seconds": _number(float, 0, "a number of seconds above 0", below=True),
+        "seconds": _number(float, 0, "a number of seconds above 0", below=True, most=_LONGEST),
         "score": _number(float, 0, "a score, 0 or more"),
         "share": _share_of_all,
         "limits of means": _limits(_A_SCORE, -sys.float_info.max),

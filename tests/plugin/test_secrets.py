@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import signal
 import sys
@@ -17,6 +18,7 @@ from support.suite import CONFTEST, INI, Suite
 INI_KEY = "sk-ini-4f1d9c0b7a6e5d3c2b1a"
 ENVIRONMENT_KEY = "gsk-env-9a8b7c6d5e4f3a2b1c0d"
 OWN_KEY = "sk-own-1122334455667788aabb"
+NEVER_KEY = "sk-never-called-99887766554433"
 
 FREE_FORM = """
 import os
@@ -214,8 +216,13 @@ def test_a_key_of_an_own_lm_is_known_before_its_first_call(suite: Suite) -> None
         f"""
 
 class Silent(dspy.Module):
+    def __init__(self):
+        super().__init__()
+        self.never = dspy.Predict("question -> answer")
+        self.never.lm = dspy.LM("openai/never", api_key={NEVER_KEY!r})
+
     def forward(self, question):
-        return dspy.Prediction(answer={OWN_KEY!r})
+        return dspy.Prediction(answer={OWN_KEY!r}, never={NEVER_KEY!r}, code=base64.b64encode(b"a:" + KEY).decode())
 
 
 @pytest.fixture(scope="session")
@@ -233,10 +240,22 @@ def generator_lm():
     return dspy.LM("openai/generator", api_base={suite.server.url!r}, api_key={OWN_KEY!r}, num_retries=0)
 """,
     )
-    run = suite.run("--junitxml=junit.xml", "-n2")
-    assert [test["prediction"] for test in run.tests] == [{"answer": "***"}] * 3
-    assert OWN_KEY not in run.text
-    assert leaks(suite, OWN_KEY) == []
+    suite.add("conftest.py", f"\n\nimport base64\n\nKEY = {NEVER_KEY.encode()!r}\n")
+    suite.add(
+        "test_qa.py",
+        """
+
+def test_plain(program):
+    never = program.never.lm.kwargs["api_key"]
+    raise RuntimeError(f"wrong key {never}")
+""",
+    )
+    run = suite.run("--junitxml=junit.xml", "--showlocals", "-n2")
+    assert [[*test["prediction"].values()][:2] for test in run.tests] == [["***", "***"]] * 3
+    assert run.tests[0]["prediction"]["code"].startswith("YTp***")
+    for key in (OWN_KEY, NEVER_KEY, base64.b64encode(NEVER_KEY.encode()).decode()[4:-4]):
+        assert key not in run.text
+        assert leaks(suite, key) == []
 
 
 def test_warnings_show_no_key(suite: Suite, key: str) -> None:

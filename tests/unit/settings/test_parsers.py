@@ -54,6 +54,7 @@ def test_takes(kind: Kind, text: str, value: Any) -> None:
         ("count", ["0", "nan"], "expected a whole number, 1 or more"),
         ("seed", ["-1", "x"], "expected a whole number, 0 or more"),
         ("seconds", ["0", "-1", "inf", "nan", "5s", "1_0", "\uff15"], "expected a number of seconds above 0"),
+        ("seconds", ["1e10", "1e300"], "expected a number of seconds above 0, 1,000,000,000 at most"),
         ("score", ["-0.1", "inf", "nan", "90 %"], "expected a score, 0 or more"),
         (
             "limits of means",
