@@ -11,7 +11,7 @@ EXPECTED = (
     "expected limits such as 30/min, 2/s, 40000tokens/min or groq/*=30/min, several with commas between; "
     "the times are s, min and h"
 )
-_LIMIT = re.compile(r"(?:(?P<models>[^=]+)=)?(?P<count>[1-9][0-9]*)\s*(?P<tokens>tokens?)?/(?P<time>[a-z]+)")
+_LIMIT = re.compile(r"(?:(?P<models>[^=]+)=)?(?P<count>[1-9][0-9]{0,14})\s*(?P<tokens>tokens?)?/(?P<time>[a-z]+)")
 _SECONDS = {"s": 1, "sec": 1, "second": 1, "min": 60, "minute": 60, "h": 3600, "hour": 3600}
 
 

@@ -64,7 +64,7 @@ def test_takes(kind: Kind, text: str, value: Any) -> None:
         ("limits of drops", ["words=-0.1"], "expected a score, 0 or more, or one for each metric: 0.8,relevancy=0.6"),
         ("share", ["0_1", "1.01", "-0.1", "nan"], "expected a share, 0 to 1"),
         ("temperature", ["-1", "warm", ""], "expected a temperature, 0 or more, or null for a model that takes none"),
-        ("rate limits", ["30", "30/day", "/min"], "expected limits such as 30/min"),
+        ("rate limits", ["30", "30/day", "/min", "9" * 5_000 + "/min"], "expected limits such as 30/min"),
         ("gate mode", ["", "Strict"], "expected normal, established or strict"),
         ("family", ["", "Holm", "bonferroni"], "expected holm or none"),
         ("allowed", ["", "program", "judge,"], "expected one or more of metric, judge, example"),
