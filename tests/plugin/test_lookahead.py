@@ -430,6 +430,56 @@ def test_fixtures_made_for_each_test_are_respected(slow: Suite, name: str, fixtu
     assert f"its fixture '{name}' is made anew for each test" in run.result.stderr.str()
 
 
+SET_UP = """
+import dspy
+import pytest
+
+STATE = []
+
+
+class Reads(dspy.Module):
+    def __init__(self):
+        super().__init__()
+        self.ask = dspy.Predict("question, state -> answer")
+
+    def forward(self, question):
+        return self.ask(question=question, state=f"number {len(STATE)}")
+
+
+@pytest.fixture(scope="session")
+def program():
+    return Reads()
+
+
+def setup_function(function):
+    STATE.append(function.__name__)
+
+
+@pytest.mark.evaluation("data.jsonl", inputs=["question"])
+def test_function(score):
+    pass
+
+
+class TestClass:
+    def setup_method(self):
+        STATE.append(self)
+
+    @pytest.mark.evaluation("data.jsonl", inputs=["question"])
+    def test_method(self, score):
+        pass
+"""
+
+
+def test_what_setup_method_and_setup_function_do_is_respected(slow: Suite) -> None:
+    slow.rows(4)
+    slow.write("test_qa.py", SET_UP)
+    run = slow.run()
+    run.result.assert_outcomes(passed=8)
+    found = [(question(request), re.search(r"number (\d+)", request.prompt)) for request in run.by("generator")]
+    seen = {(asked_for, int(number[1])) for asked_for, number in found if number}
+    assert seen == {(number % 4, number + 1) for number in range(8)}
+
+
 METRIC_FOR_EACH_TEST = """
 
 @pytest.fixture

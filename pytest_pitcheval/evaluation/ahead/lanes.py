@@ -51,6 +51,9 @@ _IDLE: dict[str, dict[str, str | None]] = {
 }
 """Fixtures that a plugin sets up for every test, by package; each with the marker that gives it something to do."""
 
+_XUNIT = "_xunit_setup_"
+"""What pytest calls the fixtures that run ``setup_method``, ``setup_function`` and their like, which are the user's."""
+
 LaneKey = tuple[Any, ...]
 
 
@@ -64,6 +67,9 @@ def lane_key(item: pytest.Item, asked: Asked) -> LaneKey:
 def is_harmless(fixturedef: pytest.FixtureDef[object], item: pytest.Item) -> bool:
     """Whether the fixture is one of pytest's or a common plugin's that makes no difference to ``item``'s program."""
     package = fixturedef.func.__module__.partition(".")[0]
+    if fixturedef.argname.startswith(_XUNIT):
+        is_for_functions = fixturedef.argname.startswith(f"{_XUNIT}function")
+        return is_for_functions and getattr(item, "cls", None) is not None  # pytest does not run it for methods
     if package in _HARMLESS:
         return True
     idle = _IDLE.get(package, {})
@@ -79,8 +85,14 @@ def obstacle(function_fixtures: Sequence[str]) -> str | None:
         if name in OURS and name in function_fixtures[:position]:
             return name
         if name not in OURS:
-            return name
+            return _as_written(name)
     return None
+
+
+def _as_written(fixture: str) -> str:
+    """``fixture`` as it stands in the suite: ``setup_method`` for pytest's ``_xunit_setup_method_fixture_TestX``."""
+    kind = fixture.removeprefix(_XUNIT)
+    return fixture if kind == fixture else f"setup_{kind.partition('_')[0]}"
 
 
 class Lane:

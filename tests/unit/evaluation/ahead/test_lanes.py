@@ -20,6 +20,7 @@ USUAL = ["_pitcheval_test", "_dspy_settings", "example", "optimization", "compil
         ([*USUAL, "cleaned"], "cleaned"),
         ([*USUAL, "metric"], "metric"),
         ([*USUAL, "prediction"], "prediction"),
+        (["_xunit_setup_method_fixture_TestQA", *USUAL], "setup_method"),
     ],
 )
 def test_obstacle(fixtures: list[str], found: str | None) -> None:
