@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -86,3 +87,10 @@ def dspy_settings(lm: Any) -> dict[str, Any]:
 def cannot_vary(lm: Any) -> bool:
     """Whether ``lm`` samples at temperature 0, so that its rollouts cannot differ."""
     return (getattr(lm, "kwargs", None) or {}).get("temperature") == 0
+
+
+def answers_in_order(lm: Any) -> bool:
+    """Whether ``lm`` gives the next of a list of answers, whatever it is asked: DSPy's ``DummyLM`` for tests does."""
+    from dspy.utils import DummyLM
+
+    return isinstance(lm, DummyLM) and isinstance(lm.answers, Iterator)

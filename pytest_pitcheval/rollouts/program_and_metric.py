@@ -72,6 +72,14 @@ class Generator(NamedTuple):
         """Whether it is made of the very same objects."""
         return self.program is other.program and self.lm is other.lm
 
+    @property
+    def lms(self) -> list[Any]:
+        """The LM that it runs with, and those that predictors of the program have of their own."""
+        import dspy
+
+        predictors = self.program.predictors() if isinstance(self.program, dspy.Module) else ()
+        return [self.lm, *(predictor.lm for predictor in predictors if getattr(predictor, "lm", None) is not None)]
+
 
 class Judge(NamedTuple):
     """What scores predictions: the metric, and the LM that it runs with."""

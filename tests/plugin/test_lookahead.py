@@ -480,6 +480,40 @@ def test_what_setup_method_and_setup_function_do_is_respected(slow: Suite) -> No
     assert seen == {(number % 4, number + 1) for number in range(8)}
 
 
+SCRIPTED = """
+from dspy.utils import DummyLM
+
+
+@pytest.fixture(scope="session")
+def generator_lm():
+    return DummyLM([{"answer": f"answer {n}"} for n in range(100)])
+
+
+@pytest.fixture(scope="session")
+def evaluator_lm():
+    return DummyLM([{"score": f"0.{n:02}", "feedback": "none"} for n in range(100)])
+"""
+
+OF_A_PREDICTOR = """
+
+@pytest.fixture(scope="session")
+def program(generator_lm):
+    ask = dspy.Predict("question -> answer")
+    ask.set_lm(generator_lm)
+    return ask
+"""
+
+
+@pytest.mark.parametrize("program", ["", OF_A_PREDICTOR])
+def test_a_list_of_answers_is_given_in_the_order_of_the_tests(suite: Suite, program: str) -> None:
+    suite.rows(EXAMPLES)
+    suite.add("conftest.py", SCRIPTED + program)
+    run = suite.run("--eval-threshold=0")
+    run.result.assert_outcomes(passed=EXAMPLES)
+    assert [test["prediction"]["answer"] for test in run.tests] == [f"answer {n}" for n in range(EXAMPLES)]
+    assert [test["score"] for test in run.tests] == [n / 100 for n in range(EXAMPLES)]
+
+
 METRIC_FOR_EACH_TEST = """
 
 @pytest.fixture

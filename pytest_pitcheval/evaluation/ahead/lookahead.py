@@ -13,6 +13,7 @@ from pytest_pitcheval.evaluation import timeouts
 from pytest_pitcheval.evaluation.ahead.flights import Flight, outcome
 from pytest_pitcheval.evaluation.ahead.lanes import Lane, LaneKey, obstacle
 from pytest_pitcheval.evaluation.in_turn import STOPPED, InTurn
+from pytest_pitcheval.lm.language_models import answers_in_order
 
 if TYPE_CHECKING:
     from pytest_pitcheval.concurrency.pool import Pool
@@ -49,6 +50,15 @@ class Watch(Protocol):
 
     def is_alone(self, test: RunningTest) -> bool:
         """Whether nothing else may be in flight while ``test`` runs."""
+
+
+def _why_in_turn(test: RunningTest, generator: Generator) -> str | None:
+    """Why nothing may be asked before ``test`` asks for it, None where it may."""
+    if (name := obstacle(test.function_fixtures)) is not None:
+        return f"its fixture {name!r} is made anew for each test and might make a difference to the program"
+    if any(map(answers_in_order, generator.lms)):
+        return "its DummyLM has a list of answers, and gives the next one to whoever asks"
+    return None
 
 
 @dataclasses.dataclass
@@ -187,13 +197,10 @@ class LookAhead(InTurn):
             raise
 
     def _can_share(self, test: RunningTest, generator: Generator) -> bool:
-        name = obstacle(test.function_fixtures)
-        if name is not None:
-            self._watch.say(
-                f"{test.about.test}: one example at a time, as its fixture {name!r} is made anew for each test "
-                "and might make a difference to the program"
-            )
-        return name is None and test.is_own(generator.program, test.example)
+        reason = _why_in_turn(test, generator)
+        if reason is not None:
+            self._watch.say(f"{test.about.test}: one example at a time, as {reason}")
+        return reason is None and test.is_own(generator.program, test.example)
 
     @staticmethod
     def _is_shared(lane: Lane, test: RunningTest, judge: Judge, example: Any, prediction: Any) -> bool:
@@ -202,7 +209,7 @@ class LookAhead(InTurn):
             return False
         if lane.judge is not None:
             return lane.judge.is_same(judge)
-        return obstacle(test.function_fixtures) is None
+        return obstacle(test.function_fixtures) is None and not answers_in_order(judge.lm)
 
     # Flights
 
