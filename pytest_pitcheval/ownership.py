@@ -33,6 +33,23 @@ def fixture_functions(node: pytest.Item) -> list[Any]:
     return found
 
 
+def give_way(node: pytest.Item) -> None:
+    """Let fixtures of other plugins stand in the place of ours of the same name, as those of a conftest.py do.
+
+    pytest takes that of the plugin that was loaded last, and those of ``-p`` and ``PYTEST_PLUGINS`` are loaded first.
+    """
+    known = getattr(getattr(node, "_fixtureinfo", None), "name2fixturedefs", {})
+    for name, definitions in known.items():
+        if len(definitions) > 1 and not _is_plugins(definitions[0].func):
+            known[name] = sorted(definitions, key=lambda one: not _is_plugins(one.func))
+
+
+def is_overridden(node: pytest.Item, fixture: str) -> bool:
+    """Whether the test gets the user's fixture of this name, perhaps on top of ours."""
+    known = getattr(getattr(node, "_fixtureinfo", None), "name2fixturedefs", {})
+    return any(not _is_plugins(one.func) for one in known.get(fixture, ()))
+
+
 def passes_on(node: pytest.Item, fixture: str) -> bool:
     """Whether a parameter of ``fixture`` reaches the plugin's own: each one that stands in its place asks for it."""
     known = getattr(getattr(node, "_fixtureinfo", None), "name2fixturedefs", {})

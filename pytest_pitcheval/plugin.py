@@ -33,7 +33,7 @@ from pytest_pitcheval.fixtures import (  # noqa: F401  # pytest looks for fixtur
     verdict,
 )
 from pytest_pitcheval.options import registration
-from pytest_pitcheval.ownership import idle_markers, is_watched, uncallable_tests
+from pytest_pitcheval.ownership import give_way, idle_markers, is_watched, uncallable_tests
 from pytest_pitcheval.state import existing_session, get_session
 
 if TYPE_CHECKING:
@@ -215,6 +215,7 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, p
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test becomes one for each example, method and model. pytest, API Reference: Collection hooks."""
+    give_way(metafunc.definition)
     if is_watched(metafunc.definition):
         get_session(metafunc.config).parametrize(metafunc)
 

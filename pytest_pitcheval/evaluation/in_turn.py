@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from pytest_pitcheval.rollouts.rollouts import Rollouts
 
 
+ONE_PREDICTION = (
+    "rollouts: a prediction fixture of your own gives one prediction; expected rollouts=1 or the plugin's own"
+)
 STOPPED = "the session is being stopped: nothing more is asked"
 
 
@@ -74,7 +77,5 @@ class InTurn:
 
 def _generator(test: RunningTest) -> Generator:
     if test.generator is None:
-        raise PitchevalError(
-            "rollouts: a prediction fixture of your own gives one prediction; expected rollouts=1 or the plugin's own"
-        )
+        raise PitchevalError(ONE_PREDICTION)
     return test.generator

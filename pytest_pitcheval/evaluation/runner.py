@@ -37,7 +37,6 @@ from pytest_pitcheval.results.records import Usage
 if TYPE_CHECKING:
     from pytest_pitcheval.evaluation.affected.unchanged import Unchanged
     from pytest_pitcheval.programs.compilation import Compiler
-    from pytest_pitcheval.rollouts.answers.book import AnswerBook
     from pytest_pitcheval.rollouts.rollouts import Rollouts
 
 _AHEAD = 4
@@ -96,9 +95,9 @@ class Runner:
         return self._rollouts
 
     @property
-    def book(self) -> AnswerBook | None:
-        """The answers that are kept or replayed here."""
-        return self._rollouts.book if self._rollouts else None
+    def rollouts_made(self) -> Rollouts | None:
+        """This process's rollouts, None where no test has needed them so far."""
+        return self._rollouts
 
     def _clock_stopped(self) -> AbstractContextManager[object]:
         """Within it, time is not charged to the running test."""

@@ -12,10 +12,12 @@ import pytest
 from pytest_pitcheval.errors import LMCallFailed, PitchevalError, PitchevalWarning, one_line
 from pytest_pitcheval.evaluation import judges
 from pytest_pitcheval.evaluation.affected.origins import origin_of
+from pytest_pitcheval.evaluation.in_turn import ONE_PREDICTION
 from pytest_pitcheval.evaluation.runner import Runner
 from pytest_pitcheval.evaluation.running_test import RunningTest
 from pytest_pitcheval.lm.language_models import cannot_vary
 from pytest_pitcheval.names import GENERATOR, JUDGE, METRIC, ORIGIN, PROGRAM
+from pytest_pitcheval.ownership import is_overridden
 from pytest_pitcheval.results.exams.exam import Answer, Conditions, agrees
 from pytest_pitcheval.results.plain import text_of
 from pytest_pitcheval.results.score import Score
@@ -58,6 +60,8 @@ def score_example(
     if origin := origin_of(running.origin):
         marks[ORIGIN] = origin
     running.judged_with(marks)
+    if running.rollout_count > 1 and is_overridden(running.item, "prediction"):
+        raise PitchevalError(ONE_PREDICTION)
     if running.rollout_count > 1 and cannot_vary(request.getfixturevalue("generator_lm")):
         warnings.warn(_same_again("generator_lm"), stacklevel=1)
     if running.judge_rollouts > 1 and cannot_vary(evaluator_lm):

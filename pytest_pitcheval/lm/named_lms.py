@@ -35,4 +35,7 @@ class NamedLMs:
     def _lm(self, role: str, model: ModelSettings) -> Any:
         settings = self._settings
         is_asked = settings.answers is None or settings.record is not None
-        return language_models.make_lm(model, role, settings.timeout, *self._where, is_asked)
+        lm = language_models.make_lm(model, role, settings.timeout, *self._where, is_asked)
+        # A judge that nobody names has the generator's model.
+        lm.pitcheval_chosen = role == "generator" or model.model not in {one.model for one in settings.generators}
+        return lm

@@ -93,6 +93,8 @@ class LMCalls(BaseCallback):
         asked = [inputs.get(name) for name in _ASKED]
         call = Call(instance, part, within=_active.get(), about=asked, scope=self._scopes.own())
         self._calls[call_id] = call
+        if call.scope is not None:
+            call.scope.asks(part, str(getattr(instance, "model", "")))
         _active.set(call_id)
         if attempt := attempts.current():
             attempt.on_given_up = lambda error: self.on_lm_end(call_id, None, error)

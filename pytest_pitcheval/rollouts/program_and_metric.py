@@ -109,6 +109,8 @@ def predict(rollouts: Rollouts, rollout: Rollout, generator: Generator, example:
         except Exception as error:
             rollout.program_raised = error
             raise
+        finally:
+            rollouts.models.add(GENERATOR, generator.lm, rollout.models(GENERATOR))
 
 
 def judge(rollouts: Rollouts, rollout: Rollout, judge: Judge, example: Any, prediction: Any) -> Verdict:
@@ -120,6 +122,8 @@ def judge(rollouts: Rollouts, rollout: Rollout, judge: Judge, example: Any, pred
         except BudgetReached:
             rollouts.land(rollout)
             raise
+        finally:
+            rollouts.models.add(JUDGE, judge.lm, rollout.models(JUDGE))
 
 
 def _past_races(rollout: Rollout, make: Callable[..., T], *args: Any) -> T:

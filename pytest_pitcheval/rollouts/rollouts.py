@@ -23,6 +23,7 @@ from pytest_pitcheval.rollouts.rollout import Rollout
 from pytest_pitcheval.rollouts.threads import branches, child_processes, left_out, process_wide, progress_bars, strands
 from pytest_pitcheval.rollouts.threads.event_loops import EventLoop
 from pytest_pitcheval.rollouts.watched import callbacks, embedders, tools, uncached
+from pytest_pitcheval.rollouts.watched.models import ModelsAsked
 
 if TYPE_CHECKING:
     from pytest_pitcheval.concurrency.limits.limiter import Limiter
@@ -61,6 +62,7 @@ class Rollouts:
         self._limiter = limiter
         self._spending = spending
         self._cache_thread = CacheThread()
+        self.models = ModelsAsked()
         self.loop = EventLoop()
         self._around: contextlib.ExitStack | None = None
         self._installing = threading.Lock()

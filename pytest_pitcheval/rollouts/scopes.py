@@ -74,6 +74,7 @@ class Scope:
         self._waited = 0.0
         self._failures: deque[Failure] = deque(maxlen=_KEPT)
         self._answered: dict[str, Moment] = {}
+        self._models: dict[str, set[str]] = {}
         self.races = 0
         """How many LM calls were not sent, as pytest came between: whoever asked may have gone on without an answer."""
         self.refusal: PitchevalError | None = None
@@ -127,6 +128,16 @@ class Scope:
     def takes_up(self, key: str | None) -> bool:
         """Whether this is the first answer of ``key`` to this rollout, which had one in the run that is repeated."""
         return False
+
+    def asks(self, part: str, model: str) -> None:
+        """An LM call of ``part`` begins."""
+        with self._lock:
+            self._models.setdefault(part, set()).add(model)
+
+    def models(self, part: str) -> set[str]:
+        """The models that LM calls of ``part`` were to."""
+        with self._lock:
+            return set(self._models.get(part, ()))
 
     def answered_from_cache(self, key: str | None, part: str) -> None:
         """An answer with this key came from the cache."""

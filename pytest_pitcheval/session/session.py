@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pytest_pitcheval.evaluation.runner import Runner
     from pytest_pitcheval.lm.named_lms import NamedLMs
     from pytest_pitcheval.reports.results import Results
+    from pytest_pitcheval.rollouts.answers.book import AnswerBook
 
 
 class Session:
@@ -192,6 +193,8 @@ class Session:
         """Begin nothing more; the process that reports sums the session up."""
         if self.runner is not None:
             self.runner.pool.close()
+            if rollouts := self.runner.rollouts_made:
+                self.process.notes.extend(rollouts.models.lines())
         if self.controller is not None:
             self.controller.stop()
             self._conclude(self.controller)
@@ -199,9 +202,15 @@ class Session:
             output: dict[str, Any] = self.config.workeroutput  # type: ignore[attr-defined]
             output[f"{KEY}_notes"] = self.process.notes.lines
             output[SPENT] = self.process.budget.untold
-            output[ANSWERS] = told_by(self.runner.book if self.runner else None, self.process)
+            output[ANSWERS] = told_by(self._book, self.process)
             if self.runner is not None and (read := self.runner.meter.read()):
                 output[METER] = list(read)
+
+    @property
+    def _book(self) -> AnswerBook | None:
+        """The answers that are kept or replayed in this process."""
+        rollouts = self.runner.rollouts_made if self.runner else None
+        return rollouts.book if rollouts else None
 
     def _conclude(self, controller: Controller) -> None:
         controller.make_room()
@@ -213,7 +222,7 @@ class Session:
             from pytest_pitcheval.session.conclusion import conclude, never_run
 
             controller.exit_status = self.exit_status()
-            if told := told_by(self.runner.book if self.runner else None, self.process):
+            if told := told_by(self._book, self.process):
                 controller.heard.hear(told, self.process.runtime_dir)
             controller.results = conclude(controller, self.secrets())
             if ended_well:

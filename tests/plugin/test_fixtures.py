@@ -42,6 +42,22 @@ def test_all_fixtures_at_any_scope(suite: Suite, scope: str) -> None:
     assert run.requests == []
 
 
+def test_the_users_fixtures_may_be_in_a_plugin_that_is_loaded_before_ours(suite: Suite) -> None:
+    """As one of ``-p`` and ``PYTEST_PLUGINS`` is, and one that is installed, as it happens."""
+    suite.add("conftest.py", JUDGED.format(url=suite.server.url))
+    (suite.path / "conftest.py").rename(suite.path / "fixtures_of_the_house.py")
+    without_models(suite)
+    suite.add("test_qa.py", "\n\ndef test_program(program):\n    assert program.signature\n")
+    suite.pytester.syspathinsert()
+    run = suite.run("-p", "fixtures_of_the_house", "--evaluator-model=openai/judge", *settings_of_judge(suite))
+    run.result.assert_outcomes(passed=4)
+    assert {request.model for request in run.requests} == {"generator", "judge"}
+
+
+def settings_of_judge(suite: Suite) -> tuple[str, ...]:
+    return f"-oevaluator_api_base={suite.server.url}", "-oevaluator_settings=api_key = 'none-needed'"
+
+
 JUDGED = """
 @pytest.fixture
 def generator_lm():

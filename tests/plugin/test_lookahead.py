@@ -554,6 +554,10 @@ def test_an_overridden_prediction_is_what_is_judged(slow: Suite) -> None:
     assert asked(run) == Counter({("generator", n): 1 for n in range(EXAMPLES)}) + Counter(
         {("judge", n): 1 for n in range(EXAMPLES)}
     )
+    again = slow.run("--eval-rollouts=2", "--test-size=2")  # the second would be what the program answers, uncleaned
+    again.result.assert_outcomes(errors=2)
+    assert again.by("judge") == []
+    assert all("a prediction fixture of your own gives one prediction" in test["error"] for test in again.tests)
 
 
 OVERRIDES = """

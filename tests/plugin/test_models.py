@@ -48,6 +48,29 @@ def keys(run: Run, part: str = "tests") -> list[tuple[str, str]]:
     return list(dict.fromkeys((one["model"], one["optimization"]) for one in run.document[part]))
 
 
+ALWAYS_ITS_OWN = """
+
+@pytest.fixture(scope="session")
+def program(generator_lm):
+    ask = dspy.Predict("question -> answer")
+    ask.set_lm(dspy.LM("openai/own", api_base=generator_lm.kwargs["api_base"], api_key="none-needed", temperature=1.0))
+    return ask
+"""
+
+
+@pytest.mark.parametrize("workers", [(), ("-n2",)])
+def test_a_model_that_is_not_asked_is_told(suite: Suite, workers: tuple[str, ...]) -> None:
+    """What the table says of it is of the model that the program has by itself; what is asked goes without saying."""
+    assert "was not asked" not in suite.run(BOTH).text
+    suite.add("conftest.py", ALWAYS_ITS_OWN)
+    suite.rows(2)
+    run = suite.run(BOTH, *workers)
+    assert asked(run) == {"own": 4, "judge": 4}
+    said = " ".join(run.text.split())
+    for model in ("openai/a", "openai/b"):
+        assert f"--generator-model: '{model}' was not asked: the program asks an LM of its own, openai/own;" in said
+
+
 FOUR = [("openai/a", "none"), ("openai/a", "bootstrap"), ("openai/b", "none"), ("openai/b", "bootstrap")]
 
 
