@@ -155,6 +155,7 @@ def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:
     """A worker has told what it has collected. pytest-xdist, newhooks.py."""
     if controller := get_session(node.config).controller:
         controller.begin()
+        get_session(node.config).check_places()
         if controller.has_evaluations:
             ids[:] = controller.texts.of(ids)  # xdist keeps those of each worker, and all are the same
 

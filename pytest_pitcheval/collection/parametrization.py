@@ -13,16 +13,15 @@ from pytest_pitcheval.collection.requirements import check_labels, check_types
 from pytest_pitcheval.collection.rows import Row, load_rows, sample
 from pytest_pitcheval.errors import MarkerError
 from pytest_pitcheval.ownership import fixture_names, has_own_params, params_of, passes_on
-from pytest_pitcheval.results.plain import plain
 from pytest_pitcheval.settings.methods import Optimization
 from pytest_pitcheval.settings.models import Model
 from pytest_pitcheval.settings.settings import Settings
 
 
-def parametrize(metafunc: pytest.Metafunc, settings: Settings) -> list[str]:
+def parametrize(metafunc: pytest.Metafunc, settings: Settings) -> list[Row]:
     """Give the test a parameter for each model and method, if there are several, and for each example.
 
-    Returns the IDs of all examples of the dataset, those that sampling leaves out too; empty without one.
+    Returns all rows of the dataset, those that sampling leaves out too; empty without one.
 
     A wrong marker or dataset becomes one test that fails with the reason: an exception here would end the
     collection of everything.
@@ -42,7 +41,7 @@ def parametrize(metafunc: pytest.Metafunc, settings: Settings) -> list[str]:
     if rows:
         chosen = sample(rows, settings.test_size, settings.seed)
         metafunc.parametrize("example", chosen, ids=[row.id for row in chosen], indirect=True)
-    return [plain(row.id) for row in rows]
+    return rows
 
 
 def parametrize_models(metafunc: pytest.Metafunc, settings: Settings) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 import os
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -145,9 +147,15 @@ def _own_inputs(source: Any, place: Place) -> tuple[str, ...]:
 def _read_sequence(dataset: object) -> Iterator[tuple[Place, Any]]:
     try:
         examples = dataset() if callable(dataset) else dataset
+        if isinstance(examples, (set, frozenset)):
+            raise MarkerError(
+                "evaluation marker: dataset is a set, which has another order in each process; expected a list"
+            )
         if isinstance(examples, Iterable) and not isinstance(examples, Mapping):
             yield from ((f"dataset[{position}]", item) for position, item in enumerate(examples))
             return
+    except MarkerError:
+        raise
     except Exception as error:
         name = getattr(dataset, "__qualname__", repr(dataset))
         raise MarkerError(f"evaluation marker: dataset={name}: it raised {one_line(error)}") from error
@@ -162,3 +170,33 @@ def sample(items: Sequence[T], size: int | None, seed: int) -> list[T]:
         return list(items)
     chosen = sorted(random.Random(seed).sample(range(len(items)), size))
     return [items[index] for index in chosen]
+
+
+def places_of(rows: Sequence[Row]) -> dict[str, list[str]]:
+    """By digits of a row's inputs, the IDs under which they stand; nothing of a file's rows: it has one order."""
+    found: dict[str, list[str]] = {}
+    if rows and not str(rows[0].place).startswith("dataset["):
+        return found
+    for row in rows:
+        texts = [f"{name}={_text(row.values[name])}" for name in row.inputs]
+        digits = hashlib.sha256(repr(texts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        found.setdefault(digits, []).append(row.id)
+    return found
+
+
+def moved(places: Iterable[Mapping[str, Mapping[str, list[str]]]]) -> str | None:
+    """The first test of which two processes have a row under different IDs, by `places_of` for each test of each."""
+    before: dict[tuple[str, str], list[str]] = {}
+    for of_process in places:
+        for test, rows in of_process.items():
+            if any(before.setdefault((test, digits), ids) != ids for digits, ids in rows.items()):
+                return test
+    return None
+
+
+def _text(value: Any) -> str:
+    """What is the same in each process that reads the same: of an object, its type."""
+    try:
+        return json.dumps(value, sort_keys=True, default=lambda one: type(one).__qualname__)
+    except (TypeError, ValueError, RecursionError):
+        return type(value).__qualname__

@@ -15,11 +15,13 @@ import pytest
 
 from pytest_pitcheval.errors import MarkerError
 
-_INSTEAD = (
-    "pytest takes a marker that is called with one callable for a decorator; "
-    "expected evaluation({argument}, inputs=[...]), or evaluation(lambda: {argument}())"
-)
-HINT = "evaluation marker: " + _INSTEAD.format(argument="DATASET")
+_DECORATOR = "pytest takes a marker that is called with one callable for a decorator; expected "
+_INSTEAD = {
+    "evaluation": "evaluation({argument}, inputs=[...]), or evaluation(lambda: {argument}())",
+    "optimization": "optimization('package.module:Optimizer')",
+}
+"""What to write in place of a marker with one ``argument``."""
+HINT = f"evaluation marker: {_DECORATOR}{_INSTEAD['evaluation'].format(argument='DATASET')}"
 """For a module that could not be imported because of it."""
 
 
@@ -44,18 +46,19 @@ class SwallowedTest(pytest.Item):
 def swallowed(collector: pytest.Collector, names: frozenset[str]) -> Iterator[SwallowedTest]:
     """The tests of a module or class that are none any more; ``names``: what looks like a test and cannot be called."""
     source = collector.path.read_bytes()
-    if b"evaluation(" not in source:
+    if not any(f"{name}(".encode() in source for name in _INSTEAD):
         return
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name in names:
-            for argument in filter(None, map(_only_argument, node.decorator_list)):
-                complaint = f"evaluation marker: evaluation({argument}): {_INSTEAD.format(argument=argument)}"
+            for marker, argument in filter(None, map(_only_argument, node.decorator_list)):
+                instead = f"{_DECORATOR}{_INSTEAD[marker].format(argument=argument)}"
+                complaint = f"{marker} marker: {marker}({argument}): {instead}"
                 yield SwallowedTest.from_parent(collector, name=node.name, complaint=complaint, line=node.lineno)
 
 
-def _only_argument(decorator: ast.expr) -> str | None:
-    """The dataset of ``@pytest.mark.evaluation(dataset)``, as it is written, where nothing else is given."""
+def _only_argument(decorator: ast.expr) -> tuple[str, str] | None:
+    """Name and argument of ``@pytest.mark.evaluation(dataset)``, as they are written, where nothing else is given."""
     if not isinstance(decorator, ast.Call) or decorator.keywords or len(decorator.args) != 1:
         return None
     name = decorator.func.attr if isinstance(decorator.func, ast.Attribute) else getattr(decorator.func, "id", "")
-    return ast.unparse(decorator.args[0]) if name == "evaluation" else None
+    return (name, ast.unparse(decorator.args[0])) if name in _INSTEAD else None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import hashlib
+import json
 import os
 import re
 import shutil
@@ -34,6 +36,10 @@ if TYPE_CHECKING:
 
 KEY = "pitcheval"
 """Where xdist's ``workerinput`` and ``workeroutput`` have what is ours."""
+
+
+_PLACES = "places-"
+"""What files begin with that say which rows workers have."""
 
 
 class Worker(NamedTuple):
@@ -215,6 +221,18 @@ class Process:
         if self._told or not self.has_collected:
             return {**collected, **self._told}
         return cast(dict[str, Any], files.read_json(self._collected_path))
+
+    def put_places(self, places: Mapping[str, Mapping[str, list[str]]]) -> None:
+        """Put down where this worker's datasets have which row: by test function and digits of the row, its IDs."""
+        text = json.dumps(places, sort_keys=True)
+        digits = hashlib.sha256(text.encode()).hexdigest()[:16]  # workers that have the same write the same file
+        with self.noting("nobody looks whether all workers have the same rows"):
+            self.make_runtime_dir()
+            files.write_atomically(self.runtime_dir / f"{_PLACES}{digits}.json", text)
+
+    def read_places(self) -> list[dict[str, dict[str, list[str]]]]:
+        """What workers have put down by `put_places`, as far as it differs."""
+        return [files.read_json(path) for path in sorted(self.runtime_dir.glob(f"{_PLACES}*.json"))]
 
     @property
     def _collected_path(self) -> Path:

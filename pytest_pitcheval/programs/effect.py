@@ -64,6 +64,8 @@ def check_metric(optimization: Optimization, metric: WatchedMetric) -> None:
     """Raise PitchevalError if one of our methods had no verdict to learn from."""
     if optimization.method not in METHODS or optimization.method in _LATER or "metric" in optimization.settings:
         return
+    if not metric.asked and _bootstraps_none(optimization):
+        return
     if not metric.asked:
         raise PitchevalError("the metric was not asked once: the program raised on each example of the trainset")
     if len(metric.raised) == len(metric.asked):
@@ -72,13 +74,18 @@ def check_metric(optimization: Optimization, metric: WatchedMetric) -> None:
         )
 
 
+def _bootstraps_none(optimization: Optimization) -> bool:
+    """Whether its demos are to be rows of the trainset, which no metric sees."""
+    return optimization.settings.get("max_bootstrapped_demos") == 0
+
+
 def idleness(optimization: Optimization, compiled: Any, student: Any) -> str | None:
     """What was left undone, as far as a compiled program shows; None for one that was changed."""
     if "forward" in vars(compiled):  # knn's, which looks up its demos when it is called
         return None
     if _predictors(student) == _predictors(compiled):
         return "it changed nothing: the program is as it was"
-    if optimization.method == "bootstrap" and not _bootstrapped(compiled):
+    if optimization.method == "bootstrap" and not _bootstraps_none(optimization) and not _bootstrapped(compiled):
         return "no answer to the trainset passed the metric, so none became a demo: those there are its rows themselves"
     return None
 

@@ -29,6 +29,7 @@ class CallScopes:
         self._home = threading.get_ident()
         self._flying: list[Rollout] = []
         self._mutex = threading.Lock()
+        self._ahead: set[str] = set()
         self._is_awaiting = False
         self.calls_waiting = 0
         """How many LM calls wait for permission now."""
@@ -36,6 +37,8 @@ class CallScopes:
     def begin(self, scope: Scope | None) -> None:
         """From now on ``scope`` is that of the running test; it reaches threads that DSPy's settings do not."""
         self._home = threading.get_ident()
+        if isinstance(self._of_test, Rollout) and scope is not self._of_test:
+            self._ahead.discard(self._of_test.rollout_id.nodeid)
         self._of_test = scope
 
     @staticmethod
@@ -52,6 +55,11 @@ class CallScopes:
         """The scope of a thread of a rollout, while others are made beside it; None in pytest's own thread."""
         is_beside = threading.get_ident() != self._home and len(self.in_flight) > 1
         return self.own() if is_beside else None
+
+    def of_coming(self) -> bool:
+        """Whether the calling thread is pytest's own, and rollouts of tests that come later have begun."""
+        own = self._of_test.rollout_id.nodeid if isinstance(self._of_test, Rollout) else None
+        return threading.get_ident() == self._home and bool(self._ahead.difference({own}))
 
     def current(self) -> Scope | None:
         """The scope of the calling thread, None outside any. Raises Ambiguous where it cannot be told."""
@@ -86,6 +94,7 @@ class CallScopes:
         """Within it, ``rollout`` is made beside the running test."""
         with self._mutex:
             self._flying.append(rollout)
+            self._ahead.add(rollout.rollout_id.nodeid)
         try:
             yield
         finally:

@@ -36,6 +36,13 @@ CONFIGURED = ("dspy.settings can only be changed by the thread", "dspy.configure
 """What DSPy says of ``dspy.configure`` in another thread, or another task, than the first."""
 SIGNALS = "signal only works in main thread"
 """What Python says of ``signal.signal`` in another thread."""
+BOUND = {
+    "SQLite objects created in a thread can only be used in that same thread": "a connection of sqlite3",
+    "There is no current event loop in thread": "asyncio.get_event_loop",
+    "This event loop is already running": "an event loop of its own",
+    "cannot switch to a different thread": "what is bound to the thread that it was made in",
+}
+"""What is said where a program uses something of the main thread's in another one, and what that is."""
 _ROLES = {GENERATOR: "generator", JUDGE: "evaluator"}
 """Whose LMs the options make, and what the options of each begin with."""
 _RACES = 10
@@ -253,6 +260,13 @@ def _check_configured(who: str, error: Exception) -> None:
         raise NotForThreads(
             f"the {who} calls signal.signal, which only the main thread may do; "
             "expected --eval-concurrency=1, or a time limit that needs no signal"
+        ) from None
+    told = one_line(error)
+    what = next((what for text, what in BOUND.items() if text in told), None)
+    if what is not None and threading.current_thread() is not threading.main_thread():
+        raise NotForThreads(
+            f"the {who} uses {what}, which is for one thread, and rollouts are made in several: {told}; "
+            "expected --eval-concurrency=1, or one for each call"
         ) from None
 
 

@@ -165,7 +165,7 @@ def _around(
     stack = contextlib.ExitStack()
     stack.enter_context(strands.handed_on(scopes.own, started))
     stack.enter_context(progress_bars.kept_apart())
-    stack.enter_context(process_wide.noted(process_wide.Changes(scopes.own_beside_others, note)))
+    stack.enter_context(process_wide.noted(process_wide.Changes(scopes.own_beside_others, scopes.of_coming, note)))
     stack.enter_context(left_out.told(functools.partial(_leave_out, scopes)))
     stack.enter_context(callbacks.kept(calls, scopes.own))
     stack.enter_context(embedders.counted(calls.embeds))

@@ -12,6 +12,7 @@ from pytest_pitcheval import garbage
 from pytest_pitcheval.concurrency.process import KEY, Process
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.ownership import is_ours
+from pytest_pitcheval.results.plain import plain
 from pytest_pitcheval.results.printable import printable_line
 from pytest_pitcheval.rollouts.answers.telling import ANSWERS, told_by
 from pytest_pitcheval.session import ending
@@ -48,6 +49,7 @@ class Session:
         else:
             self.process = starting.informed(worker, config.workerinput[KEY])  # type: ignore[attr-defined]
         self.datasets: dict[str, list[str]] = {}
+        self._places: dict[str, dict[str, list[str]]] = {}
         self.runner: Runner | None = None
         self.exit_status: Callable[[], int] = lambda: pytest.ExitCode.OK
         """pytest's exit code, as soon as that is known; in the end what it returns, which other plugins may change."""
@@ -67,10 +69,13 @@ class Session:
     def parametrize(self, metafunc: pytest.Metafunc) -> None:
         """Make the tests of one function; note its whole dataset, if it is an evaluation."""
         from pytest_pitcheval.collection import parametrization
+        from pytest_pitcheval.collection.rows import places_of
 
         if is_ours(metafunc.definition):
-            found = parametrization.parametrize(metafunc, self.process.settings)
-            self.datasets[metafunc.definition.nodeid] = found
+            rows = parametrization.parametrize(metafunc, self.process.settings)
+            self.datasets[metafunc.definition.nodeid] = [plain(row.id) for row in rows]
+            if self.process.worker is not None and (places := places_of(rows)):
+                self._places[metafunc.definition.nodeid] = places
         else:
             parametrization.parametrize_models(metafunc, self.process.settings)
 
@@ -136,6 +141,8 @@ class Session:
             self.controller.begin()
         else:
             garbage.freeze()
+            if self._places and self.process.worker is not None and not self.process.worker.apart:
+                self.process.put_places(self._places)
             self._tell(
                 {
                     "tests": [test.to_dict() for test in tests],
@@ -151,6 +158,17 @@ class Session:
         shared = not self.process.worker.apart and (self.process.has_collected or self.process.put_collected(told))
         if not shared:
             self.config.workeroutput[KEY] = told  # type: ignore[attr-defined]
+
+    def check_places(self) -> None:
+        """End the session in one line if two workers have a row under different IDs: nobody would know what was run."""
+        from pytest_pitcheval.collection.rows import moved
+
+        if test := moved(self.process.read_places()):
+            pytest.exit(
+                f"{test}: its dataset has another order in another worker; expected the same rows in the same order "
+                "each time, such as sorted(...) or random.Random(0).sample(...)",
+                returncode=pytest.ExitCode.USAGE_ERROR,
+            )
 
     def listen(self) -> None:
         """From now on hear of single tests."""

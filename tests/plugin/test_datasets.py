@@ -478,3 +478,31 @@ def test_two(example):
 """,
         )
         suite.run("test_data.py").result.assert_outcomes(passed=6)
+
+
+SHUFFLED = """
+import os
+
+import dspy
+import pytest
+
+
+def in_another_order():
+    rows = [dspy.Example(question=f"question {n}?").with_inputs("question") for n in range(6)]
+    return rows[:: -1 if os.environ.get("PYTEST_XDIST_WORKER") == "gw1" else 1]
+
+
+@pytest.mark.evaluation(in_another_order, inputs=["question"])
+def test_qa(score):
+    pass
+"""
+
+
+def test_a_dataset_in_another_order_in_another_worker_ends_the_session_in_one_line(suite: Suite) -> None:
+    """Its tests have the same IDs everywhere: some rows would be run twice, others never."""
+    suite.write("test_qa.py", SHUFFLED)
+    run = suite.run("-n2", "--dist=load")
+    assert run.result.ret == pytest.ExitCode.USAGE_ERROR
+    run.result.stdout.fnmatch_lines(["*test_qa.py::test_qa: its dataset has another order in another worker; *"])
+    assert run.requests == []
+    suite.run().result.assert_outcomes(passed=6)

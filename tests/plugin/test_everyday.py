@@ -280,3 +280,48 @@ def test_what_a_thread_may_not_do_is_said_in_one_line(suite: Suite) -> None:
     assert run.text.count("\nthe program calls dspy.configure, which is for all rollouts") == errors
     assert "Traceback" not in run.text
     suite.run("--eval-concurrency=1").result.assert_outcomes(passed=6)
+
+
+BOUND = """
+
+import asyncio
+import sqlite3
+
+
+class Asking(dspy.Module):
+    def __init__(self):
+        super().__init__()
+        self.ask = dspy.Predict("question -> answer")
+
+
+class HasADatabase(Asking):
+    def __init__(self):
+        super().__init__()
+        self.database = sqlite3.connect(":memory:")
+
+    def forward(self, question):
+        self.database.execute("select 1")
+        return self.ask(question=question)
+
+
+class WantsALoop(Asking):
+    def forward(self, question):
+        asyncio.get_event_loop()
+        return self.ask(question=question)
+
+
+@pytest.fixture(scope="session", params=[HasADatabase, WantsALoop])
+def program(request):
+    return request.param()
+"""
+
+
+def test_what_is_bound_to_the_main_thread_is_said_in_one_line(suite: Suite) -> None:
+    suite.rows(3)
+    suite.add("conftest.py", BOUND)
+    run = suite.run()
+    for what in ("a connection of sqlite3", "asyncio.get_event_loop"):
+        assert f"the program uses {what}, which is for one thread, and rollouts are made in several: " in run.text
+    assert "Traceback" not in run.text
+    one = suite.run("--eval-concurrency=1", "-k", "HasADatabase or program0")
+    one.result.assert_outcomes(passed=3, deselected=3)

@@ -480,6 +480,26 @@ def test_what_setup_method_and_setup_function_do_is_respected(slow: Suite) -> No
     assert seen == {(number % 4, number + 1) for number in range(8)}
 
 
+HOOK = """
+
+import os
+
+
+def pytest_runtest_setup(item):
+    os.environ["MODE"] = item.name
+"""
+
+
+def test_variables_that_a_hook_sets_for_each_test_are_told(suite: Suite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody knows what a hook does for which test, so rollouts are made ahead all the same."""
+    monkeypatch.setenv("MODE", "")
+    suite.add("conftest.py", HOOK)
+    suite.rows(6)
+    said = "tests, or hooks around them, change os.environ['MODE']"
+    assert said in " ".join(suite.run().text.split())
+    assert said not in " ".join(suite.run("--eval-concurrency=1").text.split())
+
+
 SCRIPTED = """
 from dspy.utils import DummyLM
 

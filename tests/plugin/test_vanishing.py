@@ -30,6 +30,11 @@ class TestInAClass:
     def test_as_expected(self, score):
         pass
 
+@pytest.mark.optimization(dspy.LabeledFewShot)
+@pytest.mark.evaluation(devset, inputs=["question"])
+def test_of_an_optimizer(score):
+    pass
+
 @pytest.mark.evaluation(lambda: devset())
 def test_of_a_lambda(score):
     pass
@@ -40,10 +45,11 @@ def test_of_a_lambda(score):
 def test_a_marker_that_pytest_takes_for_a_decorator(suite: Suite, arguments: str) -> None:
     suite.write("test_qa.py", SWALLOWED)
     run = suite.run(*arguments.split())
-    run.result.assert_outcomes(passed=4, failed=2)
+    run.result.assert_outcomes(passed=4, failed=3)
     lines = [line for line in run.result.outlines if line.startswith("evaluation marker: ")]
     assert sorted(line.partition("evaluation(")[2].partition(")")[0] for line in lines) == ["devset", "nothing"]
     assert "expected evaluation(devset, inputs=[...])" in run.text
+    assert "optimization marker: optimization(dspy.LabeledFewShot): pytest takes a marker that" in run.text
     assert len(run.tests) == 4
 
 

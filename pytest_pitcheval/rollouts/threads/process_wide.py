@@ -14,14 +14,24 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
+_PYTESTS = "PYTEST_CURRENT_TEST"
+"""What pytest itself sets for each phase of each test."""
+
 
 class Changes:
-    """Notes what the rollouts change: ``who`` gives the calling thread's rollout while others fly, else None."""
+    """Notes what the rollouts change: ``who`` gives the calling thread's rollout while others fly, else None.
 
-    def __init__(self, who: Callable[[], object | None], note: Callable[[str], object]) -> None:
+    And what tests change, if not always to the same; ``is_ahead`` says whether rollouts of later tests have begun.
+    """
+
+    def __init__(
+        self, who: Callable[[], object | None], is_ahead: Callable[[], bool], note: Callable[[str], object]
+    ) -> None:
         self._who = who
+        self._is_ahead = is_ahead
         self._note = note
         self._variables: dict[Any, tuple[object, Any]] = {}
+        self._by_tests: dict[Any, Any] = {}
         self._mutex = threading.Lock()
 
     def made(self, what: str) -> None:
@@ -33,12 +43,21 @@ class Changes:
         """Somebody sets an environment variable: as long as all set the same there is nothing to say."""
         rollout = self._who()
         if rollout is None:
+            self._set_by_test(os.fsdecode(name), value)
             return
         with self._mutex:
             other, before = self._variables.get(name, (rollout, value))
             self._variables[name] = rollout, value
         if other is not rollout and before != value:
             self._say(f"os.environ[{os.fsdecode(name)!r}]")
+
+    def _set_by_test(self, name: str, value: Any) -> None:
+        if name != _PYTESTS and self._by_tests.setdefault(name, value) != value and self._is_ahead():
+            self._note(
+                f"tests, or hooks around them, change os.environ[{name!r}], and rollouts of later tests are made "
+                "before that, so their scores may be wrong; expected a fixture of each test that sets it, or "
+                "--eval-concurrency=1"
+            )
 
     def _say(self, what: str) -> None:
         self._note(

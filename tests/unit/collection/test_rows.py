@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from pytest_pitcheval.collection.rows import Row, load_rows, sample
+from pytest_pitcheval.collection.rows import Row, load_rows, moved, places_of, sample
 from pytest_pitcheval.errors import MarkerError
 
 few = settings(max_examples=30, deadline=None, database=None)
@@ -33,6 +33,7 @@ UNFINISHED = "Expecting property name enclosed in double quotes"
 TRAILING = "1:17: not JSON: Illegal trailing comma before end of array"
 if sys.version_info < (3, 13):
     TRAILING = "2:1: not JSON: Expecting value"
+NO_SET = "dataset is a set, which has another order in each process; expected a list"
 NO_DATASET = "expected a path, a list of dspy.Example or a callable"
 
 
@@ -309,6 +310,8 @@ def failing() -> list[dict[str, Any]]:
         (BOTH, (), "dataset[0]: the evaluation marker has no inputs=[...], nor has the example"),
         ([Example(question="?")], (), "dataset[0]: the evaluation marker has no inputs=[...], nor has the example"),
         ([*BOTH, BOTH[0]], INPUTS, "dataset[2]: the id 'a' stands at dataset[0] already"),
+        (frozenset("ab"), INPUTS, f"evaluation marker: {NO_SET}"),
+        (lambda: {1, 2}, INPUTS, f"evaluation marker: {NO_SET}"),
         (failing, INPUTS, "evaluation marker: dataset=failing: it raised LookupError: the table is gone"),
         (broken, INPUTS, "evaluation marker: dataset=broken: it raised LookupError: the table is gone"),
     ],
@@ -317,6 +320,21 @@ def test_a_sequence_that_cannot_be_used(dataset: object, inputs: tuple[str, ...]
     with pytest.raises(MarkerError) as raised:
         load_rows(dataset, inputs, Path())
     assert str(raised.value) == message
+
+
+def test_rows_that_another_process_has_elsewhere() -> None:
+    """Labels may be random; rows that one of them alone has, and values that nobody can compare, are no matter."""
+
+    def places(*questions: object) -> dict[str, dict[str, list[str]]]:
+        rows = load_rows([{"question": one, "label": id(one)} for one in questions], INPUTS, Path())
+        return {"test_qa": places_of(rows)}
+
+    assert moved([places("a", "b", "c")] * 2) is None
+    assert moved([places("a", "b", "b"), places("a", "b", "b")]) is None
+    assert moved([places("a", "b"), places("a", "c")]) is None
+    assert moved([places("a", object()), places("a", object())]) is None
+    assert moved([places("a", "b"), places("b", "a")]) == "test_qa"
+    assert moved([places("a", "b", "c"), places("c", "d", "e")]) == "test_qa"
 
 
 @few

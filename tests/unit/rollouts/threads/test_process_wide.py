@@ -16,8 +16,9 @@ class Flying:
 
     def __init__(self) -> None:
         self.rollout: object | None = "first"
+        self.is_ahead = False
         self.said: list[str] = []
-        self.changes = Changes(lambda: self.rollout, self.said.append)
+        self.changes = Changes(lambda: self.rollout, lambda: self.is_ahead, self.said.append)
 
     @property
     def what(self) -> list[str]:
@@ -54,6 +55,23 @@ def test_a_variable_is_said_where_two_rollouts_set_it_to_different_values(monkey
         assert flying.said == []
         os.environ["OTHER"] = "3"
     assert flying.what == ["os.environ['OTHER']"]
+
+
+def test_a_variable_that_tests_set_is_said_where_rollouts_of_later_ones_have_begun(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MODE", "")
+    monkeypatch.setenv("PYTEST_CURRENT_TEST", "")
+    flying = Flying()
+    flying.rollout = None
+    with noted(flying.changes):
+        for value, is_ahead in (("a", False), ("b", False), ("a", True)):
+            flying.is_ahead = is_ahead
+            os.environ["MODE"] = os.environ["PYTEST_CURRENT_TEST"] = value
+        assert flying.said == []
+        os.environ["MODE"] = os.environ["PYTEST_CURRENT_TEST"] = "b"
+    [said] = flying.said
+    assert said.startswith("tests, or hooks around them, change os.environ['MODE']")
 
 
 def test_nothing_is_said_where_nothing_else_flies_or_all_is_over() -> None:
