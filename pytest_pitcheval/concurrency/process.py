@@ -32,7 +32,7 @@ from pytest_pitcheval.settings.settings import Settings
 if TYPE_CHECKING:
     import filelock
 
-    from pytest_pitcheval.results.baselines import Baseline
+    from pytest_pitcheval.results.baselines import Baseline, Measurements
 
 KEY = "pitcheval"
 """Where xdist's ``workerinput`` and ``workeroutput`` have what is ours."""
@@ -74,6 +74,7 @@ class Process:
         spent_before: what the run had spent that is continued.
         before: what the baseline has, where only the examples are asked that have changed since.
         exams: by test and judge, the conditions of the judges' exams that the baseline has.
+        held: these exams themselves, in the controller: the file may be another one when the session ends.
     """
 
     settings: Settings
@@ -87,6 +88,7 @@ class Process:
     spent_before: Spent = NOTHING
     before: Baseline | None = None
     exams: dict[Key, Conditions] = dataclasses.field(default_factory=dict)
+    held: dict[Key, Measurements] = dataclasses.field(default_factory=dict)
     _held: list[filelock.BaseFileLock] = dataclasses.field(default_factory=list)
     _told: dict[str, Any] = dataclasses.field(default_factory=dict)
 

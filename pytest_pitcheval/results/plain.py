@@ -89,20 +89,21 @@ class _Plain:
         self._within: set[int] = set()
 
     def of(self, value: Any, depth: int) -> Any:
-        if value is None or isinstance(value, bool):
+        kind = type(value)  # what an object says of its class need not be so: a mock with a spec says that it is a str
+        if value is None or kind is bool:
             return value
-        if isinstance(value, str):
+        if issubclass(kind, str):
             return self._kept(str.__str__(value)) or self.text(value)
-        if isinstance(value, int):
+        if issubclass(kind, int):
             return self._integer(int.__int__(value))
-        if isinstance(value, float):
+        if issubclass(kind, float):
             return number if math.isfinite(number := float.__float__(value)) else None
-        if isinstance(value, enum.Enum):
+        if issubclass(kind, enum.Enum):
             return self.of(value.value, depth)
         if id(value) in self._within:
-            return f"[a {type(value).__name__} that contains itself]"
+            return f"[a {kind.__name__} that contains itself]"
         if depth == 0:
-            return f"[a {type(value).__name__}: nested too deeply]"
+            return f"[a {kind.__name__}: nested too deeply]"
         self._within.add(id(value))
         try:
             return self._container(value, depth - 1)
@@ -140,7 +141,7 @@ class _Plain:
     def _dict(self, pairs: Iterable[tuple[Any, Any]], depth: int) -> dict[str, Any]:
         found = {}
         for key, item in self._bounded(pairs, lambda: ("[...]", f"further items{self._note}")):
-            name = self.text(key) if isinstance(key, str) else self.described(key)
+            name = self.text(key) if issubclass(type(key), str) else self.described(key)
             while name in found:  # 1 beside "1", say
                 name = f"{name} ({type(key).__name__})"
             found[name] = self.of(item, depth)

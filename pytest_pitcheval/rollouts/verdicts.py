@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import statistics
+from collections import UserString
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -49,13 +50,20 @@ def read_verdict(result: Any) -> Verdict:
     return Verdict(number, None if feedback is None else text_of(feedback), metrics)
 
 
+_TEXTS = (str, bytes, bytearray, memoryview, UserString)
+
+
 def as_number(value: Any) -> float | None:
-    """``value`` as a finite float if it is a number or bool (numpy's too), else None."""
-    if value is None or isinstance(value, (str, bytes)):
+    """``value`` as a finite float if it is a number or bool (numpy's too), else None.
+
+    None also of texts that Python reads as one, and of a mock, whose ``float()`` is 1: nobody has scored anything.
+    """
+    kind = type(value)
+    if value is None or issubclass(kind, _TEXTS) or any(base.__module__ == "unittest.mock" for base in kind.__mro__):
         return None
     try:
         number = float(value)
-    except Exception:  # of a value's own conversion
+    except (Exception, SystemExit):  # of a value's own conversion
         return None
     return number if math.isfinite(number) else None
 
@@ -64,7 +72,7 @@ def _fields(result: Any) -> dict[str, Any]:
     """Those of a mapping or a ``dspy.Prediction``; nothing of what cannot be read as one."""
     try:
         return dict(result.items()) if callable(getattr(type(result), "keys", None)) else {}
-    except Exception:
+    except (Exception, SystemExit):
         return {}
 
 
@@ -72,5 +80,5 @@ def shown(value: Any) -> str:
     """``repr(value)``, on one line."""
     try:
         return one_line(repr(value))
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return f"a {type(value).__name__} whose repr() raised {type(error).__name__}"

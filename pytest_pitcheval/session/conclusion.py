@@ -118,8 +118,7 @@ def _outcome(controller: Controller) -> Outcome:
         key: [name for name in datasets.get(key.function, ()) if name not in covered.collected]
         for key, covered in outcome.coverage().items()
     }
-    held = references.known_exams(controller.process.settings, controller.baseline)
-    return dataclasses.replace(outcome, not_run=not_run, held=held)
+    return dataclasses.replace(outcome, not_run=not_run, held=controller.process.held)
 
 
 def _shared(told: list[Any], controller: Controller) -> list[Collected]:

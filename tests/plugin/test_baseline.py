@@ -257,3 +257,20 @@ def test_a_folder_that_cannot_be_written_to_is_one_line(suite: Suite) -> None:
     assert run.result.ret == pytest.ExitCode.TESTS_FAILED
     run.result.stdout.fnmatch_lines(["the baseline could not be written: *taken*"])
     assert Path(suite.path, "taken").read_text(encoding="utf-8") == ""
+
+
+def test_one_that_breaks_while_tests_run_costs_itself_alone(suite: Suite) -> None:
+    suite.run("--eval-update-baseline")
+    path = suite.path / "pitcheval-baseline.json"
+
+    def broken(_request: object) -> float:
+        path.write_text("{broken", encoding="utf-8")
+        return 0.75
+
+    suite.scores(broken)
+    run = suite.run("--eval-update-baseline")
+    run.result.assert_outcomes(passed=3)
+    assert run.result.ret == pytest.ExitCode.TESTS_FAILED
+    run.result.stdout.fnmatch_lines(["the baseline could not be written: *not JSON*"])
+    assert len(run.tests) == 3
+    assert path.read_text(encoding="utf-8") == "{broken"

@@ -63,7 +63,7 @@ def begin(settings: Settings, rootpath: Path) -> tuple[Process, LoadedBaseline |
         process = dataclasses.replace(process, before=before.measured)
         if not any(ORIGIN in group.fingerprints for group in before.measured.values()):
             process.notes.add(f"--eval-affected: {before.name} does not tell what its scores come from: all are asked")
-    exams = references.known_exams(settings, baseline)
+    process.held.update(exams := references.known_exams(settings, baseline))
     process.exams.update({key: told for key, group in exams.items() if (told := group.conditions)})
     if repeated and settings.replay:
         process.standings.leave_out(repeated.left_out)

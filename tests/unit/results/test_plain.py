@@ -8,6 +8,7 @@ import math
 from decimal import Decimal
 from pathlib import Path, PurePosixPath
 from typing import Any
+from unittest.mock import MagicMock
 
 import numpy as np
 import pydantic
@@ -107,6 +108,25 @@ def test_plain(value: Any, expected: Any) -> None:
     found = plain(value)
     assert found == expected
     assert type(found) is type(expected)
+
+
+class Lying:
+    """Its class cannot be asked for."""
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:
+        raise RuntimeError
+
+    def __str__(self) -> str:
+        return "lying"
+
+
+@pytest.mark.parametrize("kind", [str, int, float, bool, list, dict, set, bytes, enum.Enum, Path])
+def test_what_says_that_it_is_of_another_class_is_what_it_is(kind: type) -> None:
+    found = plain({"mock": MagicMock(spec=kind), "other": 1})
+    assert json.loads(json.dumps(found)) == found
+    assert found["other"] == 1
+    assert plain([Lying()]) == ["lying"]
 
 
 def test_paths_are_text() -> None:

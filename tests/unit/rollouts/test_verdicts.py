@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import UserString
 from decimal import Decimal
 from typing import Any
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -19,6 +21,14 @@ class Prediction(dict[str, Any]):
         return float(self["score"])
 
 
+class Refuses:
+    def __float__(self) -> float:
+        raise SystemExit
+
+    def __repr__(self) -> str:
+        raise SystemExit
+
+
 @pytest.mark.parametrize(
     ("value", "number"),
     [
@@ -32,6 +42,10 @@ class Prediction(dict[str, Any]):
         (None, None),
         ("0.5", None),
         (b"1", None),
+        (bytearray(b"1"), None),
+        (UserString("1"), None),
+        (MagicMock(), None),
+        (Refuses(), None),
         (float("nan"), None),
         (float("inf"), None),
         (10**400, None),
