@@ -254,6 +254,7 @@ class Pool:
     def _run(self) -> None:
         while (work := self._work.get()) is not None:
             work()
+            del work  # nothing of it is kept while the thread waits for more
             with self._changed:
                 if self._closed:
                     return

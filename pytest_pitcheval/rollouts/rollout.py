@@ -112,6 +112,12 @@ class Rollout(Scope):
         if self._problem is not None:
             raise self._problem
 
+    def forget_media(self) -> None:
+        """Its answer is there: notes stand for pictures in the trace, which is kept until its test has ended."""
+        from pytest_pitcheval.lm.histories import without_media
+
+        self.trace[:] = without_media(self.trace)
+
     @contextlib.contextmanager
     def timed(self) -> Iterator[None]:
         """Time within it is the rollout's own, but for what it waits for permission."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import dspy
 
 from pytest_pitcheval.errors import StaleAnswer
+from pytest_pitcheval.lm.histories import forget_formatted
 from pytest_pitcheval.lm.patient_lm import BOUNDED
 from pytest_pitcheval.rollouts.answers import asking
 from pytest_pitcheval.rollouts.answers.door import Door
@@ -73,6 +74,8 @@ class Rollouts:
         self.scopes.begin(scope)
         if scope is not None:
             self.install()
+        else:  # a record has been made of pictures
+            forget_formatted()
 
     @contextlib.contextmanager
     def entered(self, scope: Scope, part: str | None = None, **settings: Any) -> Iterator[None]:

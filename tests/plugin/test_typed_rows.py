@@ -6,6 +6,7 @@ import base64
 import gzip
 import hashlib
 import json
+import re
 from typing import Any
 
 import pyarrow
@@ -300,6 +301,41 @@ def test_a_picture_that_has_changed_is_asked_again(suite: Suite) -> None:
     run = suite.run("--eval-affected")
     assert [test["left_out"] for test in run.tests] == ["unchanged", None], run.text
     assert len(run.requests) == 1
+
+
+COUNTING = """
+
+import gc
+
+LARGE = []
+
+
+def pytest_runtest_logfinish():
+    dspy.Image.format.cache_clear()  # DSPy's own last 32
+    gc.collect()
+    pictures = [one.url for one in gc.get_objects() if type(one) is dspy.Image]
+    LARGE.append(len({url for url in pictures if "A" * 40_000 in url}))
+
+
+def pytest_terminal_summary(terminalreporter):
+    terminalreporter.write_line(f"at once: {max(LARGE)} pictures")
+"""
+
+
+def test_tests_that_wait_for_their_turn_hold_no_pictures(suite: Suite) -> None:
+    """Eight are looked ahead of, two at once; their pictures are read when they begin, and again by the tests."""
+    suite.write("conftest.py", LOOKING + COUNTING)
+    names = [f"{number}.png" for number in range(16)]
+    for name in names:
+        (suite.path / name).write_bytes(base64.b64decode(PIXEL) + bytes(40_000) + name.encode())
+    suite.write("data.jsonl", "".join(json.dumps({"question": "?", "picture": name}) + "\n" for name in names))
+    suite.write("test_qa.py", TEST.replace('["question"]', '["question", "picture"]'))
+    run = suite.run("--eval-concurrency=2")
+    run.result.assert_outcomes(passed=16)
+    assert len(set(sent_pictures(run))) == len(run.requests) == 16
+    found = re.search(r"at once: (\d+) pictures", run.text)
+    assert found, run.text
+    assert 0 < int(found[1]) <= 5
 
 
 def check_records(suite: Suite, run: Run) -> None:

@@ -27,7 +27,7 @@ from dspy.utils.callback import BaseCallback
 from dspy.utils.parallelizer import ParallelExecutor
 from support.openai_server import OpenAIServer, chat_format
 
-from pytest_pitcheval.lm import failures
+from pytest_pitcheval.lm import failures, histories
 from pytest_pitcheval.lm.providers import known_providers
 from pytest_pitcheval.rollouts import program_and_metric
 from pytest_pitcheval.rollouts.watched import callbacks
@@ -271,6 +271,12 @@ class TestDSPy:
 
     def test_the_state_of_an_lm_names_its_class_if_at_all_in_this_way(self, lm: Any) -> None:
         assert lm.dump_state().get("_dspy_lm_class", "dspy.clients.lm.LM") == "dspy.clients.lm.LM"
+
+    def test_pictures_that_are_kept_can_be_forgotten(self) -> None:
+        dspy.Image(url="https://host/dot.png").format()
+        assert dspy.Image.format.cache_info().currsize > 0
+        histories.forget_formatted()
+        assert dspy.Image.format.cache_info().currsize == 0
 
     def test_a_copy_of_an_example_shares_its_store(self) -> None:
         for example in (dspy.Example(answer="a"), dspy.Prediction(answer="a")):

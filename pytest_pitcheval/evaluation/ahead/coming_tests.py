@@ -113,7 +113,8 @@ class ComingTests:
                 self._typed_rows.look(test.own_example, item, running.own_example.declared)
             ):
                 return None
-            test.make_example()
+            if not test.own_example.may_be_large:
+                test.make_example()
         except Exception:
             return None  # it is the coming test's own error, and raised again when that runs
         self._prepared[item.nodeid] = test

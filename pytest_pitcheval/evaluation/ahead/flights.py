@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -21,6 +22,34 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+class JudgeToCome:
+    """What scores the predictions of one lane, as soon as that is `known`; thread-safe.
+
+    A `Future` would keep all that have waited for it, with their pictures.
+    """
+
+    def __init__(self) -> None:
+        self.known: Judge | None = None
+        self._waiting: list[Callable[[Judge], None]] = []
+        self._mutex = threading.Lock()
+
+    def then(self, do: Callable[[Judge], None]) -> None:
+        """Have this done with it; now, if it is known."""
+        with self._mutex:
+            if self.known is None:
+                self._waiting.append(do)
+                return
+        do(self.known)
+
+    def open(self, judge: Judge) -> None:
+        """It is ``judge``: what waits for it is done."""
+        with self._mutex:
+            self.known = judge
+            waiting, self._waiting = self._waiting, []
+        for do in waiting:
+            do(judge)
+
+
 class Shared(NamedTuple):
     """What the flights of one lane have in common.
 
@@ -31,21 +60,22 @@ class Shared(NamedTuple):
     """
 
     generator: Generator
-    judge: Future[Judge]
+    judge: JudgeToCome
     context: contextvars.Context
 
 
 class Flight:
     """One rollout: ``predicted`` and ``judged`` are done once its threads have come so far.
 
-    ``order`` is its place in the queue; ``noted`` is entered with the rollout around the work of each thread. Of a
-    further verdict on a prediction, ``judged_again`` is what another flight predicts.
+    ``example`` gives what it is made of; ``order`` is its place in the queue; ``noted`` is entered with the rollout
+    around the work of each thread. Of a further verdict on a prediction, ``judged_again`` is what another flight
+    predicts.
     """
 
     def __init__(
         self,
         rollout: Rollout,
-        example: Any,
+        example: Callable[[], Any],
         shared: Shared,
         order: tuple[int, ...],
         noted: Callable[[Rollout], AbstractContextManager[None]],
@@ -55,6 +85,7 @@ class Flight:
         self.predicted: Future[Any] = judged_again or Future()
         self.judged: Future[Verdict] = Future()
         self._example = example
+        self._made: Any = None
         self._shared = shared
         self._order = order
         self._noted = noted
@@ -66,25 +97,28 @@ class Flight:
     def launch(self, pool: Pool, rollouts: Rollouts, is_scored: bool) -> None:
         """Queue the program, and if it is scored the metric after it, as soon as that is known."""
 
-        def judge(known: Future[Judge]) -> None:
+        def judge(known: Judge) -> None:
             if not self._leaves_judging:
-                self._submit(pool, lambda: self._judge(rollouts, known.result()))
+                self._submit(pool, lambda: self._judge(rollouts, known))
 
         def judge_again(predicted: Future[Any]) -> None:
             if predicted.exception() is None:
-                self._shared.judge.add_done_callback(judge)
+                self._shared.judge.then(judge)
 
         if not self._predicts:
             self.predicted.add_done_callback(judge_again)
             return
 
         def work() -> None:
-            if not self._predict(rollouts) or not is_scored:
+            if not self._predict(rollouts):
                 return
-            if self._shared.judge.done():
-                self._judge(rollouts, self._shared.judge.result())
+            if not is_scored:
+                self.rollout.forget_media()
+                return
+            if self._shared.judge.known is not None:
+                self._judge(rollouts, self._shared.judge.known)
             else:
-                self._shared.judge.add_done_callback(judge)
+                self._shared.judge.then(judge)
 
         self._submit(pool, work)
 
@@ -123,21 +157,31 @@ class Flight:
             self._began = time.monotonic() - self.rollout.waited
             with self._noted(self.rollout):
                 self._shared.context.copy().run(work)
+            self._made = None  # it may be large, and predictions wait for their tests
 
         self._task = pool.submit(self._order, fly)
+
+    def _make_example(self) -> Any:
+        """The same object as long as a thread is at work."""
+        if self._made is None:
+            self._made = self._example()
+        return self._made
 
     def _predict(self, rollouts: Rollouts) -> bool:
         def predict() -> Any:
             __tracebackhide__ = True
-            return program_and_metric.predict(rollouts, self.rollout, self._shared.generator, self._example)
+            return program_and_metric.predict(rollouts, self.rollout, self._shared.generator, self._make_example())
 
         return _settle(self.predicted, predict)
 
     def _judge(self, rollouts: Rollouts, judge: Judge) -> None:
         def verdict() -> Verdict:
             __tracebackhide__ = True
-            prediction = self.predicted.result()
-            return program_and_metric.judge(rollouts, self.rollout, judge, self._example, prediction)
+            example, prediction = self._make_example(), self.predicted.result()
+            try:
+                return program_and_metric.judge(rollouts, self.rollout, judge, example, prediction)
+            finally:
+                self.rollout.forget_media()
 
         _settle(self.judged, verdict)
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import contextvars
 from collections.abc import Sequence
-from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_pitcheval.evaluation.ahead.flights import Shared
+from pytest_pitcheval.evaluation.ahead.flights import JudgeToCome, Shared
 from pytest_pitcheval.ownership import params_of
 
 if TYPE_CHECKING:
@@ -103,7 +102,7 @@ class Lane:
     """
 
     def __init__(self, generator: Generator) -> None:
-        self.shared = Shared(generator, Future(), contextvars.copy_context())
+        self.shared = Shared(generator, JudgeToCome(), contextvars.copy_context())
         self.place = 0
 
     @property
@@ -114,8 +113,8 @@ class Lane:
     @property
     def judge(self) -> Judge | None:
         """What scores predictions, once it is known that it is shared too."""
-        return self.shared.judge.result() if self.shared.judge.done() else None
+        return self.shared.judge.known
 
     def open(self, judge: Judge) -> None:
         """From now on ``judge`` is known; the flights that waited for it go on."""
-        self.shared.judge.set_result(judge)
+        self.shared.judge.open(judge)

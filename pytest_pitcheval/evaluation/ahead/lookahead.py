@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Iterator
 from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -105,8 +106,7 @@ class LookAhead(InTurn):
         ahead = self._entry(test)
         lane = ahead.lane
         if lane is None or not ahead.flights or not self._is_shared(lane, test, judge, example, prediction):
-            for flight in ahead.flights:
-                flight.leave_judging()
+            self._await_all(ahead)
             return super().judge(test, judge, example, prediction)
         if lane.judge is None:  # what waits for it goes on, and further rollouts begin
             lane.open(judge)
@@ -241,7 +241,8 @@ class LookAhead(InTurn):
     def _launch(self, ahead: _Ahead, lane: Lane, number: int) -> None:
         test, again = ahead.test, number % ahead.test.judge_rollouts
         judged = ahead.flights[number - again].predicted if again else None
-        flight = Flight(test.rollout(number), test.example, lane.shared, (*test.order, number), self._flying, judged)
+        order, example = (*test.order, number), functools.partial(_example_of, test)
+        flight = Flight(test.rollout(number), example, lane.shared, order, self._flying, judged)
         ahead.flights.append(flight)
         flight.launch(self._pool, self._rollouts, test.asks_for_score)
 
@@ -288,3 +289,8 @@ class LookAhead(InTurn):
             flight.give_up()
             self._rollouts.loop.leave_behind()
             raise TimedOut(f"Timeout (>{limit:.1f}s): no end of rollout {flight.rollout.rollout_id}")
+
+
+def _example_of(test: RunningTest) -> Any:
+    """What a rollout of ``test`` is made of; a large one is read when that begins, while the test still waits."""
+    return test.own_example.for_flight() if test.example is None else test.example

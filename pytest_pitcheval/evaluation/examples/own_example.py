@@ -43,12 +43,24 @@ class OwnExample:
     def make(self) -> Any:
         """The same object each time. Raises MarkerError for a value that does not fit."""
         if self.made is None and self.row is not None:
-            from pytest_pitcheval.programs.trainsets import as_example
-
             if self._casting is not None:
                 self._cast, self._answer = self._casting.values_of(self.row), self._casting.answer_of(self.row)
-            self.made = as_example(self.row, self._cast, self._answer)
+            self.made = _example(self.row, self._cast, self._answer)
         return self.made
+
+    @property
+    def may_be_large(self) -> bool:
+        """Whether there are pictures, sounds or documents in it, which are in files as long as nobody needs them."""
+        return self._casting is not None and bool(self._casting.turns)
+
+    def for_flight(self) -> Any:
+        """The example as a rollout ahead of its test is made of: a large one is made for it alone, and not kept.
+
+        Raises as `make`.
+        """
+        if self.made is not None or not self.may_be_large or self.row is None or self._casting is None:
+            return self.make()
+        return _example(self.row, self._casting.values_of(self.row), self._casting.answer_of(self.row))
 
     def identity(self, keep: Keep) -> str | None:
         """The fingerprint of its row, None without one: of a picture in a file beside it counts what is in that."""
@@ -65,3 +77,9 @@ class OwnExample:
             for name, value in self._cast.items():
                 example[name] = value
         self.made = example
+
+
+def _example(row: Row, cast: Mapping[str, Any], answer: Mapping[str, Any]) -> Any:
+    from pytest_pitcheval.programs.trainsets import as_example
+
+    return as_example(row, cast, answer)

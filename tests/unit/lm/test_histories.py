@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import dspy
+import pydantic
 import pytest
 from support.openai_server import OpenAIServer
 
@@ -12,6 +13,10 @@ from pytest_pitcheval.lm.histories import Histories, without_media
 
 LONG = "A" * 20_000
 URL = f"data:image/png;base64,{LONG}"
+
+
+class Pair(pydantic.BaseModel):
+    first: dspy.Image
 
 
 def shown(url: str) -> list[dict[str, Any]]:
@@ -36,6 +41,20 @@ def heard(data: str) -> list[dict[str, Any]]:
 )
 def test_what_is_left_of_messages(value: Any, expected: Any) -> None:
     assert without_media(value) == expected
+
+
+def test_what_is_left_of_what_a_program_was_given() -> None:
+    given = ("?", {"pairs": [Pair(first=dspy.Image(url=URL))]})
+    left = without_media(given)
+    assert type(left) is tuple
+    assert left[1]["pairs"][0].first.url == "[image/png, 20,022 characters]"
+    assert given[1]["pairs"][0].first.url == URL
+
+
+def test_what_contains_itself_has_an_end() -> None:
+    endless: list[Any] = [URL]
+    endless.append(endless)
+    assert without_media(endless)[1][0] == "[image/png, 20,022 characters]"
 
 
 def test_calls_long_past_lose_their_pictures_wherever_they_are_remembered(server: OpenAIServer) -> None:
