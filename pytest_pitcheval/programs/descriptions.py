@@ -194,7 +194,7 @@ class Describer:
     def _digest(self, code: types.FunctionType, source: sources.Source | None) -> str:
         if self._whole_files and (digest := sources.source_digest(code)):
             return digest
-        return source.text if source else sources.bytecode_digest(code.__code__)
+        return source.text if source else sources.without_source(code)
 
     def _sources(self, kind: type) -> list[Any]:
         """Of a class and those that it is derived from, as far as they are the user's own."""

@@ -16,6 +16,8 @@ from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
+from pytest_pitcheval.programs.values import bytecode_digest, is_made_of
+
 _OWN = __name__.partition(".")[0]
 _LIBRARIES = frozenset({"dspy", "pydantic", "pydantic_core", "pytest", "_pytest", "pluggy", "xdist", _OWN})
 _PATHS = tuple(str(Path(path)) for name, path in sysconfig.get_paths().items() if name.endswith(("stdlib", "lib")))
@@ -68,10 +70,12 @@ class SourceFile:
         return None if node is None else self._source([node])
 
     def of_function(self, code: CodeType) -> Source | None:
-        """The source of a function; of all lambdas that begin on one line."""
+        """The source of a function; of lambdas that begin on one line, of those that are compiled to the same."""
         nodes = self._functions.get(code.co_firstlineno, [])
         is_lambda = code.co_name == "<lambda>"
         nodes = [node for node in nodes if isinstance(node, ast.Lambda) is is_lambda]
+        if is_lambda and len(nodes) > 1:
+            nodes = [node for node in nodes if is_made_of(code, node)] or nodes
         return self._source(nodes) if nodes else None
 
     def _source(self, nodes: list[ast.AST]) -> Source:
@@ -202,16 +206,9 @@ def _file_digest(path: str, changed: int) -> str:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
-def bytecode_digest(code: CodeType) -> str:
-    """Of a function without source, as ``exec`` makes them: its instructions, names and constants."""
-    parts: list[str] = [code.co_code.hex(), repr(code.co_names)]
-    for constant in code.co_consts:
-        parts.append(bytecode_digest(constant) if isinstance(constant, CodeType) else _constant(constant))
-    return hashlib.sha256("\n".join(parts).encode("utf-8", "backslashreplace")).hexdigest()
-
-
-def _constant(value: Any) -> str:
-    return repr(sorted(map(repr, value))) if isinstance(value, frozenset) else repr(value)
+def without_source(function: FunctionType) -> str:
+    """Digits of a function that has none, as ``exec`` makes them."""
+    return bytecode_digest(function.__code__)
 
 
 def unwrapped(code: Any) -> Any:

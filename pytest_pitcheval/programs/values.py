@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import datetime
 import fractions
 import hashlib
@@ -15,6 +16,7 @@ import time
 import uuid
 import zlib
 from decimal import Decimal
+from types import CodeType
 from typing import Any, NamedTuple
 
 _LONG = 10_000
@@ -159,3 +161,22 @@ def ends(values: Any, items: int) -> list[Any]:
     if len(values) <= 2 * items:
         return list(values)
     return [*itertools.islice(values, items), *itertools.islice(values, len(values) - items, None), len(values)]
+
+
+def bytecode_digest(code: CodeType) -> str:
+    """Of the instructions, names and constants of a function."""
+    parts: list[str] = [code.co_code.hex(), repr(code.co_names)]
+    for constant in code.co_consts:
+        parts.append(bytecode_digest(constant) if isinstance(constant, CodeType) else _constant(constant))
+    return hashlib.sha256("\n".join(parts).encode("utf-8", "backslashreplace")).hexdigest()
+
+
+def _constant(value: Any) -> str:
+    return repr(sorted(map(repr, value))) if isinstance(value, frozenset) else repr(value)
+
+
+def is_made_of(code: CodeType, node: Any) -> bool:
+    """Whether a lambda's ``code`` may be made of ``node``; not so where it uses variables of a function around it."""
+    made = compile(ast.Expression(node), "<lambda>", "eval", dont_inherit=True)
+    known = bytecode_digest(code)
+    return any(isinstance(one, CodeType) and bytecode_digest(one) == known for one in made.co_consts)

@@ -169,6 +169,13 @@ def test_a_change_beside_it_does_not(code: Code, of: str, old: str, new: str) ->
     assert not code.changes(old, new, of)
 
 
+def test_lambdas_of_one_line_are_told_apart() -> None:
+    strict, mild = lambda example, pred: pred == "a", lambda example, pred: pred in "abc"
+    assert identity("metric", strict) != identity("metric", mild)
+    [alone] = [lambda example, pred: pred == "a"]
+    assert identity("metric", strict) == identity("metric", alone)
+
+
 def test_a_change_of_another_lambda_does_not_count(code: Code) -> None:
     assert not code.changes('text + "2"', 'text + "3"', "use_lambdas")
 
