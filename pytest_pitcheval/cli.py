@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pytest_pitcheval.command.commands import Printed
     from pytest_pitcheval.settings.settings import Settings
 
-_RUN = "a run's ID, its file, or 'last'"
+_RUN = "a run's ID, its file or archive, or 'last'"
 _DECIDING = tuple(option.name for option in OPTIONS if option.decides)
 _DECIDING_AGAIN = (*_DECIDING, "eval_threshold", "eval_update_baseline", "eval_baseline_samples")
 _SEEING = ("eval_baseline_allow", "eval_baseline_max_age")

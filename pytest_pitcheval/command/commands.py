@@ -28,6 +28,7 @@ from pytest_pitcheval.results.media import is_medium, with_notes
 from pytest_pitcheval.results.records import Record, total
 from pytest_pitcheval.settings.settings import Settings
 from pytest_pitcheval.storage import media, merging, references, run_files, updating
+from pytest_pitcheval.storage.answers.replaying import read_run
 from pytest_pitcheval.storage.references import LoadedBaseline
 from pytest_pitcheval.storage.run_files import RunFile
 from pytest_pitcheval.timestamps import session_timestamp
@@ -264,7 +265,7 @@ def _is_good(decision: Decision, outcome: Outcome) -> bool:
 def find(settings: Settings, reference: str) -> RunFile:
     """The run that ``reference`` names, finished or not; a PitchevalError of one line if there is none."""
     try:
-        return run_files.read(run_files.find(settings.directory, reference, unfinished=True))
+        return read_run(run_files.find(settings.directory, reference, unfinished=True))
     except PitchevalError as error:
         raise PitchevalError(f"{reference!r}: {error}") from None
 

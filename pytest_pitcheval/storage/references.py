@@ -221,12 +221,13 @@ def load(settings: Settings, fetch: Fetch, reference: str, path: Path) -> Loaded
     from pytest_pitcheval.results.aggregates import keeping
     from pytest_pitcheval.results.comparison import Coverage
     from pytest_pitcheval.storage import baseline_documents, run_files
+    from pytest_pitcheval.storage.answers.reading import document_at
 
     if reference.startswith(MLFLOW):
         document, path = files.parse_json(fetch(reference.removeprefix(MLFLOW)), reference), Path(reference)
     else:
         path = _find(settings.directory, reference, path)
-        document = files.read_json(path)
+        document = document_at(path)
     if isinstance(document, dict) and "run" in document:
         run = run_files.from_document(document, path)
         measured = keeping.with_all_predictions(run.outcome.measured(with_unchanged=True), run.outcome.records.values())

@@ -6,6 +6,7 @@ import dataclasses
 import importlib.util
 import json
 import re
+import shutil
 import signal
 import zipfile
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from typing import Any
 import dspy
 import pytest
 from support.background import Background, wait_until
+from support.command_line import Command
 from support.openai_server import Failure, Request, chat_format, dspy_answer
 from support.suite import Run, Suite
 
@@ -215,8 +217,9 @@ def test_an_archive_is_filled_in_under_its_own_name(suite: Suite) -> None:
     assert again.requests == []
 
 
-def test_a_replay_updates_no_baseline_and_is_told_everywhere(suite: Suite) -> None:
+def test_a_replay_updates_no_baseline_and_is_told_everywhere(suite: Suite, command: Command) -> None:
     recorded(suite)
+    shown = command("show", "last")
     baseline = suite.path / "pitcheval-baseline.json"
     arguments = ("--junit-xml=junit.xml", "--eval-markdown=report.md", "--eval-html=report.html")
     run = suite.run("--eval-replay=run.zip", "--eval-update-baseline", *arguments)
@@ -228,6 +231,9 @@ def test_a_replay_updates_no_baseline_and_is_told_everywhere(suite: Suite) -> No
     assert told in run.text
     for name in ("junit.xml", "report.md", "report.html"):
         assert told in (suite.path / name).read_text(encoding="utf-8"), name
+    shutil.rmtree(suite.path / ".pitcheval")  # as on another machine
+    assert command("show", "run.zip") == shown
+    assert command("compare", "run.zip", "run.zip").code == 0
 
 
 def test_errors_of_lms_are_replayed_as_errors(suite: Suite) -> None:
@@ -511,7 +517,7 @@ EDITS = {
 }
 
 
-def test_a_hostile_archive_is_one_line(suite: Suite) -> None:
+def test_a_hostile_archive_is_one_line(suite: Suite, command: Command) -> None:
     recorded(suite)
     path = suite.path / "run.zip"
     with zipfile.ZipFile(path) as archive:
@@ -525,6 +531,8 @@ def test_a_hostile_archive_is_one_line(suite: Suite) -> None:
                 archive.writestr(member, data)
         path.write_bytes(path.read_bytes()[: edit.cut])
         check_refused(suite, name, edit.expected)
+        said = command("show", "run.zip")
+        assert (said.code, len(said.errors)) in ((0, 0), (4, 1)), name  # 0 where the damage is not in the run file
     assert set(suite.path.parent.rglob("*")) - there <= {suite.path / "__pycache__"}
 
 

@@ -1,14 +1,16 @@
-"""The answers of one test, read and checked."""
+"""What is recorded, read and checked: the answers of one test or of all, the run that asked for them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from pytest_pitcheval import files
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.storage.answers import layout
 from pytest_pitcheval.storage.answers.answer import Answer
-from pytest_pitcheval.storage.answers.sources import Source
+from pytest_pitcheval.storage.answers.sources import Source, open_source
 
 
 def answers_of(source: Source, test: str) -> list[Answer]:
@@ -43,6 +45,23 @@ def check(source: Source) -> dict[str, int]:
         elif name.endswith(".json"):
             files.parse_json(text, name)
     return counts
+
+
+def document_at(path: Path) -> Any:
+    """What the file at ``path`` says as JSON; of an archive, what the run file in it says.
+
+    Raises:
+        PitchevalError: one line: it cannot be read, or is an archive without a run.
+    """
+    if path.suffix != layout.SUFFIX:
+        return files.read_json(path)
+    try:
+        text = open_source(path).read(layout.RUN)
+    except PitchevalError as error:
+        raise PitchevalError(f"{path}: {error}") from None
+    if text is None:
+        raise PitchevalError(f"{path}: an archive without a run file; expected one of a session that has ended")
+    return files.parse_json(text, f"{path}: {layout.RUN}")
 
 
 def test_of(text: str, name: str) -> str:

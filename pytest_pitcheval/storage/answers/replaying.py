@@ -11,7 +11,7 @@ from pytest_pitcheval.storage import run_files
 from pytest_pitcheval.storage.answers import layout
 from pytest_pitcheval.storage.answers.answer import COMPILING, FIXTURES, SHARED
 from pytest_pitcheval.storage.answers.manifest import Manifest
-from pytest_pitcheval.storage.answers.reading import check
+from pytest_pitcheval.storage.answers.reading import check, document_at
 from pytest_pitcheval.storage.answers.sources import Source, open_source
 from pytest_pitcheval.storage.run_files import RunFile
 
@@ -48,6 +48,11 @@ def replayable(path: Path) -> Replayable:
     source = open_source(path)
     counts = check(source)
     return Replayable(source.manifest, counts, _run(source))
+
+
+def read_run(path: Path) -> RunFile:
+    """A run's file, its journal, or the run that an archive has. Raises as `document_at` and `run_files.read`."""
+    return run_files.from_document(document_at(path), path) if path.suffix == layout.SUFFIX else run_files.read(path)
 
 
 def _run(source: Source) -> RunFile | None:
