@@ -231,6 +231,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.stash[_IDLE_MARKERS] = idle
     session = existing_session(config)
     if session:
+        session.found(items)
         session.select(items)
     outcome = yield
     if session:

@@ -54,6 +54,7 @@ class Session:
         self.exit_status: Callable[[], int] = lambda: pytest.ExitCode.OK
         """pytest's exit code, as soon as that is known; in the end what it returns, which other plugins may change."""
         self._watching = False
+        self._in_files: dict[str, int] = {}
 
     def told_to_workers(self, planned: bool, transports: Iterable[str]) -> dict[str, Any]:
         """What an xdist worker must know: as `Process.told_to_workers`, and what the baseline has if that is needed."""
@@ -78,6 +79,10 @@ class Session:
                 self._places[metafunc.definition.nodeid] = places
         else:
             parametrization.parametrize_models(metafunc, self.process.settings)
+
+    def found(self, items: Sequence[pytest.Item]) -> None:
+        """Note where tests stand in their files: reports keep to that, in whatever order they are run."""
+        self._in_files = {item.nodeid: place for place, item in enumerate(items)}
 
     def select(self, items: list[pytest.Item]) -> None:
         """Take from ``items`` what ``--eval-slice`` leaves out; a label that no row has is a usage error."""
@@ -132,7 +137,8 @@ class Session:
         for item in items:
             timeouts.add_default(item, self.process.settings.timeout)
         by_nodeid = {item.nodeid: item for item in items}  # once, though ``--keep-duplicates`` runs it twice
-        tests = [collected(item, self.process.settings) for item in by_nodeid.values()]
+        in_order = sorted(by_nodeid, key=lambda nodeid: self._in_files.get(nodeid, len(self._in_files)))
+        tests = [collected(by_nodeid[nodeid], self.process.settings) for nodeid in in_order]
         ahead = [item.nodeid for item in items if may_run_ahead(item)]
         others = all_items - len(ahead)
         if self.controller:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 from support.openai_server import Failure, Request, chat_format, dspy_answer
-from support.suite import Run, Suite
+from support.suite import TEST, Run, Suite
 
 EXAMPLES = 12
 
@@ -185,6 +185,19 @@ def test_in_random_order_with_two_methods(slow: Suite) -> None:
     assert Counter(demos.values()) == {"none": EXAMPLES, "labeled": EXAMPLES}
     with_demos = [request for request in run.by("generator") if "trained" in request.prompt]
     assert sorted(map(question_asked, with_demos)) == sorted(range(EXAMPLES))
+
+
+def test_in_random_order_with_two_models_and_judges(slow: Suite) -> None:
+    """The judge changes between tests: the metric is made anew while the one before is asked of rollouts ahead."""
+    slow.rows(3)
+    slow.write("test_qa.py", TEST.replace("threshold=0.5", "threshold=0.5, rollouts=2, judge_rollouts=2"))
+    models = ("--generator-model=openai/a,openai/b", "--evaluator-model=openai/c,openai/d")
+    run = slow.run(*models, "--random-order", "--random-order-seed=7")
+    run.result.assert_outcomes(passed=12)
+    assert len(run.requests) == 72, Counter((request.model, request.prompt) for request in run.requests)
+    assert run.document is not None
+    pairs = [(one["model"], one["evaluator"]) for one in run.document["summary"]]
+    assert pairs == [(a, b) for a in ("openai/a", "openai/b") for b in ("openai/c", "openai/d")]
 
 
 def question_asked(request: Request) -> int:
