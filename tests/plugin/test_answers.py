@@ -449,11 +449,12 @@ def test_a_killed_session_leaves_what_was_there(suite: Suite, background: Callab
     recorded(suite, "answers")
     before = {path: path.read_bytes() for path in (suite.path / "run.zip", *(suite.path / "answers").rglob("*.*"))}
     for target in ("run.zip", "answers", "new.zip", "new"):
-        suite.server.latency, asked = 0.5, suite.server.count
-        run = background(f"--eval-record={target}", "-n2")
-        wait_until(lambda asked=asked: suite.server.count > asked + 1)  # type: ignore[misc]
-        run.process.send_signal(signal.SIGKILL)
-        run.process.wait()
+        enough = suite.server.count + 2
+        with suite.held(verdicts=1):
+            run = background(f"--eval-record={target}", "-n2")
+            wait_until(lambda enough=enough: suite.server.count >= enough)  # type: ignore[misc]
+            run.process.send_signal(signal.SIGKILL)
+            run.process.wait()
     assert {path: path.read_bytes() for path in before} == before
     assert not (suite.path / "new.zip").exists()
     assert not (suite.path / "new").exists()
@@ -461,12 +462,11 @@ def test_a_killed_session_leaves_what_was_there(suite: Suite, background: Callab
 
 def test_an_interrupted_session_keeps_what_was_answered(suite: Suite, background: Callable[..., Background]) -> None:
     suite.rows(20)
-    suite.server.latency = 0.2
-    run = background("--eval-record=run.zip", "--eval-concurrency=2")
-    wait_until(lambda: suite.server.count > 20)
-    run.process.send_signal(signal.SIGINT)
-    run.process.wait()
-    suite.server.latency = 0.0
+    with suite.held(verdicts=5):
+        run = background("--eval-record=run.zip", "--eval-concurrency=2")
+        wait_until(lambda: sum(request.model == "judge" for request in suite.server.requests) > 5)
+        run.process.send_signal(signal.SIGINT)
+        run.process.wait()
     again = suite.run("--eval-replay=run.zip")
     assert "of a run that was ended early" in again.text
     assert again.requests == []

@@ -36,17 +36,16 @@ def usage(run: Run) -> tuple[int, float]:
 
 def test_an_exam_is_continued(suite: Suite, background: Callable[..., Background], command: Command) -> None:
     """After Ctrl-C in the midst of it: what was asked is not asked again, and until all is there nothing qualifies."""
-    suite.server.latency = 0.1
-    run = background("test_judge.py", "test_qa.py", "--eval-concurrency=2")
-    wait_until(lambda: run.records > 5)
-    run.process.send_signal(signal.SIGINT)
-    assert run.wait() == pytest.ExitCode.INTERRUPTED
+    with suite.held(verdicts=10):
+        run = background("test_judge.py", "test_qa.py", "--eval-concurrency=2")
+        wait_until(lambda: run.records > 5)
+        run.process.send_signal(signal.SIGINT)
+        assert run.wait() == pytest.ExitCode.INTERRUPTED
     asked, [cut] = len(suite.server.requests), run.documents
     assert asked < ANSWERS + 2 * EXAMPLES
     gates = {gate["gate"]: (gate["status"], gate["reason"]) for gate in cut["gates"]}
     assert gates["min_kappa"][0] in ("inconclusive", "failed")
     assert "kappa" not in gates["min_kappa"][1]
-    suite.server.latency = 0.0
     resumed = suite.run("--eval-resume=last", "-n2")
     resumed.result.assert_outcomes(passed=ANSWERS + EXAMPLES)
     assert gates_of(resumed)["min_kappa"] == QUALIFIED

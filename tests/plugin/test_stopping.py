@@ -174,11 +174,11 @@ def test_a_replayed_run_leaves_the_same_out(suite: Suite, plugin_args: tuple[str
 def test_a_killed_run_goes_on_until_it_is_decided(suite: Suite, background: Callable[..., Background]) -> None:
     gated(suite, "min_mean=0.3")
     suite.server.latency = 0.05
-    run = background(STOP)
-    journals = suite.path / ".pitcheval" / "runs"
-    wait_until(lambda: any(path.read_text().count("\n") > 10 for path in journals.glob("*.jsonl")))
-    run.process.kill()
-    run.wait()
+    with suite.held(verdicts=20):
+        run = background(STOP)
+        wait_until(lambda: run.records > 9)
+        run.process.kill()
+        run.wait()
     wait_until(lambda: suite.server.in_flight == 0)
     before = len(suite.server.requests)
     resumed = suite.run(STOP, "--eval-resume=last")

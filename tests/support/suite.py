@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import re
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -177,6 +179,23 @@ class Suite:
             return chat_format(score=scores(request), feedback="as told")
 
         self.server.answer = answer
+
+    @contextlib.contextmanager
+    def held(self, verdicts: int) -> Iterator[None]:
+        """Within it, the judge answers no more than that: whatever is done to a run, it is not over by then."""
+        answer, let_go, numbers = self.server.answer, threading.Event(), itertools.count(1)
+
+        def held(request: Request) -> str:
+            if request.model == "judge" and next(numbers) > verdicts:
+                let_go.wait()
+            return answer(request)
+
+        self.server.answer = held
+        try:
+            yield
+        finally:
+            self.server.answer = answer
+            let_go.set()
 
     def run(self, *arguments: str, subprocess: bool = False) -> Run:
         """Run pytest on the suite; without xdist unless the arguments say otherwise.
