@@ -39,9 +39,6 @@ _ASKED = ("request", "messages", "prompt")
 _TOLD = (Ambiguous, BudgetReached, NoPrice)
 """What has been told to whom it may concern, and was never sent."""
 
-_TICK = 0.01
-"""Seconds between two looks whether calls have ended."""
-
 _active: ContextVar[str] = ContextVar("pitcheval_call", default="")
 """The ID of the LM call that is being made here."""
 
@@ -208,10 +205,9 @@ class LMCalls(BaseCallback):
         if tracker is not None and tokens:
             tracker.add_usage(_model(call, {}), dict(tokens))
 
-    def await_ends(self, scope: Scope) -> None:
-        """Until no LM call of ``scope`` is being made: its program may have ended before threads and tasks of its."""
-        while any(call.scope is scope for call in list(self._calls.values())):
-            time.sleep(_TICK)
+    def is_asking(self, scope: Scope) -> bool:
+        """Whether an LM call of ``scope`` is being made: its program may have ended before threads and tasks of its."""
+        return any(call.scope is scope for call in list(self._calls.values()))
 
     def check_ends(self, scope: Scope, seconds: float) -> None:
         """Raise TimeoutError if an LM call of ``scope`` takes longer than ``seconds``, or than its own timeout.

@@ -110,8 +110,7 @@ class Rollouts:
 
     def land(self, rollout: Rollout) -> None:
         """What is in flight of a rollout that may ask no further lands first, and counts."""
-        self.loop.finish()
-        self.calls.await_ends(rollout)
+        self.loop.wait_until(lambda: not self.calls.is_asking(rollout))
 
     def _callbacks(self) -> list[Any]:
         return [*(one for one in dspy.settings.get("callbacks") or [] if one is not self.calls), self.calls]

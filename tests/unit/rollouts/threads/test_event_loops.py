@@ -3,16 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+import warnings
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextvars import ContextVar
+from typing import Any
 
 import pytest
 
 from pytest_pitcheval.rollouts.threads.event_loops import EventLoop
 
 _name: ContextVar[str] = ContextVar("name", default="nobody")
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left() -> Iterator[None]:
+    """No thread, and no loop for the garbage collector to complain of."""
+    before = set(threading.enumerate())
+    gc.collect()
+    yield
+    for thread in set(threading.enumerate()) - before:
+        thread.join(60)
+        assert not thread.is_alive()
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        gc.collect()
+    assert [str(warning.message) for warning in told] == []
 
 
 @pytest.fixture(params=[True, False], ids=["shared", "one by one"])
@@ -29,6 +47,11 @@ def shared() -> Iterator[EventLoop]:
     made.shared = True
     yield made
     made.close()
+
+
+def cancelled(run: Callable[[Any], object], coroutine: Coroutine[Any, Any, Any]) -> None:
+    with pytest.raises(CancelledError):
+        run(coroutine)
 
 
 async def here() -> asyncio.AbstractEventLoop:
@@ -112,13 +135,14 @@ def test_what_begins_after_one_that_hangs_gets_another_loop(shared: EventLoop) -
         begun.set()
         go_on.wait()
 
-    hanging = threading.Thread(target=lambda: shared.run(block()))
+    hanging = threading.Thread(target=cancelled, args=[shared.run, block()])
     hanging.start()
     begun.wait()
     shared.leave_behind()
     assert shared.run(here())
+    shared.close()  # does not wait for it
+    hanging.join()  # nor does who waited
     go_on.set()
-    hanging.join()
 
 
 def test_nothing_goes_on_after_the_end(loop: EventLoop) -> None:
@@ -138,3 +162,112 @@ def test_nothing_goes_on_after_the_end(loop: EventLoop) -> None:
     loop.run(start())
     loop.close()
     assert ended == ["cancelled"]
+
+
+def test_what_was_left_behind_ends_with_the_rest(shared: EventLoop) -> None:
+    async def forever() -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    begun = threading.Event()
+    hanging = threading.Thread(target=cancelled, args=[shared.run, forever()])
+    hanging.start()
+    begun.wait()
+    shared.leave_behind()
+    shared.run(here())
+    shared.close()
+    hanging.join()
+
+
+def test_what_is_late_is_not_run(loop: EventLoop) -> None:
+    """As the program of a rollout that nobody waits for any more: no loop is made that nobody closes."""
+    loop.run(here())
+    loop.close()
+    cancelled(loop.run, here())
+    loop.close()
+    never_used = EventLoop()
+    never_used.close()
+    cancelled(never_used.run, here())
+
+
+def test_who_runs_it_at_the_end_ends_it(loop: EventLoop) -> None:
+    """As a thread that compiles on, though the session has given it up: it may be in an async metric just then."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    async def block() -> None:
+        begun.set()
+        go_on.wait()
+        await asyncio.Event().wait()
+
+    blocked = threading.Thread(target=cancelled, args=[loop.run, block()])
+    waiting = threading.Thread(target=cancelled, args=[loop.run, asyncio.Event().wait()])
+    blocked.start()
+    begun.wait()
+    waiting.start()
+    loop.close()
+    go_on.set()
+    blocked.join()
+    waiting.join()
+
+
+def test_one_that_ends_just_then_leaves_what_it_returned() -> None:
+    loop, begun, go_on = EventLoop(), threading.Event(), threading.Event()
+
+    async def last() -> str:
+        begun.set()
+        go_on.wait()
+        return "done"
+
+    with ThreadPoolExecutor(1) as pool:
+        returned = pool.submit(loop.run, last())
+        begun.wait()
+        loop.close()
+        go_on.set()
+        assert returned.result() == "done"
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt()])
+def test_what_would_end_the_thread_ends_nothing_else(shared: EventLoop, error: BaseException) -> None:
+    async def leave() -> None:
+        raise error
+
+    async def beside() -> str:
+        begun.set()
+        await go_on.wait()
+        return "done"
+
+    async def let_go() -> None:
+        go_on.set()
+
+    go_on, begun = asyncio.Event(), threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(shared.run, beside())
+        begun.wait()
+        with pytest.raises(type(error)):
+            shared.run(leave())
+        shared.run(let_go())
+        assert other.result() == "done"
+
+
+def test_waiting_lets_go_on_what_was_begun(loop: EventLoop) -> None:
+    """Whatever else goes on there for ever, as a client's connection does."""
+    steps: list[int] = []
+
+    async def count() -> None:
+        while True:
+            steps.append(len(steps))
+            await asyncio.sleep(0)
+
+    async def start() -> asyncio.Task[None]:
+        return asyncio.create_task(count())
+
+    task = loop.run(start())
+    loop.wait_until(lambda: len(steps) > 5)
+    assert not task.done()
+
+
+def test_waiting_makes_no_loop() -> None:
+    loop, looks = EventLoop(), iter([False, False, True])
+    loop.wait_until(lambda: next(looks))
+    loop.close()
+    assert next(looks, None) is None
