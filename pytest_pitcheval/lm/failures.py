@@ -55,15 +55,6 @@ def _is_recorded(error: BaseException | None) -> bool:
     return any(isinstance(cause, Recorded) for cause in origins(error))
 
 
-def is_race(error: BaseException | None) -> bool:
-    """Whether a call failed in a thread because pytest took its own environment variable away at that moment.
-
-    pytest sets and deletes ``PYTEST_CURRENT_TEST`` for each test. Who goes through ``os.environ`` just then, as HTTP
-    clients do for proxies, finds a name without a value. No request has been sent.
-    """
-    return any(isinstance(cause, KeyError) and cause.args == ("PYTEST_CURRENT_TEST",) for cause in origins(error))
-
-
 def retry_after(error: BaseException | None) -> float | None:
     """The seconds that a provider asked to wait, None if it did not say."""
     for cause in origins(error):

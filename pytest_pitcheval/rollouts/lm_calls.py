@@ -16,7 +16,7 @@ from dspy.utils.callback import BaseCallback
 from pytest_pitcheval.credentials.known import secret_values
 from pytest_pitcheval.errors import Ambiguous, BudgetReached, NoPrice
 from pytest_pitcheval.lm import attempts
-from pytest_pitcheval.lm.failures import backoff, is_race, is_rate_limited, origins, retry_after
+from pytest_pitcheval.lm.failures import backoff, is_rate_limited, origins, retry_after
 from pytest_pitcheval.lm.histories import Histories, without_media
 from pytest_pitcheval.lm.patient_lm import PatientLM, goes_on
 from pytest_pitcheval.names import GENERATOR
@@ -114,12 +114,6 @@ class LMCalls(BaseCallback):
         if not call.asked and exception is None:
             took = self.settle(call, history_usage(call.lm, outputs), {}, scope)
         if scope is None:
-            return
-        if is_race(exception):
-            if call.asked:
-                scope.not_sent(call.part)
-            if not goes_on(exception):
-                scope.raced()
             return
         if not call.asked:
             scope.bypassed_cache(call.part, Usage(fresh=1) + took)

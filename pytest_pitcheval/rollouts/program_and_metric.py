@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
@@ -18,7 +18,7 @@ from pytest_pitcheval.errors import (
     ProgramStopped,
     one_line,
 )
-from pytest_pitcheval.lm.failures import is_lm_error, is_race, origins, refuses_temperature
+from pytest_pitcheval.lm.failures import is_lm_error, origins, refuses_temperature
 from pytest_pitcheval.lm.language_models import dspy_settings
 from pytest_pitcheval.names import GENERATOR, JUDGE
 from pytest_pitcheval.rollouts.calling import Run, called, last_prediction
@@ -28,8 +28,6 @@ from pytest_pitcheval.rollouts.verdicts import Verdict, read_verdict, shown
 
 if TYPE_CHECKING:
     from pytest_pitcheval.rollouts.rollouts import Rollouts
-
-T = TypeVar("T")
 
 _OF_PYTEST = (pytest.skip.Exception, pytest.fail.Exception, pytest.exit.Exception)
 CONFIGURED = ("dspy.settings can only be changed by the thread", "dspy.configure(...) can only be called from")
@@ -45,8 +43,6 @@ BOUND = {
 """What is said where a program uses something of the main thread's in another one, and what that is."""
 _ROLES = {GENERATOR: "generator", JUDGE: "evaluator"}
 """Whose LMs the options make, and what the options of each begin with."""
-_RACES = 10
-"""How often a race is run again: a second one in the same rollout is most unlikely."""
 
 
 class GivenAnswers:
@@ -107,7 +103,7 @@ def predict(rollouts: Rollouts, rollout: Rollout, generator: Generator, example:
     inputs = dict(example.inputs().items(include_dspy=True))  # toDict would make dicts of pydantic models
     with rollout.timed(), rollouts.entered(rollout, GENERATOR, **dspy_settings(generator.lm)):
         try:
-            return _past_races(rollout, run_program, generator.program, inputs, rollout, rollouts.loop.run)
+            return run_program(generator.program, inputs, rollout, rollouts.loop.run)
         except BudgetReached:
             rollouts.land(rollout)
             raise
@@ -125,32 +121,12 @@ def judge(rollouts: Rollouts, rollout: Rollout, judge: Judge, example: Any, pred
     __tracebackhide__ = True
     with rollout.timed(), rollouts.entered(rollout, JUDGE, **dspy_settings(judge.lm)):
         try:
-            return _past_races(rollout, ask_metric, judge.metric, example, prediction, rollout, rollouts.loop.run)
+            return ask_metric(judge.metric, example, prediction, rollout, rollouts.loop.run)
         except BudgetReached:
             rollouts.land(rollout)
             raise
         finally:
             rollouts.models.add(JUDGE, judge.lm, rollout.models(JUDGE))
-
-
-def _past_races(rollout: Rollout, make: Callable[..., T], *args: Any) -> T:
-    """What ``make`` returns for ``args``; it is called again where an LM call was not sent only because of `is_race`.
-
-    Whatever it has made of that: ``dspy.Parallel`` leaves the item out, others swallow the exception. What it had asked
-    before answers from the cache.
-    """
-    __tracebackhide__ = True
-    for _ in range(_RACES):
-        before = rollout.races
-        try:
-            made = make(*args)
-        except Exception as error:
-            if rollout.races == before and not is_race(error):
-                raise
-        else:
-            if rollout.races == before:
-                return made
-    return make(*args)
 
 
 def run_program(

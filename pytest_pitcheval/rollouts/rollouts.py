@@ -21,7 +21,15 @@ from pytest_pitcheval.rollouts.cache import CacheThread, RolloutCache
 from pytest_pitcheval.rollouts.call_scopes import SCOPE, CallScopes
 from pytest_pitcheval.rollouts.lm_calls import PART, LMCalls
 from pytest_pitcheval.rollouts.rollout import Rollout
-from pytest_pitcheval.rollouts.threads import branches, child_processes, left_out, process_wide, progress_bars, strands
+from pytest_pitcheval.rollouts.threads import (
+    branches,
+    child_processes,
+    environment,
+    left_out,
+    process_wide,
+    progress_bars,
+    strands,
+)
 from pytest_pitcheval.rollouts.threads.event_loops import EventLoop
 from pytest_pitcheval.rollouts.watched import callbacks, embedders, tools, uncached
 from pytest_pitcheval.rollouts.watched.models import ModelsAsked
@@ -167,6 +175,7 @@ def _around(
     stack = contextlib.ExitStack()
     stack.enter_context(strands.handed_on(scopes.own, started))
     stack.enter_context(progress_bars.kept_apart())
+    stack.enter_context(environment.whole())
     stack.enter_context(process_wide.noted(process_wide.Changes(scopes.own_beside_others, scopes.of_coming, note)))
     stack.enter_context(left_out.told(functools.partial(_leave_out, scopes)))
     stack.enter_context(callbacks.kept(calls, scopes.own))

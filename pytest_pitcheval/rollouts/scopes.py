@@ -75,8 +75,6 @@ class Scope:
         self._failures: deque[Failure] = deque(maxlen=_KEPT)
         self._answered: dict[str, Moment] = {}
         self._models: dict[str, set[str]] = {}
-        self.races = 0
-        """How many LM calls were not sent, as pytest came between: whoever asked may have gone on without an answer."""
         self.refusal: PitchevalError | None = None
         """Why a call was not sent, or no further one will be: the session may spend no more, or is a replay."""
 
@@ -170,11 +168,6 @@ class Scope:
     def not_sent(self, part: str) -> None:
         """The call that was just counted as one to the provider has not got there; perhaps it is made again."""
         self.count(part, Usage(fresh=-1))
-
-    def raced(self) -> None:
-        """An LM call was not sent, as pytest came between (`is_race`)."""
-        with self._lock:
-            self.races += 1
 
     def ended(
         self,

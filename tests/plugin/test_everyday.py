@@ -155,13 +155,9 @@ def test_everyday_programs_are_asked_for_exactly_once(suite: Suite, arguments: s
     asked = Counter(kind for request in run.requests for kind in KINDS if f"{kind} " in request.prompt)
     assert asked == dict.fromkeys(KINDS, 3 * examples)
     for test in run.tests:
-        assert {**test["lm_calls"], "cached": 0} == {"fresh": 3, "cached": 0, "failed": 0}, test["nodeid"]
+        assert test["lm_calls"] == {"fresh": 3, "cached": 0, "failed": 0}, test["nodeid"]
         assert test["tokens"]["prompt"] > 0
         assert test["embeddings"] == (3 if "Retrieving" in test["nodeid"] else 0)
-    # A program that met pytest taking its environment variable away begins anew, with the answers that it had.
-    begun_anew = [cached for test in run.tests if (cached := test["lm_calls"]["cached"])]
-    assert len(begun_anew) <= 1
-    assert sum(begun_anew) < 3
     assert suite.server.embeddings == suite.server.searches == 3 * examples
     assert f"  {3 * examples} requests to embedders [none]" in run.result.outlines
 

@@ -18,7 +18,7 @@ import dspy
 from dspy.utils.callback import with_callbacks
 
 from pytest_pitcheval.errors import PitchevalError
-from pytest_pitcheval.lm.failures import Recorded, is_race
+from pytest_pitcheval.lm.failures import Recorded
 from pytest_pitcheval.lm.patient_lm import goes_on
 from pytest_pitcheval.rollouts.answers.lm_values import NotPlain, exactly
 from pytest_pitcheval.rollouts.answers.requests import direct_request
@@ -166,7 +166,7 @@ class _Keeper:
 
     def _keep_failure(self, asking: Asking, error: Exception) -> None:
         """Not where it is asked again, nor where it is no answer of the LM's."""
-        is_answer = not (isinstance(error, (PitchevalError, Recorded)) or is_race(error) or goes_on(error))
+        is_answer = not (isinstance(error, (PitchevalError, Recorded)) or goes_on(error))
         if asking.missed is not None and is_answer:
             self._book.keep(*self._missed(asking), error=error)
 

@@ -8,7 +8,6 @@ from pytest_pitcheval.errors import LMCallFailed
 from pytest_pitcheval.lm.failures import (
     backoff,
     is_lm_error,
-    is_race,
     is_rate_limited,
     is_transient,
     origins,
@@ -123,12 +122,6 @@ def test_exceptions_whose_own_code_is_wrong() -> None:
 
 def test_backoff() -> None:
     assert [backoff(attempt) for attempt in range(8)] == [1, 2, 4, 8, 16, 32, 60, 60]
-
-
-def test_a_race_for_pytests_variable_is_known_by_its_cause() -> None:
-    assert is_race(caused(KeyError("PYTEST_CURRENT_TEST")))
-    assert not is_race(caused(KeyError("HOME")))
-    assert not is_race(None)
 
 
 def raised_from(error: Exception, cause: Exception) -> Exception:
