@@ -109,9 +109,12 @@ class RunningHooks:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-        report = yield
-        may_show_keys = self._runner.may_show_keys or may_hold_lm(item)
-        outcomes.finish(item, call, report, self._secrets, may_show_keys, self._runner.lm_keys)
+        # A timeout in the midst of it would end the session, and a traceback takes long on a busy machine.
+        is_long = call.excinfo is not None and self._runner.running is not None
+        with timeouts.stopped(item) if is_long else contextlib.nullcontext():
+            report = yield
+            may_show_keys = self._runner.may_show_keys or may_hold_lm(item)
+            outcomes.finish(item, call, report, self._secrets, may_show_keys, self._runner.lm_keys)
         if call.when == "teardown":
             self._runner.end()
             if no_price := self._runner.process.budget.no_price:

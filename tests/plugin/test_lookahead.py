@@ -658,7 +658,7 @@ def test_a_provider_that_hangs_for_all_costs_about_one_timeout(slow: Suite) -> N
 
 def test_a_hanging_rollout_gives_its_slot_to_others(slow: Suite) -> None:
     slow.server.fail = lambda r: Failure(hang=True) if question(r) in (0, 1) and r.model == "generator" else None
-    run = slow.run("--eval-concurrency=2", "--eval-timeout=4", "-p", "no:randomly")
+    run = slow.run("--eval-concurrency=2", "--eval-timeout=6")
     run.result.assert_outcomes(passed=EXAMPLES - 2, errors=2)
 
 

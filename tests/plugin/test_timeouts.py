@@ -123,3 +123,24 @@ def test_without_pytest_timeout_the_lm_gives_up(suite: Suite) -> None:
     run = suite.run("-p", "no:timeout", "--eval-timeout=3")
     run.result.assert_outcomes(passed=2, errors=1)
     assert [test["status"] for test in run.tests] == ["passed", "error", "passed"]
+
+
+def test_making_a_report_is_charged_to_no_test(suite: Suite) -> None:
+    """A traceback takes seconds on a busy machine, and what a timeout raises there would end the session."""
+    suite.add(
+        "conftest.py",
+        """
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(call):
+    import time
+
+    if call.excinfo is not None:
+        time.sleep(2.5)
+    return (yield)
+""",
+    )
+    suite.server.fail = lambda request: Failure(400, "no") if "question 1?" in request.prompt else None
+    run = suite.run("--eval-timeout=2")
+    assert run.result.ret == pytest.ExitCode.TESTS_FAILED
+    run.result.assert_outcomes(passed=2, errors=1)
