@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import contextlib
 import gc
@@ -39,6 +40,11 @@ pytest_plugins = ["pytester"]
 def pytest_collection_finish() -> None:
     """Python's garbage collector looks less often through all that is imported by now, which takes half a second."""
     gc.set_threshold(*gc.get_threshold()[:2], 100)
+
+
+def pytest_configure() -> None:
+    """LiteLLM asks for the event loop of the main thread, which Python would make for it, and nobody closes."""
+    asyncio.set_event_loop(None)
 
 
 @pytest.fixture
