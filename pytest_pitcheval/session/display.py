@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _IN_FLIGHT = 0.1
 """Seconds after which the first LM calls are on their way, so that what is done meanwhile takes nothing from them."""
-_NEEDED = ("scipy.special", "pytest_pitcheval.session.conclusion", "pytest_pitcheval.reports.terminal")
+_NEEDED = ("scipy.special", "pytest_pitcheval.session.closing.conclusion", "pytest_pitcheval.reports.terminal")
 """What the end of the session imports: half a second, better spent while tests wait for their LM.
 
 Not in a thread: the interpreter may end within its import, whose lock then stays locked, and pytest rewrites what is

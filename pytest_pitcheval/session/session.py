@@ -15,9 +15,9 @@ from pytest_pitcheval.ownership import is_ours
 from pytest_pitcheval.results.plain import plain
 from pytest_pitcheval.results.printable import printable_line
 from pytest_pitcheval.rollouts.answers.telling import ANSWERS, told_by
-from pytest_pitcheval.session import ending
+from pytest_pitcheval.session import beginning
+from pytest_pitcheval.session.closing import ending
 from pytest_pitcheval.session.controller import Controller
-from pytest_pitcheval.session.starting import starting
 from pytest_pitcheval.session.workforce import METER, SPENT
 from pytest_pitcheval.settings.settings import read_settings
 
@@ -43,11 +43,11 @@ class Session:
         worker = Process.of_worker(settings, config)
         self.controller: Controller | None = None
         if worker is None:
-            starting.check_providers(settings, config)
-            self.process, baseline, repeated = starting.begin(settings, config.rootpath)
+            beginning.check_providers(settings, config)
+            self.process, baseline, repeated = beginning.begin(settings, config.rootpath)
             self.controller = Controller(self.process, config, baseline, started, repeated)
         else:
-            self.process = starting.informed(worker, config.workerinput[KEY])  # type: ignore[attr-defined]
+            self.process = beginning.informed(worker, config.workerinput[KEY])  # type: ignore[attr-defined]
         self.datasets: dict[str, list[str]] = {}
         self._places: dict[str, dict[str, list[str]]] = {}
         self.runner: Runner | None = None
@@ -243,7 +243,7 @@ class Session:
             return
         ended_well = self.exit_status() == pytest.ExitCode.OK
         if controller.has_something_to_tell or (ended_well and controller.has_evaluations):
-            from pytest_pitcheval.session.conclusion import conclude, never_run
+            from pytest_pitcheval.session.closing.conclusion import conclude, never_run
 
             controller.exit_status = self.exit_status()
             if told := told_by(self._book, self.process):

@@ -11,7 +11,7 @@ from pytest_pitcheval.credentials.hiding import redact
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.records import Omission
-from pytest_pitcheval.session.selection import selection
+from pytest_pitcheval.session.closing.selection import selection
 from pytest_pitcheval.storage.answers import recording
 from pytest_pitcheval.storage.answers.answer import COMPILING
 from pytest_pitcheval.storage.answers.manifest import Manifest
