@@ -17,7 +17,7 @@ from pytest_pitcheval.results.printable import printable, printable_line
 from pytest_pitcheval.settings import settings
 
 if TYPE_CHECKING:
-    from pytest_pitcheval.command.commands import Printed
+    from pytest_pitcheval.command.named_runs import Printed
     from pytest_pitcheval.settings.settings import Settings
 
 _RUN = "a run's ID, its file or archive, or 'last'"
@@ -175,34 +175,42 @@ def _encodable(text: str) -> str:
 
 
 def _chosen(arguments: argparse.Namespace) -> Callable[[Settings, Path], Printed]:
-    from pytest_pitcheval.command import baseline_command, commands, csv_command, report_command
+    from pytest_pitcheval.command import (
+        baseline_command,
+        compare_command,
+        csv_command,
+        decide_command,
+        report_command,
+        show_command,
+        sync_command,
+    )
     from pytest_pitcheval.command.labelling import label_command
 
     if arguments.command == "show" and arguments.csv is not None:
-        return lambda found, folder: csv_command.write_table(found, arguments.run, arguments.test, arguments.csv)
+        return lambda settings, _: csv_command.write_table(settings, arguments.run, arguments.test, arguments.csv)
+    if arguments.command == "baseline" and arguments.prune:
+        return lambda settings, _: baseline_command.prune(settings, arguments.run, arguments.yes)
     return {
-        "runs": lambda found, folder: commands.list_runs(found),
-        "show": lambda found, folder: commands.show_run(found, arguments.run, arguments.test),
-        "compare": lambda found, folder: commands.compare_runs(found, folder, arguments.first, arguments.second),
-        "decide": lambda found, folder: commands.decide_run(found, folder, arguments.run),
-        "report": lambda found, folder: report_command.report_run(
-            found, folder, arguments.run, arguments.output, arguments.markdown
+        "runs": lambda settings, _: show_command.list_runs(settings),
+        "show": lambda settings, _: show_command.show_run(settings, arguments.run, arguments.test),
+        "compare": lambda settings, folder: compare_command.compare_runs(
+            settings, folder, arguments.first, arguments.second
         ),
-        "baseline": lambda found, folder: (
-            baseline_command.prune(found, arguments.run, arguments.yes)
-            if arguments.prune
-            else baseline_command.list_baseline(found)
+        "decide": lambda settings, folder: decide_command.decide_run(settings, folder, arguments.run),
+        "report": lambda settings, folder: report_command.report_run(
+            settings, folder, arguments.run, arguments.output, arguments.markdown
         ),
-        "label": lambda found, folder: label_command.label_run(found, folder, label_command.Asked.of(arguments)),
-        "merge": lambda found, folder: commands.merge_runs(found, folder, arguments.runs),
-        "init": lambda found, folder: _start(found, arguments.program, arguments.like, arguments.folder),
-        "sync": commands.sync_runs,
+        "baseline": lambda settings, _: baseline_command.list_baseline(settings),
+        "label": lambda settings, folder: label_command.label_run(settings, folder, label_command.Asked.of(arguments)),
+        "merge": lambda settings, folder: decide_command.merge_runs(settings, folder, arguments.runs),
+        "init": lambda settings, _: _start(settings, arguments.program, arguments.like, arguments.folder),
+        "sync": sync_command.sync_runs,
     }[arguments.command]
 
 
 def _start(settings: Settings, program: str | None, like: str | None, folder: str | None) -> Printed:
     """A first suite: for ``program``, or a copy of the example ``like``; where ``folder`` is None, where these go."""
-    from pytest_pitcheval.command import gallery, starter
+    from pytest_pitcheval.command.first_suite import gallery, starter
 
     if program is not None and like is None:
         return starter.write_suite(settings, Path.cwd(), program, folder or "evaluation")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from pytest_pitcheval.command.commands import Printed, find_finished
+from pytest_pitcheval.command.named_runs import Printed, find_finished
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.baselines import Baseline, Measurements

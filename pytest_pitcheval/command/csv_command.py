@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 
 from pytest_pitcheval import files, outputs
-from pytest_pitcheval.command import commands
-from pytest_pitcheval.command.commands import Printed
+from pytest_pitcheval.command import named_runs
+from pytest_pitcheval.command.named_runs import Printed
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.reports import spreadsheet
 from pytest_pitcheval.results import formats
@@ -22,8 +22,8 @@ def write_table(settings: Settings, reference: str, test: str | None, output: st
 
     A file begins with a byte order mark, for Excel; what goes through a pipe is read by programs, and has none.
     """
-    run = commands.find(settings, reference)
-    tests = run.outcome.collected if test is None else commands.matching(run, test)
+    run = named_runs.find(settings, reference)
+    tests = run.outcome.collected if test is None else named_runs.matching(run, test)
     path = Path(_STANDARD_OUTPUT if output == "-" else output)
     is_special = outputs.is_special(path)
     rows = list(spreadsheet.table(run, tests))

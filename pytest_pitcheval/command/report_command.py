@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pytest_pitcheval import files
-from pytest_pitcheval.command import commands
-from pytest_pitcheval.command.commands import Printed
+from pytest_pitcheval.command import named_runs
+from pytest_pitcheval.command.named_runs import Printed
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.programs.aggregates.finding import Functions
 from pytest_pitcheval.reports import markdown, run_reports
@@ -25,7 +25,7 @@ _FOLDER = "reports"
 
 def report_run(settings: Settings, folder: Path, reference: str, output: str | None, as_markdown: bool) -> Printed:
     """Write the report of a run to ``output``, or below ``--eval-dir``; markdown is printed instead."""
-    file = commands.find(settings, reference)
+    file = named_runs.find(settings, reference)
     report = _compared(settings, folder, file)
     if as_markdown and output is None:
         return [(markdown.render(report).rstrip("\n"), False)], True
@@ -44,7 +44,7 @@ def _compared(settings: Settings, folder: Path, file: RunFile) -> RunReport:
     """As the run was compared, or with the baseline that the command line names."""
     if settings.baseline.named_by != "--eval-baseline":
         return run_reports.as_decided(file, _records_of_baseline(settings, file))
-    loaded = references.load_baseline(settings, commands.fetch_from(settings, folder))
+    loaded = references.load_baseline(settings, named_runs.fetch_from(settings, folder))
     assert loaded is not None  # one that is asked for is there
     terms = references.terms_of(settings, file.run.looks)
     file = dataclasses.replace(file, outcome=file.outcome.finding(Functions(folder, settings.timeout)))

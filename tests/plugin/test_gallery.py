@@ -12,7 +12,7 @@ from support.command_line import Command
 from support.openai_server import Request, chat_format
 from support.suite import Suite
 
-from pytest_pitcheval.command import gallery
+from pytest_pitcheval.command.first_suite import gallery
 
 each_suite = pytest.mark.parametrize("name", gallery.names())
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pytest_pitcheval import files
-from pytest_pitcheval.command import commands
-from pytest_pitcheval.command.commands import Printed
+from pytest_pitcheval.command import named_runs
 from pytest_pitcheval.command.labelling import view
 from pytest_pitcheval.command.labelling.asking import Asking, Scale
 from pytest_pitcheval.command.labelling.authors import author
 from pytest_pitcheval.command.labelling.keyboard import Keyboard
 from pytest_pitcheval.command.labelling.lot import Answer, Chosen, Columns, answers, draw
+from pytest_pitcheval.command.named_runs import Printed
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.reports.html import label_page
 from pytest_pitcheval.reports.html.label_page import Item, Page
@@ -121,7 +121,7 @@ class Labels:
 def label_run(settings: Settings, folder: Path, asked: Asked) -> Printed:
     """Have the answers of a run labelled in the terminal, or write the page that does so."""
     by = author(asked.author, folder)
-    run = commands.find(settings, asked.run)
+    run = named_runs.find(settings, asked.run)
     labels = Labels(asked, run, by, settings.seed, finder(run.path, settings.directory))
     if not labels.left:
         return list(labels.told(0)), True

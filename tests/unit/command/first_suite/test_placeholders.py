@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Optional
 import pytest
 from pydantic import BaseModel, Field, TypeAdapter
 
-from pytest_pitcheval.command.placeholders import has_model, placeholder
+from pytest_pitcheval.command.first_suite.placeholders import has_model, placeholder
 
 
 class Colour(enum.Enum):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest_pitcheval
 from pytest_pitcheval import files
-from pytest_pitcheval.command.folders import IGNORED, next_line, write_files
+from pytest_pitcheval.command.first_suite.folders import IGNORED, next_line, write_files
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.reports.terminal import Line
 from pytest_pitcheval.settings.settings import Settings

@@ -6,8 +6,8 @@ import dataclasses
 import json
 from collections.abc import Mapping
 
-from pytest_pitcheval.command.folders import IGNORED
-from pytest_pitcheval.command.placeholders import has_model, placeholder
+from pytest_pitcheval.command.first_suite.folders import IGNORED
+from pytest_pitcheval.command.first_suite.placeholders import has_model, placeholder
 
 EXAMPLES, TRAINING = 10, 4
 """How many placeholders are in the two datasets; no example is in both."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from support.command_line import exit_code
 
-from pytest_pitcheval.command import gallery
+from pytest_pitcheval.command.first_suite import gallery
 from pytest_pitcheval.options.table import OPTIONS
 
 SUITES = gallery.folder()

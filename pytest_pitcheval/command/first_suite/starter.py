@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pytest_pitcheval.command import starter_files
-from pytest_pitcheval.command.folders import next_line, write_files
-from pytest_pitcheval.command.placeholders import has_code, has_model
-from pytest_pitcheval.command.program_fields import fields_of, method_of
-from pytest_pitcheval.command.starter_files import EXAMPLES, Starter
+from pytest_pitcheval.command.first_suite import starter_files
+from pytest_pitcheval.command.first_suite.folders import next_line, write_files
+from pytest_pitcheval.command.first_suite.placeholders import has_code, has_model
+from pytest_pitcheval.command.first_suite.program_fields import fields_of, method_of
+from pytest_pitcheval.command.first_suite.starter_files import EXAMPLES, Starter
 from pytest_pitcheval.errors import PitchevalError, one_line
 from pytest_pitcheval.reports.terminal import Line
 from pytest_pitcheval.settings.settings import Settings
