@@ -22,6 +22,7 @@ from pytest_pitcheval.lm.failures import Recorded
 from pytest_pitcheval.lm.patient_lm import goes_on
 from pytest_pitcheval.rollouts.answers.lm_values import NotPlain, exactly
 from pytest_pitcheval.rollouts.answers.requests import direct_request
+from pytest_pitcheval.rollouts.replacing import replaced
 from pytest_pitcheval.rollouts.threads import branches
 from pytest_pitcheval.storage.answers.answer import LM
 
@@ -70,15 +71,12 @@ def passes_cache(lm: Any) -> bool:
 def kept(book: AnswerBook, scopes: CallScopes, calls: LMCalls) -> Iterator[None]:
     """Within it, LM calls are answered from ``book`` or kept there, whatever their LM is."""
     keeper = _Keeper(book, scopes, calls)
-    before = dspy.BaseLM.__call__, dspy.BaseLM.acall
-    ours = _wrapped(keeper, *before)
-    dspy.BaseLM.__call__, dspy.BaseLM.acall = ours
-    try:
-        yield
-    finally:
-        keeper.over = True  # where another library has wrapped ours meanwhile, ours stays below it and does nothing
-        if (dspy.BaseLM.__call__, dspy.BaseLM.acall) == ours:
-            dspy.BaseLM.__call__, dspy.BaseLM.acall = before
+    call, acall = _wrapped(keeper, dspy.BaseLM.__call__, dspy.BaseLM.acall)
+    with replaced(dspy.BaseLM, "__call__", call), replaced(dspy.BaseLM, "acall", acall):
+        try:
+            yield
+        finally:
+            keeper.over = True
 
 
 def _wrapped(keeper: _Keeper, call: Callable[..., Any], acall: Callable[..., Any]) -> tuple[Any, Any]:

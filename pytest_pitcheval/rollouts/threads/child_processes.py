@@ -11,6 +11,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from pytest_pitcheval.concurrency import leftovers
+from pytest_pitcheval.rollouts.replacing import replaced
 from pytest_pitcheval.rollouts.threads.child_start import Afresh
 
 
@@ -52,9 +53,5 @@ def without_memory(current: Callable[[], object | None]) -> Iterator[None]:
             self._target = Afresh(self._target)
         start(self)
 
-    BaseProcess.start = started  # type: ignore[method-assign]
-    try:
+    with replaced(BaseProcess, "start", started):
         yield
-    finally:
-        if BaseProcess.start is started:
-            BaseProcess.start = start  # type: ignore[method-assign]

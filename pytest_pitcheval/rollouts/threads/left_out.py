@@ -13,6 +13,8 @@ from typing import Any
 
 from dspy.utils.parallelizer import ParallelExecutor
 
+from pytest_pitcheval.rollouts.replacing import replaced
+
 Tell = Callable[[Collection[BaseException]], object]
 
 
@@ -39,9 +41,5 @@ def told(tell: Tell) -> Iterator[None]:
             tell(list(failed.values()))
         return results
 
-    ParallelExecutor.execute = executed
-    try:
+    with replaced(ParallelExecutor, "execute", executed):
         yield
-    finally:
-        if ParallelExecutor.execute is executed:
-            ParallelExecutor.execute = execute

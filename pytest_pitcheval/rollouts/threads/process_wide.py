@@ -14,6 +14,8 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from pytest_pitcheval.rollouts.replacing import replaced
+
 _PYTESTS = "PYTEST_CURRENT_TEST"
 """What pytest itself sets for each phase of each test."""
 
@@ -90,26 +92,16 @@ def noted(changes: Changes) -> Iterator[None]:
             (contextlib.redirect_stderr, "__enter__", hears("sys.stderr (redirect_stderr)")),
             (warnings.catch_warnings, "__init__", catch_warnings),
         ):
-            stack.enter_context(_heard(owner, name, hear))
+            stack.enter_context(replaced(owner, name, _heard(getattr(owner, name), hear)))
         yield
 
 
-@contextlib.contextmanager
-def _heard(owner: Any, name: str, hear: Callable[..., object]) -> Iterator[None]:
-    """Within it, ``hear`` is called with the arguments of each call of ``owner.name``, before it."""
-    inherited, original = name not in vars(owner), getattr(owner, name)
+def _heard(original: Callable[..., Any], hear: Callable[..., object]) -> Callable[..., Any]:
+    """``original``, before each call of which ``hear`` is called with its arguments."""
 
     @functools.wraps(original)
     def heard(*args: Any, **kwargs: Any) -> Any:
         hear(*args, **kwargs)
         return original(*args, **kwargs)
 
-    setattr(owner, name, heard)
-    try:
-        yield
-    finally:
-        if vars(owner).get(name) is heard:
-            if inherited:
-                delattr(owner, name)
-            else:
-                setattr(owner, name, original)
+    return heard

@@ -13,6 +13,8 @@ from typing import Any
 
 import tqdm
 
+from pytest_pitcheval.rollouts.replacing import replaced
+
 
 class _Instances(weakref.WeakSet[Any]):
     """The bars there are; each goes when it is closed or lost, not all at once."""
@@ -32,10 +34,5 @@ class _Instances(weakref.WeakSet[Any]):
 @contextlib.contextmanager
 def kept_apart() -> Iterator[None]:
     """Within it, one thread's progress bars are no other's business."""
-    before = tqdm.tqdm._instances
-    tqdm.tqdm._instances = ours = _Instances(before)
-    try:
+    with replaced(tqdm.tqdm, "_instances", _Instances(tqdm.tqdm._instances)):
         yield
-    finally:
-        if tqdm.tqdm._instances is ours:
-            tqdm.tqdm._instances = before

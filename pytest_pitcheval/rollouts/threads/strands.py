@@ -20,6 +20,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar
 from typing import Any, NamedTuple, TypeVar
 
+from pytest_pitcheval.rollouts.replacing import replaced
 from pytest_pitcheval.rollouts.threads import branches
 
 T = TypeVar("T")
@@ -114,16 +115,12 @@ def handed_on(
         finally:
             _submitting.reset(token)
 
-    threading.Thread.start = start_in_context  # type: ignore[method-assign, assignment]
-    ThreadPoolExecutor.submit = submit_in_context  # type: ignore[method-assign, assignment]
-    try:
-        yield
-    finally:
-        over = True  # where another library has wrapped ours meanwhile, ours stays below it and does nothing
-        if threading.Thread.start is start_in_context:
-            threading.Thread.start = start  # type: ignore[method-assign]
-        if ThreadPoolExecutor.submit is submit_in_context:
-            ThreadPoolExecutor.submit = submit  # type: ignore[method-assign]
+    pools = replaced(ThreadPoolExecutor, "submit", submit_in_context)
+    with replaced(threading.Thread, "start", start_in_context), pools:
+        try:
+            yield
+        finally:
+            over = True
 
 
 def _in_copy_of_context(work: Callable[..., T]) -> Callable[..., T]:

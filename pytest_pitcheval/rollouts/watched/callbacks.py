@@ -13,6 +13,8 @@ from typing import Any
 import dspy
 from dspy.utils.callback import BaseCallback
 
+from pytest_pitcheval.rollouts.replacing import replaced
+
 
 @contextlib.contextmanager
 def kept(callback: BaseCallback, current: Callable[[], object | None]) -> Iterator[None]:
@@ -26,9 +28,5 @@ def kept(callback: BaseCallback, current: Callable[[], object | None]) -> Iterat
             return value
         return [*(value or ()), callback]
 
-    kind.get = get_with_ours
-    try:
+    with replaced(kind, "get", get_with_ours):
         yield
-    finally:
-        if kind.get is get_with_ours:
-            kind.get = get

@@ -9,6 +9,7 @@ from typing import Any
 
 from dspy.clients import embedding
 
+from pytest_pitcheval.rollouts.replacing import replaced
 from pytest_pitcheval.rollouts.threads import branches
 
 _ASKING = ("_compute_embeddings", "_acompute_embeddings")
@@ -25,16 +26,11 @@ def counted(count: Count) -> Iterator[None]:
 
     If it raises, the request is not sent.
     """
-    before = {name: getattr(embedding, name) for name in _ASKING if hasattr(embedding, name)}
-    ours = {name: functools.partial(_counted, count, ask) for name, ask in before.items()}
-    for name, ask in ours.items():
-        setattr(embedding, name, ask)
-    try:
+    with contextlib.ExitStack() as stack:
+        for name in _ASKING:
+            if (ask := getattr(embedding, name, None)) is not None:
+                stack.enter_context(replaced(embedding, name, functools.partial(_counted, count, ask)))
         yield
-    finally:
-        for name, ask in ours.items():
-            if getattr(embedding, name) is ask:
-                setattr(embedding, name, before[name])
 
 
 def _counted(count: Count, ask: Callable[..., Any], model: Any, texts: Any, *args: Any, **kwargs: Any) -> Any:

@@ -20,6 +20,7 @@ from dspy.utils.callback import with_callbacks
 
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.rollouts.answers.tool_values import from_plain, to_plain
+from pytest_pitcheval.rollouts.replacing import replaced
 from pytest_pitcheval.rollouts.scopes import within
 from pytest_pitcheval.rollouts.threads import branches
 from pytest_pitcheval.storage.answers.answer import TOOL, Place
@@ -48,17 +49,14 @@ def kept(book: AnswerBook, scopes: CallScopes, live: Collection[str]) -> Iterato
     call = dspy_tool.ToolCalls.ToolCall
     places = [(dspy_tool.Tool, name) for name in ("__call__", "acall")]
     places += [(call, "execute")] if hasattr(call, "execute") else []
-    before = [(owner, name, getattr(owner, name)) for owner, name in [*places, (traceback, "format_exception")]]
-    ours = [(owner, name, getattr(keeper, f"of_{name.strip('_')}")(old)) for owner, name, old in before]
-    for owner, name, new in ours:
-        setattr(owner, name, new)
-    try:
-        yield
-    finally:
-        keeper.over = True  # where another library has wrapped ours meanwhile, ours stays below it and does nothing
-        for (owner, name, new), (_, _, old) in zip(ours, before, strict=True):
-            if getattr(owner, name) is new:
-                setattr(owner, name, old)
+    with contextlib.ExitStack() as stack:
+        for owner, name in [*places, (traceback, "format_exception")]:
+            kept_one = getattr(keeper, f"of_{name.strip('_')}")
+            stack.enter_context(replaced(owner, name, kept_one(getattr(owner, name))))
+        try:
+            yield
+        finally:
+            keeper.over = True
 
 
 class _Keeper:

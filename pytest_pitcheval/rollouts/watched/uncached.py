@@ -9,6 +9,8 @@ from typing import Any
 
 import dspy
 
+from pytest_pitcheval.rollouts.replacing import replaced
+
 Admit = Callable[[Any, Mapping[str, Any]], object]
 
 
@@ -27,11 +29,5 @@ def admitted(admit: Admit) -> Iterator[None]:
         admit(self, kwargs)
         return await acall(self, *args, **kwargs)
 
-    dspy.BaseLM.__call__, dspy.BaseLM.acall = called, acalled
-    try:
+    with replaced(dspy.BaseLM, "__call__", called), replaced(dspy.BaseLM, "acall", acalled):
         yield
-    finally:
-        if dspy.BaseLM.__call__ is called:
-            dspy.BaseLM.__call__ = call
-        if dspy.BaseLM.acall is acalled:
-            dspy.BaseLM.acall = acall
