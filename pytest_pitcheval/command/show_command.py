@@ -70,7 +70,7 @@ def show_run(settings: Settings, reference: str, test: str | None) -> Printed:
 def _record_lines(record: Record) -> Iterator[str]:
     usage = record.usage
     facts = {
-        "status": record.status if record.error is None else f"{record.status}: {record.error}",
+        "status": record.status_text,
         "method": record.optimization,
         "model": record.model,
         "judge": record.evaluator,

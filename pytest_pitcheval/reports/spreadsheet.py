@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_pitcheval.options.numbers import NUMBER
+from pytest_pitcheval.results.by_rollout import by_rollout
 from pytest_pitcheval.results.collected import Collected
 from pytest_pitcheval.results.media import FOLDER, file_name, is_medium
 from pytest_pitcheval.results.plain import Bounds, plain
@@ -66,22 +67,19 @@ def _rows(file: RunFile, tests: Iterable[Collected]) -> Iterator[Row]:
 
 
 def _rollouts(record: Record) -> Iterator[Row]:
-    first = {"prediction": record.prediction, "feedback": record.feedback}
-    told: list[Mapping[str, Any]] = [first, *record.later_rollouts]
-    for number in range(max(len(record.samples), len(told))):
-        rollout = told[number] if number < len(told) else {}
+    for number, rollout in enumerate(by_rollout(record), 1):
         yield {
-            "rollout": number + 1,
+            "rollout": number,
             "status": record.status,
             "score": record.score,
-            "sample": record.samples[number] if number < len(record.samples) else None,
-            **({"verdicts": list(record.verdicts[number])} if number < len(record.verdicts) else {}),
+            "sample": rollout.score,
+            **({"verdicts": list(rollout.verdicts)} if rollout.verdicts else {}),
             "threshold": record.threshold,
             **_named("inputs", record.inputs),
             **_named("labels", record.labels),
-            **_named("prediction", rollout.get("prediction") or {}),
-            "feedback": rollout.get("feedback"),
-            **_named("metrics", {name: of[number] for name, of in record.metrics.items() if number < len(of)}),
+            **_named("prediction", rollout.prediction or {}),
+            "feedback": rollout.feedback,
+            **_named("metrics", rollout.metrics),
             "error": record.error,
             "nodeid": record.nodeid,
         }

@@ -195,6 +195,16 @@ class Record(Keyed):
         """Whether its test passed, or passed when it was measured for the baseline, and is unchanged."""
         return self.status == "passed" or self.is_unchanged
 
+    @property
+    def status_text(self) -> str:
+        """Its status and, if there is more to say, why: ``error: no LM answered``."""
+        return f"{self.status}: {self.error}" if self.error else self.status
+
+    @property
+    def predictions(self) -> tuple[Mapping[str, Any] | None, ...]:
+        """That of each rollout, None for one that returned nothing."""
+        return self.prediction, *(rollout.get("prediction") for rollout in self.later_rollouts)
+
     def values(self, metric: str = SCORE) -> tuple[float, ...]:
         """What each rollout has of ``metric``; nothing where it lacks in one: a mean is never that of the survivors."""
         if metric == SCORE:

@@ -9,6 +9,7 @@ from pytest_pitcheval.reports import repeating, run_reports
 from pytest_pitcheval.reports.conversations import conversation
 from pytest_pitcheval.reports.run_reports import RunReport
 from pytest_pitcheval.results.baselines import Measurement
+from pytest_pitcheval.results.by_rollout import by_rollout
 from pytest_pitcheval.results.collected import Collected
 from pytest_pitcheval.results.comparison import Comparison, Pair
 from pytest_pitcheval.results.plain import Bounds, plain
@@ -108,16 +109,11 @@ def _measured(record: Record, run: RunInfo, bounds: Bounds) -> dict[str, Any]:
 
 def _rollouts(record: Record, bounds: Bounds) -> Iterator[dict[str, Any]]:
     """Score, metrics, prediction and feedback of each rollout, as far as they are known."""
-    first = {"prediction": record.prediction, "feedback": record.feedback}
-    known = [first, *record.later_rollouts]
-    for number in range(max(len(record.samples), len(known))):
-        score = record.samples[number] if number < len(record.samples) else None
-        told = known[number] if number < len(known) else {}
-        names = [name for name in own_first(record.metrics) if number < len(record.metrics[name])]
-        metrics = {name: record.metrics[name][number] for name in names}
-        texts = plain({"prediction": _told(told.get("prediction")), "feedback": told.get("feedback")}, bounds)
-        verdicts = {"verdicts": list(record.verdicts[number])} if number < len(record.verdicts) else {}
-        yield {"score": score, **verdicts, **({"metrics": metrics} if metrics else {}), **texts}
+    for one in by_rollout(record):
+        metrics = {name: one.metrics[name] for name in own_first(one.metrics)}
+        texts = plain({"prediction": _told(one.prediction), "feedback": one.feedback}, bounds)
+        verdicts = {"verdicts": list(one.verdicts)} if one.verdicts else {}
+        yield {"score": one.score, **verdicts, **({"metrics": metrics} if metrics else {}), **texts}
 
 
 def _told(fields: Mapping[str, Any] | None) -> dict[str, Any] | None:

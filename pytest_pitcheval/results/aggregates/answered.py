@@ -40,8 +40,7 @@ def answered(test: Collected, record: Record | None, lost: str) -> Answered:
     name = test.example_id or ""
     if record is None:
         return Answered(name, {}, {}, (), lacks=lost)
-    later = [rollout.get("prediction") for rollout in record.later_rollouts]
-    found = [record.prediction, *later] if record.left_out is None or record.is_unchanged else [None]
+    found = record.predictions if record.left_out is None or record.is_unchanged else (None,)
     whole = tuple(prediction for prediction in found if prediction is not None)
     lacks = "" if len(whole) == len(found) else _why(record)
     is_open = record.left_out == DECIDED
@@ -50,9 +49,7 @@ def answered(test: Collected, record: Record | None, lost: str) -> Answered:
 
 
 def _why(record: Record) -> str:
-    if record.is_unchanged:
-        return "unchanged, and the baseline has none"
-    return f"{record.status}: {record.error}" if record.error else record.status
+    return "unchanged, and the baseline has none" if record.is_unchanged else record.status_text
 
 
 def lacking(examples: Sequence[Answered]) -> str:

@@ -41,8 +41,7 @@ def with_all_predictions(measured: Baseline, records: Iterable[Record]) -> dict[
     """``measured`` with all that a run's ``records`` have of predictions."""
     answers: dict[Key, dict[str, Predictions]] = {}
     for record in records:
-        later = [rollout.get("prediction") for rollout in record.later_rollouts]
-        answers.setdefault(record.key, {})[record.example_id or ""] = (record.prediction, *later)
+        answers.setdefault(record.key, {})[record.example_id or ""] = record.predictions
     return {key: _with(group, answers.get(key, {})) for key, group in measured.items()}
 
 

@@ -53,8 +53,7 @@ class AnswerKey(NamedTuple):
 
 def answers_of(record: Record, run: str) -> Iterator[tuple[AnswerKey, Mapping[str, Any]]]:
     """The answers in a record of the run ``run``: the fields of each prediction that its rollouts left."""
-    later = (rollout.get("prediction") for rollout in record.later_rollouts)
-    for number, fields in enumerate((record.prediction, *later), 1):
+    for number, fields in enumerate(record.predictions, 1):
         if fields:
             made = record.timestamp or run
             yield AnswerKey(made, record.test, record.key.variant, record.example_id or "", number), fields

@@ -79,7 +79,7 @@ def _summary(
     scored = [record for record in found if record.score is not None]
     scores = [record.score or 0.0 for record in scored if not record.people]
     unscored = [record for record in found if record.score is None and not record.left_out]
-    without = [Missing(record.nodeid, _why(record)) for record in unscored]
+    without = [Missing(record.nodeid, record.status_text) for record in unscored]
     return Summary(
         **key._asdict(),
         examples=len(group),
@@ -145,7 +145,3 @@ def _metrics(records: Sequence[Record]) -> dict[str, MetricSummary]:
 def _metric(samples: Sequence[Sequence[float]]) -> MetricSummary:
     values = [statistics.mean(map(float, one)) for one in samples]
     return MetricSummary(means.mean(values), means.interval(values), len(values))
-
-
-def _why(record: Record) -> str:
-    return f"{record.status}: {record.error}" if record.error else record.status
