@@ -58,12 +58,18 @@ def write_atomically(path: Path, text: str | Iterable[str]) -> None:
 
     A link is replaced: what comes with a checkout leads nowhere else.
     """
+    # The operating system applies the umask to this mode; tempfile's files are for their owner alone.
+    with drafted(path) as draft, open(draft, "x", encoding="utf-8", opener=_open_for_all) as file:
+        file.writelines([text] if isinstance(text, str) else text)
+
+
+@contextlib.contextmanager
+def drafted(path: Path) -> Iterator[Path]:
+    """Within it, there is a name for a file that takes the place of ``path`` at the end; an error leaves neither."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.parent / f".{os.getpid()}-{os.urandom(6).hex()}.tmp"
     try:
-        # The operating system applies the umask to this mode; tempfile's files are for their owner alone.
-        with open(draft, "x", encoding="utf-8", opener=_open_for_all) as file:
-            file.writelines([text] if isinstance(text, str) else text)
+        yield draft
         os.replace(draft, path)
     except BaseException as error:
         with contextlib.suppress(OSError):

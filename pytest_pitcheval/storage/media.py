@@ -10,7 +10,6 @@ import binascii
 import contextlib
 import hashlib
 import json
-import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -109,7 +108,8 @@ class MediaFolder:
             # A full disk costs the picture on the page, and no test.
             with contextlib.suppress(OSError):
                 files.make_directory(self._directory)
-                _write(path, content)
+                with files.drafted(path) as draft:
+                    draft.write_bytes(content)
         return medium
 
 
@@ -119,16 +119,6 @@ def _beginning(text: str) -> bytes:
         return base64.b64decode(text[:24], validate=True)
     except ValueError:
         return b""
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(exist_ok=True)
-    draft = path.parent / f".{os.getpid()}-{os.urandom(6).hex()}.tmp"
-    try:
-        draft.write_bytes(content)
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def finder(run_file: Path, *directories: Path) -> Find:
@@ -151,5 +141,5 @@ def bring_along(values: Iterable[Any], find: Find, directory: Path) -> None:
     for name, medium in {file_name(medium): medium for value in values for medium in media_in(value)}.items():
         path = directory / FOLDER / name
         if not path.exists() and (source := find(medium)) is not None:
-            with contextlib.suppress(OSError):  # as in a session
-                _write(path, source.read_bytes())
+            with contextlib.suppress(OSError), files.drafted(path) as draft:  # as in a session
+                draft.write_bytes(source.read_bytes())

@@ -94,19 +94,16 @@ def write(recording: Recording, path: Path) -> Recorded:
 
 
 def _write_archive(recording: Recording, path: Path) -> Recorded:
-    path.parent.mkdir(parents=True, exist_ok=True)
     count, members = 0, {}
-    draft = path.parent / f".{os.getpid()}-{os.urandom(6).hex()}.tmp"
-    try:
-        with zipfile.ZipFile(draft, "x", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as archive:
-            for name, text in _of_archive(recording, path):
-                members[name] = _add(archive, name, text)
-                count += _answers_in(name, text)
-            manifest = recording.manifest.with_members(members)
-            _add(archive, layout.MANIFEST, _text(manifest))
-        os.replace(draft, os.path.realpath(path))
-    finally:
-        draft.unlink(missing_ok=True)
+    with (
+        files.drafted(Path(os.path.realpath(path))) as draft,
+        zipfile.ZipFile(draft, "x", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as archive,
+    ):
+        for name, text in _of_archive(recording, path):
+            members[name] = _add(archive, name, text)
+            count += _answers_in(name, text)
+        manifest = recording.manifest.with_members(members)
+        _add(archive, layout.MANIFEST, _text(manifest))
     return Recorded(path, count)
 
 
