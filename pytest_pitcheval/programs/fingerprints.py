@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 from typing import Any
 
@@ -18,6 +19,11 @@ def digest_of(description: Any) -> str:
     """32 hexadecimal digits of a description."""
     text = json.dumps(description, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def object_key(value: Any) -> Any:
+    """What tells an object from others as long as it is there; a bound method is a new object each time."""
+    return (id(value.__self__), id(value.__func__)) if inspect.ismethod(value) else id(value)
 
 
 def describe(value: Any) -> Any:

@@ -7,14 +7,13 @@ is merely near: an edit of the program in the file that also has the metric is n
 from __future__ import annotations
 
 import contextlib
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from pytest_pitcheval.errors import one_line
 from pytest_pitcheval.names import GENERATOR, JUDGE, METRIC, PROGRAM
 from pytest_pitcheval.programs.descriptions import Describer
-from pytest_pitcheval.programs.fingerprints import digest_of
+from pytest_pitcheval.programs.fingerprints import digest_of, object_key
 
 _SHORT = 12
 _KEPT = 64
@@ -51,7 +50,7 @@ class Identities:
         return self._once(JUDGE, metric, evaluator_lm)
 
     def _once(self, role: str, *values: Any) -> str:
-        key = (role, *map(_key, values))
+        key = (role, *map(object_key, values))
         if key not in self._known:
             if len(self._known) >= _KEPT:
                 del self._known[next(iter(self._known))]
@@ -61,11 +60,6 @@ class Identities:
                 self._told.add(unknown)
                 self._note(f"{role}: not all of it can be described, so a change is not seen: {one_line(unknown)}")
         return self._known[key][0]
-
-
-def _key(value: Any) -> Any:
-    """A bound method is a new object each time."""
-    return (id(value.__self__), id(value.__func__)) if inspect.ismethod(value) else id(value)
 
 
 def identity(role: str, *values: Any) -> str:
@@ -103,8 +97,3 @@ def keys_in(value: Any) -> set[str]:
 def example_identity(values: Mapping[str, Any]) -> str:
     """Of all fields of a row, labels too."""
     return digest_of(Describer().describe(dict(values), exact=True))[:_SHORT]
-
-
-def own_source(code: Any) -> str:
-    """Digits that change with a function or class, and with what it uses of its own module."""
-    return digest_of(Describer().describe(code))

@@ -61,7 +61,7 @@ class SourceFile:
             if isinstance(node, ast.ClassDef):
                 self._classes[name] = node
             else:
-                self._functions.setdefault(_first_line(node), []).append(node)
+                self._functions.setdefault(first_line(node), []).append(node)
         self._changing = frozenset(name for name in changes(tree) if not name.startswith("self."))
 
     def of_class(self, kind: type) -> Source | None:
@@ -84,7 +84,7 @@ class SourceFile:
         return Source("\n".join(map(self._text, nodes)), frozenset(names), self._changing.union(own))
 
     def _text(self, node: Any) -> str:
-        first, last = _first_line(node) - 1, node.end_lineno
+        first, last = first_line(node) - 1, node.end_lineno
         lines = self._lines[first:last]
         if isinstance(node, ast.Lambda):  # a part of its lines; columns are of bytes
             lines[-1] = lines[-1].encode()[: node.end_col_offset].decode()
@@ -92,7 +92,8 @@ class SourceFile:
         return textwrap.dedent("".join(lines))
 
 
-def _first_line(node: Any) -> int:
+def first_line(node: Any) -> int:
+    """Its line number, or that of the first of its decorators; from 1."""
     lines: list[int] = [node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", ()))]
     return min(lines)
 

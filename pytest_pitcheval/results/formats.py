@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from pytest_pitcheval.results.records import Record, Usage
 
@@ -15,6 +15,8 @@ _LONG = 1e6
 
 SHOWN = 10
 """How many of a list are named; the others are counted."""
+_EXAMPLES = 5
+"""How many examples are."""
 
 
 def number(value: float | None) -> str:
@@ -101,6 +103,11 @@ def some(names: Sequence[str], most: int = SHOWN) -> str:
     return ", ".join(names[:most]) + more
 
 
+def examples(ids: Iterable[str | None]) -> str:
+    """The first five of these IDs, of which that of a test without a dataset is None or empty."""
+    return some([one or "the test itself" for one in ids], _EXAMPLES)
+
+
 def count(number: int, noun: str = "example") -> str:
     """``1 example``, ``2 examples``."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
@@ -114,6 +121,11 @@ def unchanged(count: int, examples: int) -> str:
 def were(number: int) -> str:
     """The verb of so many."""
     return "was" if number == 1 else "were"
+
+
+def are(number: int) -> str:
+    """The verb of so many."""
+    return "is" if number == 1 else "are"
 
 
 def score(record: Record) -> str | None:

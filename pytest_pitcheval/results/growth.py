@@ -120,7 +120,7 @@ def age_of(before: Measurements, after: Measurements, examples: Collection[str],
     ages = [(date.fromisoformat(max(now)) - date.fromisoformat(one)).days for one in newest]
     old = sum(age > max_age for age in ages)
     of = formats.count(len(examples))
-    were = f"{of if old == len(examples) else f'{old} of {of}'} {'was' if old == 1 else 'were'}"
+    were = f"{of if old == len(examples) else f'{old} of {of}'} {formats.were(old)}"
     note = f"old baseline: {were} last measured more than {max_age:g} days before, on {min(newest)} at the earliest"
     return Age(min(dates[0] for dates in then), max(newest), max(0, *ages), note if old else "")
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_pitcheval.concurrency.limits import limiter
 from pytest_pitcheval.concurrency.limits.budget import Budget
 from pytest_pitcheval.errors import BudgetReached, NoPrice
 from pytest_pitcheval.lm.prices import Prices, is_free, no_price
@@ -16,9 +17,6 @@ from pytest_pitcheval.settings.budgets import Cap
 if TYPE_CHECKING:
     from pytest_pitcheval.concurrency.process import Process
     from pytest_pitcheval.rollouts.scopes import Scope
-
-_CHARACTERS = 4
-"""Of a token, about."""
 
 
 class Spending:
@@ -85,7 +83,7 @@ class Spending:
             BudgetReached: nothing more may be spent.
         """
         price = self._prices.named(model)
-        cost = 0.0 if price is None else price.of(sum(map(len, texts)) // _CHARACTERS, 0)
+        cost = 0.0 if price is None else price.of(sum(map(len, texts)) // limiter.CHARACTERS, 0)
         if self.is_capped and not (scope is not None and scope.is_replayed):
             try:
                 self._budget.admit()

@@ -28,10 +28,6 @@ class Replayed:
         """One line: ``replayed from answers of 2026-11-25, 3 were missing and asked for``."""
         parts = [f"replayed from answers of {self.date}"]
         parts += [] if self.finished else ["of a run that was ended early"]
-        parts += [] if self.asked is None else [f"{self.asked} {_were(self.asked)} missing and asked for"]
+        parts += [] if self.asked is None else [f"{self.asked} {formats.were(self.asked)} missing and asked for"]
         parts += [f"{formats.count(self.unused, 'answer')} not asked for"] if self.unused else []
         return ", ".join(parts)
-
-
-def _were(count: int) -> str:
-    return "was" if count == 1 else "were"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pytest_pitcheval.concurrency.limits.buckets import Bucket
     from pytest_pitcheval.settings.rate_limits import RateLimit
 
-_CHARACTERS = 4
+CHARACTERS = 4
 """Of a token, about."""
 
 
@@ -57,7 +57,7 @@ class Limiter:
 
         Returns the tokens that ``prompt`` is taken for, a quarter of its characters.
         """
-        tokens = len(prompt) // _CHARACTERS
+        tokens = len(prompt) // CHARACTERS
         with waits.waiting("the end of a pause that a provider asked for"):
             while (left := self._until() - time.monotonic()) > 0 and not self._stopped():
                 time.sleep(min(left, 0.5))

@@ -19,7 +19,7 @@ from typing import Any
 from pytest_pitcheval.errors import one_line
 from pytest_pitcheval.programs import sources
 from pytest_pitcheval.programs.descriptions import Describer
-from pytest_pitcheval.programs.fingerprints import digest_of
+from pytest_pitcheval.programs.fingerprints import digest_of, object_key
 from pytest_pitcheval.programs.origins.closures import Closure
 from pytest_pitcheval.programs.origins.modules import Modules
 from pytest_pitcheval.programs.values import NOT_PLAIN, Bounds, plain_value
@@ -48,7 +48,7 @@ class Origins:
         Raises:
             Unseen: not all of it can be seen.
         """
-        return self._once((with_lms, *map(_key, values)), values, lambda: self._describe(values, with_lms))
+        return self._once((with_lms, *map(object_key, values)), values, lambda: self._describe(values, with_lms))
 
     def of_body(self, function: Any) -> str:
         """Of a function without its decorators, and what it names. Raises as `of_objects`."""
@@ -99,11 +99,6 @@ class Origins:
             yield describer.describe(SimpleNamespace(**{name: closure.values[name] for name in new}))
             _check(describer)
             closure.follow(describer.code)
-
-
-def _key(value: Any) -> Any:
-    """A bound method is a new object each time."""
-    return (id(value.__self__), id(value.__func__)) if inspect.ismethod(value) else id(value)
 
 
 def _attempt(make: Callable[[], str]) -> str | Unseen:

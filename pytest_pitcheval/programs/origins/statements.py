@@ -9,9 +9,9 @@ import ast
 import copy
 import dataclasses
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from pytest_pitcheval.programs.sources import changes, parse
+from pytest_pitcheval.programs.sources import changes, first_line, parse
 
 ALL = "*"
 """Imported, or used, in place of single names."""
@@ -78,7 +78,7 @@ class Statements:
         assigned = {name for node in nodes if not isinstance(node, _IMPORT) for name in _bound(node)}
         self.all = [_statement(node, assigned) for node in nodes]
         self.changing = frozenset(changes(self._tree))
-        self._lines = [(_first_line(node), node.end_lineno or 0) for node in nodes]
+        self._lines = [(first_line(node), node.end_lineno or 0) for node in nodes]
         self._by_name: dict[str, list[Statement]] = {}
         for statement in self.all:
             for name in statement.binds:
@@ -102,7 +102,7 @@ class Statements:
         """The function that begins there, wherever it stands, without its decorators."""
         functions = (node for node in ast.walk(self._tree) if isinstance(node, _FUNCTIONS))
         for function in functions:
-            if _first_line(function) == line:
+            if first_line(function) == line:
                 bare = copy.copy(function)
                 bare.decorator_list = []
                 return dataclasses.replace(_statement(bare, set()), binds=frozenset())
@@ -124,11 +124,6 @@ def _is_idle(node: ast.stmt) -> bool:
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         return True
     return isinstance(node, ast.If) and "__name__" in {n.id for n in ast.walk(node.test) if isinstance(n, ast.Name)}
-
-
-def _first_line(node: Any) -> int:
-    lines: list[int] = [node.lineno, *(decorator.lineno for decorator in getattr(node, "decorator_list", ()))]
-    return min(lines)
 
 
 def _statement(node: ast.stmt, assigned: set[str]) -> Statement:

@@ -10,8 +10,6 @@ from pytest_pitcheval.results import formats
 from pytest_pitcheval.results.collected import Collected
 from pytest_pitcheval.results.records import Record
 
-_NAMED = 5
-
 
 class Answered(NamedTuple):
     """One example.
@@ -63,7 +61,7 @@ def lacking(examples: Sequence[Answered]) -> str:
 
 
 def _named(some: Sequence[Answered], of: int, what: str, why: str) -> str:
-    names = formats.some([example.example_id or "the test itself" for example in some], _NAMED)
+    names = formats.examples(example.example_id for example in some)
     has = "has" if of == 1 else "have"
     return f"{len(some)} of {formats.count(of)} {has} {what}: {names}{f' ({why})' if why else ''}"
 

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 PATIENCE = 120.0
 """Seconds that exchanges may take as far as one value's time tells; else nothing is established."""
 
-_NAMED = 5
-
 
 class Refusal(NamedTuple):
     """Why nothing is compared, and what a gate says then."""
@@ -147,24 +145,20 @@ def _refusal(examples: Sequence[Answered], shared: Sequence[Answered], before: M
         if all(one.is_open for one in lost):
             count = f"{formats.count(len(lost))} {formats.were(len(lost))} left out"
             return Refusal("inconclusive", f"not established before {count}")
-        names = _names([one.example_id for one in lost])
+        names = formats.examples([one.example_id for one in lost])
         return Refusal("failed", f"no prediction now, but in the baseline: {names}")
     if not shared:
         return Refusal("inconclusive", "no example is the same as in the baseline")
     if all(one.unchanged for one in shared):
-        what = f"{formats.count(len(shared))} {'is' if len(shared) == 1 else 'are'} unchanged since the baseline"
+        what = f"{formats.count(len(shared))} {formats.are(len(shared))} unchanged since the baseline"
         return Refusal("passed", f"nothing to compare: {what}")
     unknown = [one.example_id for one in shared if not _known(before.examples[one.example_id])]
     if len(unknown) == len(shared):
         return Refusal("inconclusive", "the baseline has no predictions; --eval-update-baseline writes them")
     if unknown:
         of = f"{len(unknown)} of {formats.count(len(shared))}"
-        return Refusal("inconclusive", f"the baseline has no prediction of {of}: {_names(unknown)}")
+        return Refusal("inconclusive", f"the baseline has no prediction of {of}: {formats.examples(unknown)}")
     return None
-
-
-def _names(names: Sequence[str]) -> str:
-    return formats.some([name or "the test itself" for name in names], _NAMED)
 
 
 def _differ(answers: Sequence[Mapping[str, Any]], fields: Sequence[str]) -> bool:

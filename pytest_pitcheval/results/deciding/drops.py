@@ -16,15 +16,14 @@ from pytest_pitcheval.results.significance.means import ALPHA, FEWEST
 from pytest_pitcheval.results.significance.power import needed, smallest_drop
 from pytest_pitcheval.results.subjects import Subject
 
-_NAMED = 5
-
 
 def incomparable(comparison: Comparison) -> Reason | None:
     """Why a comparison cannot pass a gate, whatever its numbers: the mean of survivors must not."""
     if comparison.refused:
         return Reason("failed", None, comparison.refused)
     if comparison.unscored:
-        return Reason("failed", None, f"no {comparison.metric} now, but in the baseline: {_names(comparison.unscored)}")
+        lacking = formats.examples(comparison.unscored)
+        return Reason("failed", None, f"no {comparison.metric} now, but in the baseline: {lacking}")
     if not comparison.pairs and comparison.unchanged:
         return Reason("passed", None, f"nothing to compare: {_unchanged(comparison)} unchanged since the baseline")
     if not comparison.pairs or comparison.result is None:
@@ -36,10 +35,6 @@ def _nothing_shared(comparison: Comparison) -> str:
     if comparison.metric != SCORE and not (comparison.changed or comparison.removed or comparison.not_run):
         return f"the baseline has no {comparison.metric} of these examples; --eval-update-baseline writes it"
     return "no example is the same as in the baseline"
-
-
-def _names(names: tuple[str, ...] | list[str]) -> str:
-    return formats.some([name or "the test itself" for name in names], _NAMED)
 
 
 def regression(subject: Subject, comparison: Comparison, limit: float, evidence: Evidence) -> Reason:
@@ -96,7 +91,7 @@ def _found_early(early: Early) -> Reason:
 
 def _unchanged(comparison: Comparison) -> str:
     count = len(comparison.unchanged)
-    return f"{formats.count(count)} {'is' if count == 1 else 'are'}"
+    return f"{formats.count(count)} {formats.are(count)}"
 
 
 def _left_out(comparison: Comparison) -> str:
@@ -168,7 +163,7 @@ def example_drop(subject: Subject, comparison: Comparison, limit: float, evidenc
     shown = max(broken or fallen, key=lambda pair: found[pair.example_id].p if broken else -found[pair.example_id].p)
     alone, adjusted = evidence.p(subject, shown), found[shown.example_id]
     text = f"{formats.count(len(broken or fallen))} {verb} by more than that"
-    names = _names([pair.example_id for pair in broken or fallen])
+    names = formats.examples([pair.example_id for pair in broken or fallen])
     if broken:
         most = " at most" if len(broken) > 1 else ""
         text += f": {names}, {p_text(alone, adjusted).replace('p ', f'p{most} ', 1)}"

@@ -10,8 +10,6 @@ from pytest_pitcheval.results.deciding.reasons import GateStatus, Reason
 from pytest_pitcheval.results.significance.means import FEWEST, rate_interval
 from pytest_pitcheval.results.summaries.summary import Summary
 
-_NAMED = 5
-
 _NOTHING_TOLD = "no labels of its answers, and no exam of its judge with labels of 0 and 1"
 """Why a mean is not corrected."""
 
@@ -155,7 +153,7 @@ def must_pass(summary: Summary | None) -> Reason:
         return Reason("passed", 0, "this run has none of these examples")
     failed, all_of_them = summary.failing, formats.count(summary.examples)
     if failed:
-        names = formats.some([name or "the test itself" for name in failed], _NAMED)
+        names = formats.examples(failed)
         return Reason("failed", len(failed), f"{len(failed)} of {all_of_them} failed: {names}")
     skipped, left_out = summary.skipped - summary.unchanged, summary.left_out - summary.unchanged
     if skipped:

@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 from pytest_pitcheval.names import GENERATOR, JUDGE, METRIC, PROGRAM
-from pytest_pitcheval.programs.identities import Identities, example_identity, identity, own_source
+from pytest_pitcheval.programs.descriptions import Describer
+from pytest_pitcheval.programs.fingerprints import digest_of
+from pytest_pitcheval.programs.identities import Identities, example_identity, identity
 
 MODULE = """
 import functools
@@ -94,6 +96,11 @@ def of_lambdas(example, pred, trace=None):
 def use_lambdas(pred):
     return one(pred)
 """
+
+
+def own_source(code: Any) -> str:
+    """Digits that change with a function or class, and with what it uses of its own module."""
+    return digest_of(Describer().describe(code))
 
 
 class Code:
