@@ -1,8 +1,8 @@
 """The pytest hooks of every session, each a few lines that call an object.
 
-What happens to single tests is in `running_hooks`, which is registered only where there are evaluation tests, and the
-session's state is made only when something asks for it: a suite that does not use the plugin pays for an option parser
-and a look at its fixtures' names.
+What happens to single tests is in `evaluation/hooks.py` and `session/listening.py`, which are registered only where
+there are evaluation tests, and the session's state is made only when something asks for it: a suite that does not use
+the plugin pays for an option parser and a look at its fixtures' names.
 """
 
 from __future__ import annotations
@@ -163,22 +163,7 @@ def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: object) -> None:
     """A worker has ended: what it collected is kept, and a crash is noted. pytest-xdist, newhooks.py."""
-    session = get_session(node.config)
-    process = session.process
-    told = getattr(node, "workeroutput", None) or {}
-    if session.controller:
-        session.controller.workforce.worker_ended(told)
-        session.controller.heard_of_answers(told)
-    if collected := told.get("pitcheval"):
-        process.put_collected(collected)
-        if session.controller:
-            session.controller.check_slice()
-    process.notes.extend(told.get("pitcheval_notes", ()))
-    if error and process.has_collected:
-        from pytest_pitcheval.concurrency import flight_log
-
-        with process.noting("tests that were in flight in a crashed worker are lost"):
-            flight_log.note_crash(process.runtime_dir, node.gateway.id)
+    get_session(node.config).worker_ended(node, crashed=bool(error))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -202,6 +187,7 @@ def pytest_collection() -> Generator[None, object, object]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, pytest.CollectReport, Any]:
+    """Tests that pytest cannot call get a report that says why. pytest, API Reference: Collection hooks."""
     report = yield
     if report.failed and "mark.evaluation(" in str(report.longrepr) and "positional argument" in str(report.longrepr):
         from pytest_pitcheval.collection import swallowed
@@ -276,20 +262,9 @@ def _fail_if_bad(session: pytest.Session, ours: Session) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """What the run came to is printed. pytest, API Reference: Reporting hooks."""
     session = existing_session(config)
-    if session is None:
-        return
-    if session.results is None:
-        if session.cut_off:  # in tests that are no evaluations
-            terminalreporter.write_line(f"pitcheval: {session.cut_off}", red=True)
-        return
-    results = session.results
-    from pytest_pitcheval.reports import github, terminal
-    from pytest_pitcheval.results.printable import printable_line
+    if session and session.results:
+        from pytest_pitcheval.session.closing.summary import write_summary
 
-    if config.get_verbosity() >= -1:
-        terminalreporter.section("pitcheval")
-        for line, bad in terminal.lines(results, config.invocation_params.dir):
-            terminalreporter.write_line(printable_line(line), red=bad)
-    if github.is_running():
-        for line in github.error_lines(results.report.decision.gates, results.report.budget):
-            terminalreporter.write_line(line)
+        write_summary(terminalreporter, session.results, config)
+    elif session and session.cut_off:  # in tests that are no evaluations
+        terminalreporter.write_line(f"pitcheval: {session.cut_off}", red=True)

@@ -1,4 +1,4 @@
-"""The controller's side of `tracking_child`: a child process with one deadline, killed past it."""
+"""The controller's side of `child`: a child process with one deadline, killed past it."""
 
 from __future__ import annotations
 
