@@ -42,7 +42,7 @@ def freeze() -> None:
 
 
 def thaw() -> None:
-    """Let it be collected after all: the session that it belonged to is over."""
+    """Let what `freeze` kept be collected after all: the session that it belonged to is over."""
     global _frozen
     if _frozen:
         gc.unfreeze()

@@ -27,7 +27,7 @@ EXAMPLE, PROGRAM, METRIC, GENERATOR, JUDGE = ROLES = ("example", "program", "met
 ORIGIN = "origin"
 """A further fingerprint on a record: of all that its score may come from, besides its row and the judge.
 
-Where it is the same, nobody need be asked again; where it is another one, a score may mean the same all the same.
+Where it is the same, no LM need be asked again; where it is not, the score may mean the same nevertheless.
 """
 
 COMPARED_ROLES = (METRIC, JUDGE)
@@ -67,7 +67,7 @@ MUST_PASS = "must_pass"
 """The gate that fails when the test of an example fails that must not; its limit is 0."""
 
 BY_METRIC = (MIN_MEAN, MAX_MEAN, MAX_REGRESSION, MAX_EXAMPLE_DROP)
-"""Those that hold for any metric; the others are about how the tests ended."""
+"""The gates that hold for any metric; the others are about how the tests ended."""
 
 NEED_BASELINE = (MAX_REGRESSION, MAX_EXAMPLE_DROP)
 

@@ -229,9 +229,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_collection_finish(session: pytest.Session) -> None:
     """What was collected decides whether tests are watched. pytest, API Reference: Collection hooks."""
     if idle := session.config.stash.get(_IDLE_MARKERS, None):
-        from pytest_pitcheval.collection import collected
+        from pytest_pitcheval.collection import marker_checks
 
-        collected.blame(session, idle)
+        marker_checks.blame(session, idle)
     if any(map(is_watched, session.items)):
         get_session(session.config).collect(session.items)
 

@@ -65,9 +65,8 @@ class JudgeExam:
     slices: str | Sequence[str] = ()
     types: Mapping[str, Any] | None = None
 
-    @property
-    def asked(self) -> Requirements:
-        """What it asks of all answers together, but for what their rows say."""
+    def requirements(self) -> Requirements:
+        """What it asks of all answers together, but for what their rows say; a MarkerError names the wrong argument."""
         limits = {gate: limit for gate in EXAM_GATES if (limit := getattr(self, gate)) is not None}
         return Requirements(slices=read_slices(self.slices), exam=ExamTerms(self.label, limits=limits))
 
@@ -104,8 +103,9 @@ def _check(parsed: JudgeExam) -> None:
             raise MarkerError(f"{NAME} marker: {gate}={limit!r}: expected a number from 0 to 1")
     if not isinstance(parsed.label, str) or not parsed.label:
         raise MarkerError(f"{NAME} marker: label={parsed.label!r}: expected the name of a column")
-    if not parsed.columns or not parsed.asked:
+    if not parsed.columns:
         raise MarkerError(f"{NAME} marker: outputs={parsed.outputs!r}: expected a list of field names")
+    parsed.requirements()  # a MarkerError where its slices are wrong
 
 
 @contextlib.contextmanager
@@ -126,7 +126,7 @@ def exam_rows(exam: JudgeExam, folder: Path, models_too: bool) -> list[Row]:
     with _named():
         rows = load_rows(exam.dataset, exam.inputs, folder, lambda found: joined(found, exam.label, models_too))
         name = os.fspath(exam.dataset) if isinstance(exam.dataset, (str, os.PathLike)) else "the dataset"
-        check_labels(exam.asked, rows, name)
+        check_labels(exam.requirements(), rows, name)
         requirements.check_types(exam.types or {}, rows, name)
     people = {row.id: _people(row, exam.label) for row in rows}
     grades = _grades(exam, [label for labels in people.values() for label in labels])

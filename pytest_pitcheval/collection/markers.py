@@ -71,8 +71,7 @@ class Evaluation:
         """How the dataset is called in a message."""
         return os.fspath(self.dataset) if isinstance(self.dataset, (str, os.PathLike)) else "the dataset"
 
-    @property
-    def asked(self) -> Requirements:
+    def requirements(self) -> Requirements:
         """What it asks of all examples together; a MarkerError names the wrong argument."""
         lower = read_lower_is_better(self.lower_is_better)
         return Requirements(read_gates(vars(self)), lower, read_slices(self.slices), read_must_pass(self.must_pass))
@@ -93,7 +92,7 @@ def parse_evaluation(mark: pytest.Mark) -> Evaluation:
     check_number("judge_rollouts", parsed.judge_rollouts, int)
     check_number("limit", parsed.limit, int)
     check_types(parsed.types)
-    assert parsed.asked  # which raises where one of its arguments is wrong
+    parsed.requirements()  # a MarkerError where one of its arguments is wrong
     return dataclasses.replace(parsed, inputs=read_names("inputs", parsed.inputs, "field names"))
 
 

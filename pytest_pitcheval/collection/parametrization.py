@@ -68,7 +68,7 @@ def _rows(metafunc: pytest.Metafunc, settings: Settings) -> list[Row]:
         raise MarkerError("evaluation marker: there are two on one test; expected one, or a test for each dataset")
     evaluation = parse_evaluation(marked[0][1])
     rows = load_rows(evaluation.dataset, evaluation.inputs, metafunc.definition.path.parent)
-    check_labels(evaluation.asked, rows, evaluation.dataset_name)
+    check_labels(evaluation.requirements(), rows, evaluation.dataset_name)
     check_types(evaluation.types, rows, evaluation.dataset_name)
     return rows[: evaluation.limit]
 

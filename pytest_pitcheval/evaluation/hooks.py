@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pytest_pitcheval.collection.collected import check_markers
+from pytest_pitcheval.collection.marker_checks import check_markers
 from pytest_pitcheval.errors import BudgetReached, FixtureStopped, one_line
 from pytest_pitcheval.evaluation import outcomes, sending, timeouts
 from pytest_pitcheval.evaluation.cleaning import Cleaner

@@ -60,12 +60,12 @@ def score_example(
     if origin := origin_of(running.origin):
         marks[ORIGIN] = origin
     running.judged_with(marks)
-    if running.rollout_count > 1 and is_overridden(running.item, "prediction"):
-        raise PitchevalError(ONE_PREDICTION)
-    if running.rollout_count > 1 and cannot_vary(request.getfixturevalue("generator_lm")):
-        warnings.warn(_same_again("generator_lm"), stacklevel=1)
-    if running.judge_rollouts > 1 and cannot_vary(evaluator_lm):
-        warnings.warn(_same_again("evaluator_lm"), stacklevel=1)
+    if running.rollout_count > 1:
+        if is_overridden(running.item, "prediction"):
+            raise PitchevalError(ONE_PREDICTION)
+        _warn_if_it_cannot_vary("generator_lm", request.getfixturevalue("generator_lm"))
+    if running.judge_rollouts > 1:
+        _warn_if_it_cannot_vary("evaluator_lm", evaluator_lm)
     verdicts = runner.rollout_maker.judge(running, Judge(metric, evaluator_lm), example, prediction)
     score = make_score(verdicts, _threshold(runner, running), prediction, running.judge_rollouts)
     running.scored(score, example, prediction)
@@ -96,8 +96,8 @@ def judge_answer(
     prediction = runner.rollout_maker.predict(running, generator)
     running.predicted(prediction)
     running.judged_with(marks)
-    if running.rollout_count > 1 and cannot_vary(evaluator_lm):
-        warnings.warn(_same_again("evaluator_lm"), stacklevel=1)
+    if running.rollout_count > 1:
+        _warn_if_it_cannot_vary("evaluator_lm", evaluator_lm)
     verdicts = runner.rollout_maker.judge(running, Judge(metric, evaluator_lm), example, prediction)
     score = make_score(verdicts, threshold, prediction)
     score.label = statistics.mean(given.people)
@@ -106,8 +106,10 @@ def judge_answer(
     return score
 
 
-def _same_again(fixture: str) -> PitchevalWarning:
-    return PitchevalWarning(f"{fixture} samples at temperature 0: rollouts are asked afresh, but cannot differ")
+def _warn_if_it_cannot_vary(fixture: str, lm: Any) -> None:
+    if cannot_vary(lm):
+        text = f"{fixture} samples at temperature 0: rollouts are asked afresh, but cannot differ"
+        warnings.warn(PitchevalWarning(text), stacklevel=2)
 
 
 def _threshold(runner: Runner, running: RunningTest, given: float | None = None) -> float | None:

@@ -212,9 +212,8 @@ class Scope:
         """The error of the last LM call of ``part``, None: of any, that failed; None if no call counts as failed.
 
         With ``forgiving`` a call does not count whose maker went on to make another one that was answered, unless it
-        never heard of the failure (`left_out`). A call
-        that was cancelled does not count anyway where another one was answered meanwhile or later, as it is when the
-        fastest of several wins.
+        never heard of the failure (`left_out`). A call that was cancelled does not count anyway where another one was
+        answered meanwhile or later, as it is when the fastest of several wins.
         """
         with self._lock:
             failures = [failure for failure in self._failures if part in (None, failure.part)]

@@ -48,14 +48,14 @@ class ListeningHooks:
 
     def _make_smaller(self, report: pytest.TestReport) -> None:
         """pytest keeps the three reports of every test to its end, though it asks no more of them than is left here."""
-        if self._forgotten(report):
+        if self._forget(report):
             return
         report.user_properties = [each for each in report.user_properties if not each[0].startswith(junit.PREFIX)]
         if self._controller.runner is None and report.when in ("setup", "call", "teardown"):
             self._controller.texts.share(report)
 
-    def _forgotten(self, report: pytest.TestReport) -> bool:
-        """Let pytest forget what it would only ask for durations: that a test could be set up, and torn down."""
+    def _forget(self, report: pytest.TestReport) -> bool:
+        """Let pytest forget a report that only durations are asked of: of a setup or teardown that went well."""
         config = self._controller.config
         terminal = config.pluginmanager.get_plugin("terminalreporter")
         kept = getattr(terminal, "stats", {}).get("", ())

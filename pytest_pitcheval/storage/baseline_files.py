@@ -25,8 +25,7 @@ class Update:
     """What an update of a baseline file did: how many examples it wrote, kept as they were, and took out.
 
     It did nothing where examples were ``left_out`` of the run (how many, by reason), or the run was ``replayed`` from
-    recorded answers. ``growth`` is what adding did; None
-    where what was measured took the place of what was there.
+    recorded answers. ``growth`` is what adding did; None where what was measured took the place of what was there.
     """
 
     path: Path

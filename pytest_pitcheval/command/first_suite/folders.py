@@ -1,4 +1,4 @@
-"""Files of a new suite in a folder of the user's: all of them or none, and nothing of hers is put out of use."""
+"""Files of a new suite in a folder of the user's: all of them or none, and no other configuration of pytest there."""
 
 from __future__ import annotations
 

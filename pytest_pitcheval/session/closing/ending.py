@@ -108,7 +108,6 @@ def is_pytests_own() -> bool:
     It does not where a program calls ``pytest.main``, or a test runs pytest within pytest. Called by the session.
     """
     callers = [frame.f_code for frame, _ in traceback.walk_stack(None)]
-    command = getattr(
-        getattr(pytest, "console_main", None), "__code__", None
-    )  # it called pytest.main before pytest 9.1
+    main = getattr(pytest, "console_main", None)  # which called pytest.main before pytest 9.1
+    command = getattr(main, "__code__", None)
     return callers.count(pytest.main.__code__) == (command in callers)

@@ -27,17 +27,17 @@ def test_every_argument() -> None:
         "a.csv", inputs=["question"], threshold=1, rollouts=2, limit=3, min_mean=0.5, min_pass_rate=0.25
     )
     assert parsed == Evaluation("a.csv", ("question",), 1, 2, 3, min_mean=0.5, min_pass_rate=0.25)
-    assert parsed.asked == Requirements({"min_mean": {"score": 0.5}, "min_pass_rate": {"score": 0.25}})
+    assert parsed.requirements() == Requirements({"min_mean": {"score": 0.5}, "min_pass_rate": {"score": 0.25}})
 
 
 def test_only_the_dataset() -> None:
     parsed = evaluation(Path("a.csv"))
     assert parsed == Evaluation(Path("a.csv"))
-    assert parsed.asked == Requirements()
+    assert parsed.requirements() == Requirements()
 
 
 def test_a_gate_of_zero_is_a_gate() -> None:
-    assert evaluation("a.csv", min_mean=0).asked.gates == {"min_mean": {"score": 0.0}}
+    assert evaluation("a.csv", min_mean=0).requirements().gates == {"min_mean": {"score": 0.0}}
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_limits_by_metric() -> None:
         max_regression={"relevancy": 0.1, "cost": 0.2},
         max_example_drop=0.5,
         lower_is_better=["words"],
-    ).asked
+    ).requirements()
     assert asked == Requirements(
         {
             "min_mean": {"score": 0.8, "logprob": -2.0},
@@ -192,7 +192,7 @@ def test_the_method_that_holds(
     ],
 )
 def test_of_a_corrected_mean_only_the_mean_of_all_is_known(arguments: dict[str, Any]) -> None:
-    assert evaluation("a.csv", min_mean={"score.corrected": 0.8}, max_mean={"score.corrected": 0.9}).asked
+    assert evaluation("a.csv", min_mean={"score.corrected": 0.8}, max_mean={"score.corrected": 0.9}).requirements()
     with pytest.raises(
         MarkerError, match=r"expected 'score\.corrected' in min_mean and max_mean of all examples alone"
     ):
