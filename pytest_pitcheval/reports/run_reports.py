@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, NamedTuple
 
 from pytest_pitcheval.names import NEED_BASELINE
 from pytest_pitcheval.results import formats
@@ -163,3 +163,35 @@ def moved(compared: Comparison) -> tuple[list[Pair], list[Pair]]:
     fell = [pair for pair, change in found if change < 0]
     rose = [pair for pair, change in reversed(found) if change > 0]
     return fell, rose
+
+
+class InRollout(NamedTuple):
+    """What one rollout left; None or empty is what it did not leave.
+
+    Attributes:
+        score: as the metric returned it, 0 to 1 as a rule.
+        verdicts: the score of each verdict on its prediction, where there are several.
+        metrics: the further numbers that have a value, or None, for this rollout.
+        prediction: the fields that the program returned.
+        feedback: what the metric said.
+    """
+
+    score: float | None
+    verdicts: tuple[float, ...]
+    metrics: dict[str, float | None]
+    prediction: Mapping[str, Any] | None
+    feedback: str | None
+
+
+def by_rollout(record: Record) -> Iterator[InRollout]:
+    """Each rollout that ``record`` has a score or texts of; at least one."""
+    texts = [{"prediction": record.prediction, "feedback": record.feedback}, *record.later_rollouts]
+    for number in range(max(len(record.samples), len(texts))):
+        told = texts[number] if number < len(texts) else {}
+        yield InRollout(
+            record.samples[number] if number < len(record.samples) else None,
+            record.verdicts[number] if number < len(record.verdicts) else (),
+            {name: values[number] for name, values in record.metrics.items() if number < len(values)},
+            told.get("prediction"),
+            told.get("feedback"),
+        )

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pytest_pitcheval.options.numbers import NUMBER
-from pytest_pitcheval.results.by_rollout import by_rollout
+from pytest_pitcheval.reports.run_reports import by_rollout
 from pytest_pitcheval.results.collected import Collected
 from pytest_pitcheval.results.media import FOLDER, file_name, is_medium
 from pytest_pitcheval.results.plain import Bounds, plain

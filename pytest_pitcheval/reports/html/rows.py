@@ -7,9 +7,8 @@ from typing import Any
 
 from pytest_pitcheval.reports import repeating, run_reports
 from pytest_pitcheval.reports.conversations import conversation
-from pytest_pitcheval.reports.run_reports import RunReport
+from pytest_pitcheval.reports.run_reports import RunReport, by_rollout
 from pytest_pitcheval.results.baselines import Measurement
-from pytest_pitcheval.results.by_rollout import by_rollout
 from pytest_pitcheval.results.collected import Collected
 from pytest_pitcheval.results.comparison import Comparison, Pair
 from pytest_pitcheval.results.plain import Bounds, plain

@@ -22,8 +22,8 @@ from pytest_pitcheval.lm.failures import Recorded
 from pytest_pitcheval.lm.patient_lm import goes_on
 from pytest_pitcheval.rollouts.answers.lm_values import NotPlain, exactly
 from pytest_pitcheval.rollouts.answers.requests import direct_request
-from pytest_pitcheval.rollouts.replacing import replaced
 from pytest_pitcheval.rollouts.threads import branches
+from pytest_pitcheval.rollouts.threads.replacing import replaced
 from pytest_pitcheval.storage.answers.answer import LM
 
 if TYPE_CHECKING:

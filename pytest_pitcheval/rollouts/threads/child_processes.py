@@ -11,8 +11,8 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from pytest_pitcheval.concurrency import leftovers
-from pytest_pitcheval.rollouts.replacing import replaced
 from pytest_pitcheval.rollouts.threads.child_start import Afresh
+from pytest_pitcheval.rollouts.threads.replacing import replaced
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from typing import Any
 
 from dspy.utils.parallelizer import ParallelExecutor
 
-from pytest_pitcheval.rollouts.replacing import replaced
+from pytest_pitcheval.rollouts.threads.replacing import replaced
 
 Tell = Callable[[Collection[BaseException]], object]
 

@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from pytest_pitcheval.rollouts.replacing import replaced
+from pytest_pitcheval.rollouts.threads.replacing import replaced
 
 _PYTESTS = "PYTEST_CURRENT_TEST"
 """What pytest itself sets for each phase of each test."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import tqdm
 
-from pytest_pitcheval.rollouts.replacing import replaced
+from pytest_pitcheval.rollouts.threads.replacing import replaced
 
 
 class _Instances(weakref.WeakSet[Any]):

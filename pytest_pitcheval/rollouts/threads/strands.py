@@ -20,8 +20,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import ContextVar
 from typing import Any, NamedTuple, TypeVar
 
-from pytest_pitcheval.rollouts.replacing import replaced
 from pytest_pitcheval.rollouts.threads import branches
+from pytest_pitcheval.rollouts.threads.replacing import replaced
 
 T = TypeVar("T")
 

@@ -13,7 +13,7 @@ from typing import Any
 import dspy
 from dspy.utils.callback import BaseCallback
 
-from pytest_pitcheval.rollouts.replacing import replaced
+from pytest_pitcheval.rollouts.threads.replacing import replaced
 
 
 @contextlib.contextmanager

@@ -9,8 +9,8 @@ from typing import Any
 
 from dspy.clients import embedding
 
-from pytest_pitcheval.rollouts.replacing import replaced
 from pytest_pitcheval.rollouts.threads import branches
+from pytest_pitcheval.rollouts.threads.replacing import replaced
 
 _ASKING = ("_compute_embeddings", "_acompute_embeddings")
 """DSPy's functions that ask a provider, for a ``dspy.Embedder`` with and without a cache; each call is one request."""

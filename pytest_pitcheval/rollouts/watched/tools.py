@@ -20,9 +20,9 @@ from dspy.utils.callback import with_callbacks
 
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.rollouts.answers.tool_values import from_plain, to_plain
-from pytest_pitcheval.rollouts.replacing import replaced
 from pytest_pitcheval.rollouts.scopes import within
 from pytest_pitcheval.rollouts.threads import branches
+from pytest_pitcheval.rollouts.threads.replacing import replaced
 from pytest_pitcheval.storage.answers.answer import TOOL, Place
 
 if TYPE_CHECKING:

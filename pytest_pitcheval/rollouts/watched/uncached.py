@@ -9,7 +9,7 @@ from typing import Any
 
 import dspy
 
-from pytest_pitcheval.rollouts.replacing import replaced
+from pytest_pitcheval.rollouts.threads.replacing import replaced
 
 Admit = Callable[[Any, Mapping[str, Any]], object]
 
