@@ -59,13 +59,13 @@ evaluation(dataset, *, inputs, threshold=None, rollouts=None,
     {"picture": dspy.Image}."""
 _JUDGE_EXAM = """\
 judge_exam(dataset, *, inputs, outputs, label, min_kappa=0.6,
-    max_false_pass=None, threshold=None, rollouts=None, slices=(), types=None):
-    a test for each row of dataset, in which the metric judges the answer in the
-    columns outputs, beside what people said of it in the column label: 0 or 1,
-    true or false, a grade from 0 to 1, or a list of these. min_kappa and
-    max_false_pass say when the judge qualifies: gates on its scores wait for
-    that. types: what values of a column become; what the fixture program
-    declares, unless this says it."""
+    max_false_pass=None, threshold=None, rollouts=None, slices=(),
+    types=None): a test for each row of dataset, in which the metric judges the
+    answer in the columns outputs, beside what people said of it in the column
+    label: 0 or 1, true or false, a grade from 0 to 1, or a list of these.
+    min_kappa and max_false_pass say when the judge qualifies: gates on its
+    scores wait for that. types: what values of a column become; what the
+    fixture program declares, unless this says it."""
 _OPTIMIZATION = """\
 optimization(method, **settings): optimize the program with method
     before it is evaluated, unless --optimization names others; settings go to
