@@ -113,11 +113,7 @@ def without_secrets(value: Any) -> Any:
         return {name: without_secrets(item) for name, item in kept.items()}
     if isinstance(value, (list, tuple)):
         return [without_secrets(item) for item in value]
-    return (
-        redact(value, sorted(in_uri(value), key=len, reverse=True))
-        if isinstance(value, str) and "://" in value
-        else value
-    )
+    return redact(value, longest_first(in_uri(value))) if isinstance(value, str) and "://" in value else value
 
 
 def hide(text: str, uri: str | None) -> str:
