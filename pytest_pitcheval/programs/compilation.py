@@ -288,6 +288,6 @@ def _ticking(scope: Scope, say: Callable[[str], None]) -> Iterator[None]:
 
 def _calls(scope: Scope) -> str:
     usage = scope.total
-    parts = [(usage.cached, "from the cache"), (usage.failed, "failed")]
+    parts = [(usage.cached, "cached"), (usage.failed, "failed")]
     more = ", ".join(f"{number} {what}" for number, what in parts if number)
     return formats.count(usage.fresh + usage.cached, "LM call") + (f" ({more})" if more else "")

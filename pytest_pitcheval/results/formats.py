@@ -123,6 +123,11 @@ def were(number: int) -> str:
     return "was" if number == 1 else "were"
 
 
+def have(number: int) -> str:
+    """The verb of so many."""
+    return "has" if number == 1 else "have"
+
+
 def are(number: int) -> str:
     """The verb of so many."""
     return "is" if number == 1 else "are"

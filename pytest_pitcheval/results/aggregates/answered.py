@@ -62,8 +62,7 @@ def lacking(examples: Sequence[Answered]) -> str:
 
 def _named(some: Sequence[Answered], of: int, what: str, why: str) -> str:
     names = formats.examples(example.example_id for example in some)
-    has = "has" if of == 1 else "have"
-    return f"{len(some)} of {formats.count(of)} {has} {what}: {names}{f' ({why})' if why else ''}"
+    return f"{len(some)} of {formats.count(of)} {formats.have(of)} {what}: {names}{f' ({why})' if why else ''}"
 
 
 def rollouts_of(examples: Iterable[Answered]) -> int:

@@ -28,7 +28,7 @@ def mean(summary: Summary, asked: Limit, mode: GateMode) -> Reason:
         if metric != SCORE and not found.scored and summary.of_known(SCORE).scored:
             known = formats.some([SCORE, *(name for name, one in summary.metrics.items() if one.scored)])
             return Reason("failed", None, f"no example has the metric {metric!r}; there are {known}")
-        return Reason("failed", found.mean, f"{unscored} of {summary.known} examples have no {metric}")
+        return Reason("failed", found.mean, _lacking(unscored, summary, metric))
     most = asked.gate == MAX_MEAN
     if summary.known < summary.examples:
         is_known = metric == SCORE and summary.is_unit and found.mean is not None
@@ -46,7 +46,7 @@ def _corrected(summary: Summary, asked: Limit, mode: GateMode) -> Reason:
         text = _NOTHING_TOLD if one is None else "nothing is corrected of a slice"
         return Reason("failed", None, f"undefined: {text}")
     if unscored:
-        return Reason("failed", one.mean, f"{unscored} of {summary.known} examples have no {SCORE}")
+        return Reason("failed", one.mean, _lacking(unscored, summary))
     if one.mean is None:
         return Reason("inconclusive" if one.is_partial else "failed", None, f"undefined: {one.undefined}")
     if summary.known < summary.examples:
@@ -143,8 +143,11 @@ def error_rate(summary: Summary, limit: float) -> Reason:
     """What happened, not a sample of what might: its value decides in each mode."""
     unscored = summary.needed - summary.scored
     rate = unscored / summary.examples if summary.examples else 0.0
-    reason = f"{unscored} of {summary.known} examples have no score"
-    return Reason("failed" if rate > limit else "passed", rate, reason)
+    return Reason("failed" if rate > limit else "passed", rate, _lacking(unscored, summary))
+
+
+def _lacking(unscored: int, summary: Summary, metric: str = SCORE) -> str:
+    return f"{unscored} of {formats.count(summary.known)} {formats.have(summary.known)} no {metric}"
 
 
 def must_pass(summary: Summary | None) -> Reason:

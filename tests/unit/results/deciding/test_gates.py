@@ -63,7 +63,7 @@ def summary(scores: list[float | None], passed: int = 0, **limits: float) -> Sum
         ([0.5, 1.0] * 4, 0, {"min_mean": 0.98}, ("failed", "mean 0.75 is below 0.98")),
         ([0.03] * 11, 0, {"min_mean": 0.03}, ("passed", "mean 0.03 reaches 0.03")),
         ([0.5, None], 0, {"min_mean": 0.1}, ("failed", "1 of 2 examples have no score")),
-        ([None], 0, {"min_mean": 0.0}, ("failed", "1 of 1 examples have no score")),
+        ([None], 0, {"min_mean": 0.0}, ("failed", "1 of 1 example has no score")),
         (
             [0.5, 0.5],
             1,
