@@ -163,7 +163,10 @@ def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: object) -> None:
     """A worker has ended: what it collected is kept, and a crash is noted. pytest-xdist, newhooks.py."""
-    get_session(node.config).worker_ended(node, crashed=bool(error))
+    from pytest_pitcheval.session.worker_ends import worker_ended
+
+    session = get_session(node.config)
+    worker_ended(session.process, session.controller, node, crashed=bool(error))
 
 
 @pytest.hookimpl(optionalhook=True)

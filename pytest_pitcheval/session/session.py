@@ -18,6 +18,7 @@ from pytest_pitcheval.rollouts.answers.telling import ANSWERS, told_by
 from pytest_pitcheval.session import beginning
 from pytest_pitcheval.session.closing import ending
 from pytest_pitcheval.session.controller import Controller
+from pytest_pitcheval.session.worker_ends import NOTES
 from pytest_pitcheval.session.workforce import METER, SPENT
 from pytest_pitcheval.settings.settings import read_settings
 
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from pytest_pitcheval.lm.named_lms import NamedLMs
     from pytest_pitcheval.reports.results import Results
     from pytest_pitcheval.rollouts.answers.book import AnswerBook
-
-_NOTES = f"{KEY}_notes"
-"""Where xdist's ``workeroutput`` has the notes of a worker."""
 
 
 class Session:
@@ -67,23 +65,6 @@ class Session:
 
             told["before"] = baseline_documents.to_text(self.process.before)
         return told
-
-    def worker_ended(self, node: Any, *, crashed: bool) -> None:
-        """A worker of xdist's has nothing more to do, or has crashed: what it told is kept, what it lost is noted."""
-        told: Mapping[str, Any] = getattr(node, "workeroutput", None) or {}
-        if self.controller:
-            self.controller.workforce.worker_ended(told)
-            self.controller.heard_of_answers(told)
-        if collected := told.get(KEY):
-            self.process.put_collected(collected)
-            if self.controller:
-                self.controller.check_slice()
-        self.process.notes.extend(told.get(_NOTES, ()))
-        if crashed and self.process.has_collected:
-            from pytest_pitcheval.concurrency import flight_log
-
-            with self.process.noting("tests that were in flight in a crashed worker are lost"):
-                flight_log.note_crash(self.process.runtime_dir, node.gateway.id)
 
     # Collection
 
@@ -244,7 +225,7 @@ class Session:
             self._conclude(self.controller)
         else:
             output: dict[str, Any] = self.config.workeroutput  # type: ignore[attr-defined]
-            output[_NOTES] = self.process.notes.lines
+            output[NOTES] = self.process.notes.lines
             output[SPENT] = self.process.budget.untold
             output[ANSWERS] = told_by(self._book, self.process)
             if self.runner is not None and (read := self.runner.meter.read()):
