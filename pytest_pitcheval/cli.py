@@ -128,12 +128,13 @@ def _command(
     commands: Any, name: str, text: str, names: Iterable[str] = (), on_runs: bool = True
 ) -> argparse.ArgumentParser:
     command: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
-    command.add_argument("-c", "--config-file", metavar="FILE", help="pytest's ini file")
-    command.add_argument("--rootdir", metavar="PATH", help="pytest's root directory")
+    shared = command.add_argument_group("as for pytest")
+    shared.add_argument("-c", "--config-file", metavar="FILE", help="pytest's ini file")
+    shared.add_argument("--rootdir", metavar="PATH", help="pytest's root directory")
     for option in OPTIONS:
         if option.name in (*names, *(["eval_dir"] if on_runs else [])):
             for flag, arguments in option.arguments():
-                command.add_argument(flag, **arguments)
+                shared.add_argument(flag, **arguments)
     return command
 
 

@@ -49,6 +49,7 @@ def lines(results: Results, folder: Path) -> Iterator[Line]:
     yield from ((line, False) for line in wrap(results.report.affected, "  "))
     yield from budget_lines(results.report.run, results.report.decision)
     yield from replay_lines(results.report.run)
+    yield from _resume_lines(results)
     yield from ((line, False) for text in results.answers for line in wrap(text, "    "))
     if results.update:
         yield from update_lines(results.update, folder)
@@ -91,6 +92,13 @@ def replay_lines(run: RunInfo) -> Iterator[Line]:
     """Of when the recorded answers are that the run was made of; nothing of another run."""
     if run.replayed is not None:
         yield from ((line, False) for line in wrap(run.replayed.text, "  "))
+
+
+def _resume_lines(results: Results) -> Iterator[Line]:
+    """How a run goes on that did not come to its end; nothing where all tests left a record."""
+    run = results.report.run
+    if results.report.file.outcome.missing and run.replay_of is None:
+        yield f"--eval-resume={run.id} runs what is missing", False
 
 
 def budget_lines(run: RunInfo, decision: Decision) -> Iterator[Line]:

@@ -123,7 +123,8 @@ def test_stopping_at_the_first_failure(twelve: Suite) -> None:
     assert [(one["nodeid"], one["example_id"], one["reason"]) for one in run.document["missing"]] == [
         (f"test_qa.py::test_qa[e{n}]", f"e{n}", "not run") for n in range(3, 12)
     ]
-    run.result.stdout.fnmatch_lines(["  9 of 12 examples have no score *", "    test_qa?e3?: not run"])
+    goes_on = f"--eval-resume={run.document['run']['id']} runs what is missing"
+    run.result.stdout.fnmatch_lines(["  9 of 12 examples have no score *", "    test_qa?e3?: not run", goes_on])
 
 
 COLLECTING_CONFTEST = """

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pytest_pitcheval import files
@@ -24,6 +25,10 @@ _CONFIGURES_PYTEST = {
 """What a pytest.ini would put out of use: files of its folder, and what stands in them then."""
 
 
+_MANY = 3
+"""Files of one folder that are named; more are counted."""
+
+
 def write_files(texts: Mapping[str, str], path: Path, folder: str) -> list[Line]:
     """Write ``texts``, by name, into ``path``, which the user calls ``folder``; what to print of it.
 
@@ -36,7 +41,15 @@ def write_files(texts: Mapping[str, str], path: Path, folder: str) -> list[Line]
             files.write_atomically(path / name, text)
     except OSError as error:
         raise PitchevalError(f"--folder: {folder!r}: {error.strerror}; expected a folder to write to") from None
-    return [(f"wrote {os.path.relpath(path / name)}", False) for name in texts]
+    return [(f"wrote {os.path.relpath(path / name)}", False) for name in _shown(texts)]
+
+
+def _shown(names: Iterable[str]) -> list[str]:
+    """The files by name; of a folder with many of them how many they are."""
+    tops = {name: name.partition("/")[0] for name in names}
+    count = Counter(tops.values())
+    many = {top: f"{top}: {number} files" for top, number in count.items() if number > _MANY}
+    return [*dict.fromkeys(many.get(top, name) for name, top in tops.items())]
 
 
 def next_line(path: Path) -> Line:
