@@ -66,6 +66,15 @@ def _is_plugins(function: Any) -> bool:
     return str(getattr(function, "__module__", "")).startswith("pytest_pitcheval.")
 
 
+def lives_in(node: pytest.Item) -> pytest.Collector | None:
+    """The class, module or package at whose end fixtures of ``node`` are torn down; None: all live to the session's."""
+    known = getattr(getattr(node, "_fixtureinfo", None), "name2fixturedefs", {})
+    scopes = {one.scope for definitions in known.values() for one in definitions if not _is_plugins(one.func)}
+    kinds: tuple[tuple[str, type[pytest.Collector]], ...]
+    kinds = (("class", pytest.Class), ("class", pytest.Module), ("module", pytest.Module), ("package", pytest.Package))
+    return next((found for scope, kind in kinds if scope in scopes and (found := node.getparent(kind))), None)
+
+
 def params_of(node: pytest.Item) -> dict[str, Any]:
     """The parameters of a test, by the name of their argument or fixture."""
     return dict(getattr(getattr(node, "callspec", None), "params", {}))

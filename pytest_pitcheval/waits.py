@@ -1,9 +1,13 @@
-"""What holds a session up, told to Python's logging at the level DEBUG, which ``pytest --log-level=DEBUG`` shows."""
+"""What holds a session up, told to Python's logging at the level DEBUG, which ``pytest --log-level=DEBUG`` shows.
+
+And the clock that waits go by.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import sys
 import time
 from collections.abc import Iterator
 
@@ -27,3 +31,13 @@ def waiting(what: str) -> Iterator[None]:
         yield
     finally:
         note(what, began)
+
+
+_BY_THE_CLOCK = ["pytest_pitcheval", "pyrate_limiter", "filelock"]
+"""The packages that wait for times."""
+
+
+def keep_time() -> None:
+    """Where freezegun stops the clock for tests, ours goes on: else a wait until some time would have no end."""
+    if freezegun := sys.modules.get("freezegun"):
+        freezegun.configure(extend_ignore_list=_BY_THE_CLOCK)

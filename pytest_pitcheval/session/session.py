@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_pitcheval import garbage
+from pytest_pitcheval import garbage, waits
 from pytest_pitcheval.concurrency.process import KEY, Process
 from pytest_pitcheval.errors import PitchevalError
 from pytest_pitcheval.ownership import is_ours
@@ -115,6 +115,7 @@ class Session:
         from pytest_pitcheval.evaluation.hooks import MarkerHooks, RunningHooks
         from pytest_pitcheval.evaluation.runner import Runner
 
+        waits.keep_time()
         controller = self.controller
         update = controller.update if controller else lambda: None  # the controller says how far the session is
         self.runner = Runner(self.process, self.config, items, update)

@@ -493,6 +493,66 @@ def test_what_setup_method_and_setup_function_do_is_respected(slow: Suite) -> No
     assert seen == {(number % 4, number + 1) for number in range(8)}
 
 
+TAKES_TURNS = """
+import dspy
+import pytest
+
+OPEN = []
+
+
+class Reads(dspy.Module):
+    def __init__(self):
+        super().__init__()
+        self.ask = dspy.Predict("question, state -> answer")
+
+    def forward(self, question):
+        return self.ask(question=question, state=" ".join(OPEN))
+
+
+@pytest.fixture(scope="session")
+def program():
+    return Reads()
+
+
+class Base:
+    @pytest.fixture(scope="class", autouse=True)
+    def opened(self):
+        OPEN.append(type(self).__name__)
+        yield
+        OPEN.pop()
+
+    @pytest.mark.evaluation("data.jsonl", inputs=["question"])
+    def test_it(self, score):
+        pass
+
+
+class TestOne(Base):
+    pass
+
+
+class TestTwo(Base):
+    pass
+"""
+
+IN_TURNS = """
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.callspec.params["example"].id)
+"""
+
+
+def test_fixtures_of_a_class_are_those_of_its_turn(slow: Suite) -> None:
+    """Where tests of two classes take turns, pytest tears the fixtures of a class down and makes them anew."""
+    slow.rows(6)
+    slow.server.latency = 0.05
+    slow.write("test_qa.py", TAKES_TURNS)
+    slow.add("conftest.py", IN_TURNS)
+    run = slow.run("--eval-concurrency=2")
+    run.result.assert_outcomes(passed=12)
+    seen = Counter((question(one), *re.findall(r"^Test\w+$", one.prompt, re.MULTILINE)) for one in run.by("generator"))
+    assert seen == {(number, name): 1 for number in range(6) for name in ("TestOne", "TestTwo")}
+
+
 HOOK = """
 
 import os
