@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import functools
 import html
-import json
 import re
 from collections.abc import Iterable
+from json import dumps  # a test may have patched that of the module
 from urllib.parse import quote
 
 SHORTEST = 8
@@ -18,7 +18,7 @@ SHORTEST = 8
 def forms(value: str) -> frozenset[str]:
     """A credential as others write it, and of a key of several lines, each of them."""
     lines = [line.strip() for line in value.splitlines()] if "\n" in value else []
-    texts = {json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
+    texts = {dumps(value)[1:-1], dumps(value, ensure_ascii=False)[1:-1]}
     lines = [line for line in lines if len(line) > SHORTEST and not line.startswith("-----")]
     written = {form for text in texts for form in _json_of_others(text)} | _addresses(value) | _markup(value)
     return frozenset({value, *lines, *written, *_literals(value), *_encoded(value)})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import json
+from json import dumps  # a test may have patched that of the module
 from typing import Any
 
 from pytest_pitcheval.programs.descriptions import Describer
@@ -17,7 +17,7 @@ def fingerprint(value: Any) -> str:
 
 def digest_of(description: Any) -> str:
     """32 hexadecimal digits of a description."""
-    text = json.dumps(description, sort_keys=True)
+    text = dumps(description, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 

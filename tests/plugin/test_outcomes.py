@@ -251,6 +251,25 @@ def test_an_assertion_in_the_body_of_a_test_is_a_failure(suite: Suite) -> None:
     assert "forty-two" in test["error"]
 
 
+PATCHED = """
+
+import json
+
+
+@pytest.fixture(autouse=True)
+def database(monkeypatch):
+    monkeypatch.setattr(json, "dumps", None)
+    raise RuntimeError("no database")
+"""
+
+
+def test_what_a_test_has_patched_ends_no_session(suite: Suite) -> None:
+    suite.add("conftest.py", PATCHED)
+    run = suite.run()
+    run.result.assert_outcomes(errors=3)
+    assert [test["error"] for test in run.tests] == ["RuntimeError: no database"] * 3
+
+
 def test_a_skipped_test_leaves_a_record(suite: Suite) -> None:
     suite.write("test_qa.py", TEST.replace("assert score", "pytest.skip('not today')\n    assert score"))
     suite.rows(1)
