@@ -611,7 +611,8 @@ def test_a_replay_of_the_embedded_lm_needs_neither_server_nor_model(suite: Suite
     suite.add(
         "conftest.py", "\n\n@pytest.fixture(scope='session')\ndef metric():\n    return lambda example, pred: 0.75\n"
     )
-    local = ("--generator-model=local", "--eval-threshold=0")
+    brief = ("-o", "generator_temperature=0.1", "-o", "generator_settings=max_tokens=30")
+    local = ("--generator-model=local", "--eval-threshold=0", *brief)
     first = suite.run("--eval-record=run.zip", *local, subprocess=True)
     assert first.result.ret == pytest.ExitCode.OK, first.text
     suite.add(
