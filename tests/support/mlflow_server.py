@@ -46,6 +46,7 @@ class MlflowServer:
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         started = time.monotonic()
+        self._owner = os.getpid()
         self._process = self._start()
         try:
             self._wait_until_healthy(started + START)
@@ -63,7 +64,9 @@ class MlflowServer:
         self.close()
 
     def close(self) -> None:
-        """Kill the server and the processes it started."""
+        """Kill the server and the processes it started; in a process that was forked meanwhile it is not ours to."""
+        if os.getpid() != self._owner:
+            return
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()

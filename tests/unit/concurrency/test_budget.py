@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from pathlib import Path
 
 import pytest
+from support.forks import is_true_in_a_fork
 
 from pytest_pitcheval.concurrency.limits.budget import Budget
 from pytest_pitcheval.concurrency.limits.ledger import NOTHING, Ledger, Spent
@@ -114,10 +114,11 @@ def test_many_threads_and_processes_lose_nothing(tmp_path: Path) -> None:
 def test_what_a_forked_process_spends_is_not_lost(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "spent", writes=True)
     ledger.add(Spent(1.0, 1))
-    child = os.fork()
-    if not child:
+
+    def spend() -> bool:
         ledger.add(Spent(0.5, 1))
-        os._exit(0)
-    os.waitpid(child, 0)
+        return True
+
+    assert is_true_in_a_fork(spend)
     ledger.add(Spent(0.25, 1))
     assert ledger.total() == Spent(1.75, 3)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from dspy.clients.cache import Cache
+from support.forks import is_true_in_a_fork
 
 from pytest_pitcheval.concurrency.limits.limiter import Limiter
 from pytest_pitcheval.errors import ReplayMiss
@@ -172,11 +173,7 @@ def test_a_forked_process_is_told_nothing_old(front: Front) -> None:
     ours = front()
     ours.put({"prompt": "p"}, {"text": "answer"})
     assert ours.get({"prompt": "p"}) == {"text": "answer"}
-    child = os.fork()
-    if not child:
-        os._exit(0 if ours.get({"prompt": "p"}) is None else 1)
-    _, status = os.waitpid(child, 0)
-    assert status == 0
+    assert is_true_in_a_fork(lambda: ours.get({"prompt": "p"}) is None)
 
 
 def test_all_work_is_done_in_one_thread_and_comes_back() -> None:
@@ -208,9 +205,5 @@ def test_once_it_is_closed_the_caller_works() -> None:
 def test_in_a_forked_process_the_caller_works() -> None:
     keeper = CacheThread()
     keeper.do(lambda: None)
-    child = os.fork()
-    if not child:
-        os._exit(0 if keeper.do(threading.get_ident) == threading.get_ident() else 1)
-    _, status = os.waitpid(child, 0)
+    assert is_true_in_a_fork(lambda: keeper.do(threading.get_ident) == threading.get_ident())
     keeper.close()
-    assert status == 0
