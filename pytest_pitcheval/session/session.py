@@ -82,7 +82,7 @@ class Session:
             parametrization.parametrize_models(metafunc, self.process.settings)
 
     def found(self, items: Sequence[pytest.Item]) -> None:
-        """Note where tests stand in their files: reports keep to that, in whatever order they are run."""
+        """Note where tests stand: reports keep to that, whatever order other plugins have them run in."""
         self._in_files = {item.nodeid: place for place, item in enumerate(items)}
 
     def select(self, items: list[pytest.Item]) -> None:
@@ -109,6 +109,7 @@ class Session:
             from pytest_pitcheval.collection.ordering import put_in_random_order
 
             put_in_random_order(items, self.process.settings)
+            self.found(items)
 
     def collect(self, items: Sequence[pytest.Item]) -> None:
         """Watch the tests, of which one at least is to be watched; a worker tells the controller of evaluations."""

@@ -192,7 +192,8 @@ def test_in_random_order_with_two_models_and_judges(slow: Suite) -> None:
     slow.rows(3)
     slow.write("test_qa.py", TEST.replace("threshold=0.5", "threshold=0.5, rollouts=2, judge_rollouts=2"))
     models = ("--generator-model=openai/a,openai/b", "--evaluator-model=openai/c,openai/d")
-    run = slow.run(*models, "--random-order", "--random-order-seed=7")
+    slow.server.latency = 0.05
+    run = slow.run(*models, "--random-order", "--random-order-seed=3", "--eval-concurrency=2")
     run.result.assert_outcomes(passed=12)
     assert len(run.requests) == 72, Counter((request.model, request.prompt) for request in run.requests)
     assert run.document is not None
