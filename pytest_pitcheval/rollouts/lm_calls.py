@@ -255,10 +255,14 @@ def _usage(tokens: Any, cost: float | None) -> Usage:
     )
 
 
+_MOST = 1e15
+"""Tokens, or dollars, of one answer: a provider that claims more has reached any cap, and sums stay numbers."""
+
+
 def _spent(told: Any) -> float | None:
-    """What an answer says that it took; None where it says nothing that can be: less than nothing lifts no cap."""
+    """What an answer says that it took, up to `_MOST`; None where it says nothing that can be, which lifts no cap."""
     try:
         number = number_in(told) if isinstance(told, str) else float(told)
     except (TypeError, ValueError, OverflowError):
         return None
-    return number if number is not None and 0 <= number < math.inf else None
+    return min(number, _MOST) if number is not None and 0 <= number < math.inf else None

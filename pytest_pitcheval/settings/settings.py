@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from pytest_pitcheval.options.option import Option
 from pytest_pitcheval.options.table import INI_ONLY, OPTIONS
 from pytest_pitcheval.settings.budgets import Cap, Price
 from pytest_pitcheval.settings.choices import Choice
+from pytest_pitcheval.settings.lm_arguments import read_arguments
 from pytest_pitcheval.settings.models import Model, models_of
 from pytest_pitcheval.settings.parsers import OWN_TEMPERATURE, PARSERS
 from pytest_pitcheval.settings.parts import BaselineSettings, MlflowSettings, ModelSettings
@@ -198,19 +198,10 @@ class _Reader:
             uri=uri,
             experiment=experiment or "pytest-pitcheval",
             run_name=self.value("eval_mlflow_run_name"),
-            tags={name: str(value) for name, value in self.arguments("eval_mlflow_tags").items()},
+            tags=read_arguments("eval_mlflow_tags", self.config.getini("eval_mlflow_tags"), as_texts=True),
             traces=bool(self.value("eval_mlflow_traces")),
             timeout=self.value("eval_mlflow_timeout"),
         )
-
-    def arguments(self, name: str) -> dict[str, Any]:
-        lines = (line.partition("=") for line in self.config.getini(name))
-        found = {}
-        for key, separator, text in lines:
-            if not separator or not key.strip().isidentifier():
-                raise pytest.UsageError(f"ini key {name}: {key + separator + text!r}: expected 'name = JSON value'")
-            found[key.strip()] = _json_or_text(text.strip())
-        return found
 
     def models(self) -> dict[str, Any]:
         """Generators, evaluators and the parameters of tests, by the names of `Settings`."""
@@ -233,7 +224,8 @@ class _Reader:
 
     def _model_arguments(self, role: str) -> dict[str, Any]:
         api_base = self.value(f"{role}_api_base")
-        return self.arguments(f"{role}_settings") | ({"api_base": api_base} if api_base else {})
+        arguments = read_arguments(f"{role}_settings", self.config.getini(f"{role}_settings"))
+        return arguments | ({"api_base": api_base} if api_base else {})
 
     def _model(self, role: str, model: str | None, arguments: dict[str, Any]) -> ModelSettings:
         own = self.choices[f"{role}_temperature"].ini is not None
@@ -250,13 +242,6 @@ def _parse(option: Option, value: Any, where: str) -> Any:
         return PARSERS[option.kind](value)
     except ValueError as error:
         raise pytest.UsageError(f"{where}: {value!r}: {error}") from None
-
-
-def _json_or_text(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
 
 
 def read_settings(config: pytest.Config) -> Settings:

@@ -145,6 +145,7 @@ WRONG_INI = [
     ("generator_settings", "no separator", NAME_AND_VALUE),
     ("generator_settings", "= 3", NAME_AND_VALUE),
     ("evaluator_settings", "max-tokens = 3", NAME_AND_VALUE),
+    ("evaluator_settings", "cache = False", "expected false, as JSON has it, or a text with quotes"),
     ("eval_live_tools", "clock,", "expected names or patterns, such as clock,search_*"),
     ("eval_sources", "/prompts/*.txt", "expected a path relative to the ini file"),
 ]
