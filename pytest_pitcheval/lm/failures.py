@@ -58,13 +58,24 @@ def _is_recorded(error: BaseException | None) -> bool:
 def retry_after(error: BaseException | None) -> float | None:
     """The seconds that a provider asked to wait, None if it did not say."""
     for cause in origins(error):
-        headers = _attribute(_attribute(cause, "response"), "headers")
-        of_response = [headers.get(name) for name in _RETRY_AFTER] if isinstance(headers, Mapping) else []
-        for said in (_attribute(cause, "retry_after"), *of_response):
+        sent = [*_headers(_attribute(_attribute(cause, "response"), "headers")), *_of_dspy(cause)]
+        told = [] if any(_seconds(one) is None for one in sent) else [_attribute(cause, "retry_after")]
+        for said in (*told, *sent):
             seconds = _seconds(said)
             if seconds is not None and 0 <= seconds < math.inf:
                 return seconds
     return None
+
+
+def _headers(headers: object) -> list[Any]:
+    """``Retry-After`` among them, under either name."""
+    found = [headers.get(name) for name in _RETRY_AFTER] if isinstance(headers, Mapping) else []
+    return [one for one in found if one is not None]
+
+
+def _of_dspy(error: BaseException) -> list[Any]:
+    """The same as DSPy keeps it: its own number in ``retry_after`` is also of what only Python reads as one."""
+    return [one for values in _headers(_attribute(error, "rate_limit_headers")) for one in values]
 
 
 def _seconds(said: object) -> float | None:

@@ -19,10 +19,13 @@ from pytest_pitcheval.lm.failures import (
 class Said(Exception):
     """As DSPy's and LiteLLM's errors are: a status, perhaps how long to wait."""
 
-    def __init__(self, status: int | None = None, retry_after: object = None, headers: object = None) -> None:
+    def __init__(
+        self, status: int | None = None, retry_after: object = None, headers: object = None, rate_limits: object = None
+    ) -> None:
         super().__init__(status)
         self.status = status
         self.retry_after = retry_after
+        self.rate_limit_headers = rate_limits
         if headers is not None:
             self.response = type("Response", (), {"headers": headers})()
 
@@ -78,6 +81,10 @@ def test_kinds(error: BaseException | None, limited: bool, transient: bool) -> N
         (Said(429, headers=["retry-after"]), None),
         (Said(429, retry_after=mock.MagicMock()), None),
         (Said(429, retry_after=True), None),
+        (Said(429, retry_after=20, headers={"retry-after": "7"}), 20.0),
+        (Said(429, retry_after=1_000.0, rate_limits={"retry-after": ("1_000",)}), None),
+        (Said(429, retry_after=7.0, rate_limits={"retry-after": ("7",)}), 7.0),
+        (Said(429, retry_after=7.0, rate_limits={}), 7.0),
     ],
 )
 def test_retry_after(error: BaseException, seconds: float | None) -> None:
