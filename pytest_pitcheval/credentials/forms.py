@@ -58,8 +58,10 @@ def _literals(value: str) -> set[str]:
 
 
 def _encoded(value: str) -> set[str]:
-    """In digits, and in base64 within whatever text: a client shows ``user:key`` so, for one."""
+    """In digits, and in base64 within whatever text, as a client shows ``user:key``; short ones stand anywhere."""
     data = value.encode("utf-8", "surrogateescape")
+    if len(data) < SHORTEST:
+        return set()
     standard = {_in_base64(data, before) for before in range(3)}
     return {data.hex(), data.hex().upper(), *standard, *(one.translate(_FOR_ADDRESSES) for one in standard)}
 

@@ -50,3 +50,10 @@ def test_a_secret_is_hidden_within_what_is_encoded(around: str, encode: Callable
     hidden = redact(f"Authorization: Basic {text} is wrong", secrets([{"api_key": key}], ()))
     assert "***" in hidden
     assert len(hidden) < len("Authorization: Basic  is wrong") + 20
+
+
+def test_what_is_short_has_no_forms_that_stand_in_other_texts() -> None:
+    found = secrets([], {"a:b"})
+    assert "a:b" in found
+    assert not {"YTpi", "613a62", "Tpi"} & set(found)
+    assert min(len(form) for form in secrets([{"api_key": "k-345678"}], ())) >= 8
