@@ -129,10 +129,13 @@ class CallScopes:
 
     @contextlib.contextmanager
     def outside(self) -> Iterator[None]:
-        """Within it, the running test does not count: whatever is called is not part of its rollout."""
+        """Within it, the running test does not count: whatever is called is not part of its rollout.
+
+        As a rule DSPy's settings are left alone: a ``dspy.context`` that is entered within it, by a fixture, goes on.
+        """
         of_test, self._of_test = self._of_test, None
         try:
-            with dspy.context(**{SCOPE: None}):
+            with dspy.context(**{SCOPE: None}) if self.own() is not None else contextlib.nullcontext():
                 yield
         finally:
             self._of_test = of_test

@@ -58,6 +58,23 @@ def settings_of_judge(suite: Suite) -> tuple[str, ...]:
     return f"-oevaluator_api_base={suite.server.url}", "-oevaluator_settings=api_key = 'none-needed'"
 
 
+IN_A_CONTEXT = """
+
+@pytest.fixture(scope="{scope}", autouse=True)
+def as_json():
+    with dspy.context(adapter=dspy.JSONAdapter()):
+        yield
+"""
+
+
+@pytest.mark.parametrize("scope", ["class", "session"])
+def test_a_context_that_a_fixture_enters_holds_for_the_program(suite: Suite, scope: str) -> None:
+    suite.add("conftest.py", IN_A_CONTEXT.format(scope=scope))
+    run = suite.run("--eval-concurrency=2")
+    assert len(run.by("generator")) == 3
+    assert all("JSON object" in request.prompt for request in run.by("generator"))
+
+
 JUDGED = """
 @pytest.fixture
 def generator_lm():
