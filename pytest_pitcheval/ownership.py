@@ -66,13 +66,29 @@ def _is_plugins(function: Any) -> bool:
     return str(getattr(function, "__module__", "")).startswith("pytest_pitcheval.")
 
 
-def lives_in(node: pytest.Item) -> pytest.Collector | None:
-    """The class, module or package at whose end fixtures of ``node`` are torn down; None: all live to the session's."""
-    known = getattr(getattr(node, "_fixtureinfo", None), "name2fixturedefs", {})
-    scopes = {one.scope for definitions in known.values() for one in definitions if not _is_plugins(one.func)}
-    kinds: tuple[tuple[str, type[pytest.Collector]], ...]
-    kinds = (("class", pytest.Class), ("class", pytest.Module), ("module", pytest.Module), ("package", pytest.Package))
-    return next((found for scope, kind in kinds if scope in scopes and (found := node.getparent(kind))), None)
+class Turn:
+    """How long fixtures that tests share with ``node`` stay: pytest tears those of a class down at its end, and those
+    with parameters of their own where a test has another one.
+    """
+
+    def __init__(self, node: pytest.Item) -> None:
+        known = getattr(getattr(node, "_fixtureinfo", None), "name2fixturedefs", {})
+        of_users = {name: defined[-1].scope for name, defined in known.items() if not _is_plugins(defined[-1].func)}
+        kinds: tuple[tuple[str, type[pytest.Collector]], ...]
+        kinds = (("class", pytest.Class), ("class", pytest.Module), ("module", pytest.Module))
+        kinds = (*kinds, ("package", pytest.Package))
+        wide = set(of_users.values())
+        self._home = next((found for scope, kind in kinds if scope in wide and (found := node.getparent(kind))), None)
+        self._params = {
+            name: one for name, one in params_of(node).items() if of_users.get(name, "function") != "function"
+        }
+
+    def has(self, node: pytest.Item) -> bool:
+        """Whether they stay while ``node`` runs, too."""
+        if self._home is not None and self._home not in node.listchain():
+            return False
+        params = params_of(node) if self._params else {}
+        return all(params.get(name, value) is value for name, value in self._params.items())
 
 
 def params_of(node: pytest.Item) -> dict[str, Any]:

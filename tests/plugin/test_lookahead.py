@@ -507,7 +507,7 @@ class Reads(dspy.Module):
         self.ask = dspy.Predict("question, state -> answer")
 
     def forward(self, question):
-        return self.ask(question=question, state=" ".join(OPEN))
+        return self.ask(question=question, state=OPEN[-1])
 
 
 @pytest.fixture(scope="session")
@@ -533,6 +533,18 @@ class TestOne(Base):
 
 class TestTwo(Base):
     pass
+
+
+@pytest.fixture(scope="module", params=["TestThree", "TestFour"])
+def named(request):
+    OPEN.append(request.param)
+    yield
+    OPEN.pop()
+
+
+@pytest.mark.evaluation("data.jsonl", inputs=["question"])
+def test_named(named, score):
+    pass
 """
 
 IN_TURNS = """
@@ -549,9 +561,11 @@ def test_fixtures_of_a_class_are_those_of_its_turn(slow: Suite) -> None:
     slow.write("test_qa.py", TAKES_TURNS)
     slow.add("conftest.py", IN_TURNS)
     run = slow.run("--eval-concurrency=2")
-    run.result.assert_outcomes(passed=12)
+    run.result.assert_outcomes(passed=24)
     seen = Counter((question(one), *re.findall(r"^Test\w+$", one.prompt, re.MULTILINE)) for one in run.by("generator"))
-    assert seen == {(number, name): 1 for number in range(6) for name in ("TestOne", "TestTwo")}
+    assert seen == {
+        (number, name): 1 for number in range(6) for name in ("TestOne", "TestTwo", "TestThree", "TestFour")
+    }
 
 
 HOOK = """

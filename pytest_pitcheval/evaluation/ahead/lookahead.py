@@ -15,7 +15,7 @@ from pytest_pitcheval.evaluation.ahead.flights import Flight, outcome
 from pytest_pitcheval.evaluation.ahead.lanes import Lane, LaneKey, obstacle
 from pytest_pitcheval.evaluation.in_turn import STOPPED, InTurn
 from pytest_pitcheval.lm.language_models import answers_in_order
-from pytest_pitcheval.ownership import lives_in
+from pytest_pitcheval.ownership import Turn
 
 if TYPE_CHECKING:
     from pytest_pitcheval.concurrency.pool import Pool
@@ -221,9 +221,9 @@ class LookAhead(InTurn):
         free = window - len(self._after(lane, test))
         if free <= 0 or self._pool.closed:
             return
-        key, home = self._coming.lane_key(test.item), lives_in(test.item)
+        key, turn = self._coming.lane_key(test.item), Turn(test.item)
         for place, item in self._coming.after(test.item, lane.place):
-            if home is not None and home not in item.listchain():
+            if not turn.has(item):
                 return  # there fixtures that the tests share are torn down, and then made anew
             of_lane = item.parent is test.item.parent and self._coming.lane_key(item) == key
             if of_lane and self._coming.is_held(item):
