@@ -147,7 +147,9 @@ def error_rate(summary: Summary, limit: float) -> Reason:
 
 
 def _lacking(unscored: int, summary: Summary, metric: str = SCORE) -> str:
-    return f"{unscored} of {formats.count(summary.known)} {formats.have(summary.known)} no {metric}"
+    if summary.known == 1:
+        return f"{unscored} of 1 example has no {metric}"
+    return f"{unscored} of {summary.known} examples have no {metric}"
 
 
 def must_pass(summary: Summary | None) -> Reason:
