@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import os
 import pty
-import select
+import selectors
 import struct
 import subprocess
 import sys
@@ -91,7 +91,9 @@ class Terminal:
         return self.text
 
     def _read(self, seconds: float) -> bool:
-        ready, _, _ = select.select([self._controller], [], [], seconds)
+        with selectors.DefaultSelector() as readers:  # not select.select, which knows files up to number 1,023 only
+            readers.register(self._controller, selectors.EVENT_READ)
+            ready = readers.select(seconds)
         if ready:
             piece = os.read(self._controller, 65536)
             self.output += piece
