@@ -96,9 +96,9 @@ def params_of(node: pytest.Item) -> dict[str, Any]:
     return dict(getattr(getattr(node, "callspec", None), "params", {}))
 
 
-def id_of(node: pytest.Item) -> str:
-    """What stands in brackets at the end of a test's node ID: the IDs of its parameters, joined with hyphens."""
-    return str(getattr(getattr(node, "callspec", None), "id", ""))
+def id_parts(node: pytest.Item) -> list[str]:
+    """The IDs of a test's parameters, one for each time that it was parametrized: its node ID has them, in brackets."""
+    return list(getattr(getattr(node, "callspec", None), "_idlist", ()))
 
 
 def is_ours(node: pytest.Item) -> bool:

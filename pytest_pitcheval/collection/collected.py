@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from pytest_pitcheval.collection.markers import Evaluation, parse_evaluation
 from pytest_pitcheval.collection.parametrization import models_of_test, optimization_of
 from pytest_pitcheval.collection.rows import Row
 from pytest_pitcheval.errors import MarkerError
-from pytest_pitcheval.ownership import fixture_names, id_of, params_of
+from pytest_pitcheval.ownership import fixture_names, id_parts, params_of
 from pytest_pitcheval.results.collected import Collected, Requirements
 from pytest_pitcheval.results.plain import plain
 from pytest_pitcheval.settings.methods import Optimization
@@ -51,8 +51,6 @@ class Asked:
         return self.evaluation.types if self.evaluation else None
 
 
-_OURS = ("generator_lm", "evaluator_lm", "optimization", "example")
-"""What `parametrize` makes parameters of, in their order in an ID."""
 _ASKED: pytest.StashKey[Asked] = pytest.StashKey()
 
 
@@ -123,30 +121,37 @@ def may_run_ahead(item: pytest.Item) -> bool:
 
 def name_of_test(item: pytest.Item) -> str:
     """The node ID without what is ours in it, so each combination of parameters of the user's own is a test."""
-    params, ident = params_of(item), id_of(item)
-    if not params:
-        return item.nodeid
-    function, last = item.nodeid.removesuffix(f"[{ident}]"), list(params)[-1]
-    if all(isinstance(param, Model) or name in ("optimization", "example") for name, param in params.items()):
-        return function
-    for name in _OURS:
-        shorter = (_without(ident, part, name == last) for part in _ids_of(params.get(name)))
-        ident = next((rest for rest in shorter if rest != ident), ident)
-    return f"{function}[{ident}]"
+    params, parts = list(params_of(item).values()), id_parts(item)
+    function = item.nodeid.removesuffix(f"[{'-'.join(parts)}]")
+    if not params or all(map(_is_ours, params)):
+        return function if params else item.nodeid
+    return f"{function}[{'-'.join(_of_user(params, parts))}]"
+
+
+def _is_ours(param: object) -> bool:
+    return isinstance(param, (Row, Optimization, Model))
+
+
+def _of_user(params: Sequence[object], parts: Sequence[str]) -> list[str]:
+    """The parts of an ID that are the user's; theirs may be those of ours, which are told by their place then.
+
+    Several parameters of the user's may share a part, and one may have none: only then a place is not certain.
+    """
+    without_part = len(params) - len(parts)
+    places = {
+        place
+        for number, param in enumerate(params)
+        if _is_ours(param)
+        and (place := _place(_ids_of(param), parts, range(number, number - without_part - 1, -1))) is not None
+    }
+    return [part for place, part in enumerate(parts) if place not in places]
+
+
+def _place(ids: Collection[str], parts: Sequence[str], places: Iterable[int]) -> int | None:
+    return next((place for place in places if 0 <= place < len(parts) and parts[place] in ids), None)
 
 
 def _ids_of(parameter: Any) -> list[str]:
-    """How pytest may write the ID that `parametrize` gives to a parameter; none for those of the user's own."""
-    if not isinstance(parameter, (Row, Optimization, Model)):
-        return []
+    """How pytest may write the ID that `parametrize` gives to a parameter of ours."""
     text = str(parameter) if isinstance(parameter, Optimization) else parameter.id
     return [text.encode("unicode_escape").decode("ascii"), text]
-
-
-def _without(ident: str, part: str, is_last: bool) -> str:
-    """pytest's ID without one of the parts that it is joined of with hyphens."""
-    if f"{ident}-".startswith(f"{part}-") and not (is_last and ident.endswith(f"-{part}")):
-        return ident.removeprefix(f"{part}-")
-    if ident.endswith(f"-{part}"):
-        return ident.removesuffix(f"-{part}")
-    return ident.replace(f"-{part}-", "-", 1)

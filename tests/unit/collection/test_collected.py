@@ -11,42 +11,51 @@ from pytest_pitcheval.collection.collected import name_of_test
 from pytest_pitcheval.collection.rows import Row
 from pytest_pitcheval.results.keys import function_of
 from pytest_pitcheval.settings.methods import Optimization
+from pytest_pitcheval.settings.models import Model
 
 
 def row(name: str) -> Row:
     return Row(name, {}, ())
 
 
-def item(ident: str, **params: Any) -> Any:
+def item(parts: tuple[str, ...], **params: Any) -> Any:
     """What is read of a ``pytest.Item``."""
     return SimpleNamespace(
-        nodeid=f"a[b]/test_c.py::T::test_d[{ident}]", callspec=SimpleNamespace(id=ident, params=params)
+        nodeid=f"a[b]/test_c.py::T::test_d[{'-'.join(parts)}]", callspec=SimpleNamespace(_idlist=parts, params=params)
     )
 
 
+MINE = object()
+SMALL = Model("openai/small", "small")
+
+
 @pytest.mark.parametrize(
-    ("ident", "params", "rest"),
+    ("parts", "params", "rest"),
     [
-        ("e0", {"example": row("e0")}, None),
-        ("bootstrap-e0", {"optimization": Optimization("bootstrap"), "example": row("e0")}, None),
-        ("e0-right", {"example": row("e0"), "program": object()}, "right"),
-        ("right-e0", {"program": object(), "example": row("e0")}, "right"),
-        ("e0-e0", {"example": row("e0"), "program": object()}, "e0"),
-        ("a-b-a", {"example": row("a"), "program": object()}, "b-a"),
-        ("a-b-a", {"program": object(), "example": row("a")}, "a-b"),
-        ("left-e0-right", {"program": object(), "example": row("e0"), "style": object()}, "left-right"),
-        ("none-a-b-c", {"optimization": Optimization(), "example": row("a-b"), "style": "c"}, "c"),
-        ("x-none-e0-y", {"x": 1, "optimization": Optimization(), "example": row("e0"), "y": 1}, "x-y"),
-        (r"caf\xe9-right", {"example": row("caf\u00e9"), "program": object()}, "right"),
-        ("caf\u00e9-right", {"example": row("caf\u00e9"), "program": object()}, "right"),
-        ("a::b[c]-d]", {"example": row("d]"), "program": object()}, "a::b[c]"),
-        ("one-right", {"example": "the user's own", "program": object()}, "one-right"),
-        ("right", {"program": object()}, "right"),
+        (("e0",), {"example": row("e0")}, None),
+        (("bootstrap", "e0"), {"optimization": Optimization("bootstrap"), "example": row("e0")}, None),
+        (("e0", "right"), {"example": row("e0"), "program": MINE}, "right"),
+        (("right", "e0"), {"program": MINE, "example": row("e0")}, "right"),
+        (("e0", "e0"), {"example": row("e0"), "program": MINE}, "e0"),
+        (("a", "b-a"), {"example": row("a"), "program": MINE}, "b-a"),
+        (("a-b", "a"), {"program": MINE, "example": row("a")}, "a-b"),
+        (("left", "e0", "right"), {"program": MINE, "example": row("e0"), "style": MINE}, "left-right"),
+        (("none", "a-b", "c"), {"optimization": Optimization(), "example": row("a-b"), "style": "c"}, "c"),
+        (("x", "none", "e0", "y"), {"x": 1, "optimization": Optimization(), "example": row("e0"), "y": 1}, "x-y"),
+        (("none", "small", "none"), {"style": "none", "generator_lm": SMALL, "optimization": Optimization()}, "none"),
+        (("small", "none", "none"), {"generator_lm": SMALL, "optimization": Optimization(), "style": "none"}, "none"),
+        (("a-b", "e0", "e1"), {"x": "a", "y": "b", "example": row("e0"), "z": "e1"}, "a-b-e1"),
+        (("e0", "a"), {"hidden": MINE, "example": row("e0"), "x": "a"}, "a"),
+        ((r"caf\xe9", "right"), {"example": row("caf\u00e9"), "program": MINE}, "right"),
+        (("caf\u00e9", "right"), {"example": row("caf\u00e9"), "program": MINE}, "right"),
+        (("a::b[c]", "d]"), {"program": MINE, "example": row("d]")}, "a::b[c]"),
+        (("one", "right"), {"example": "the user's own", "program": MINE}, "one-right"),
+        (("right",), {"program": MINE}, "right"),
     ],
 )
-def test_the_name_has_the_users_parameters(ident: str, params: dict[str, Any], rest: str | None) -> None:
+def test_the_name_has_the_users_parameters(parts: tuple[str, ...], params: dict[str, Any], rest: str | None) -> None:
     function = "a[b]/test_c.py::T::test_d"
-    name = name_of_test(item(ident, **params))
+    name = name_of_test(item(parts, **params))
     assert name == (function if rest is None else f"{function}[{rest}]")
     assert function_of(name) == function
 
