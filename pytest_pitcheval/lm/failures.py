@@ -16,6 +16,8 @@ _TRANSIENT = frozenset({409, 425, 500, 502, 503, 504, 520, 522, 524, 529})
 _CONNECTION = ("APIConnectionError", "LMTransportError", "ConnectError", "RemoteProtocolError", "ReadError")
 _CLIENT_LIBRARIES = {"litellm", "openai", "anthropic", "httpx", "httpcore", "requests", "urllib3", "aiohttp"}
 _LONGEST_DELAY = 60.0
+_BEYOND = 1e15
+"""Seconds that no wait lasts, and more; whole numbers can be too large for a float."""
 _RETRY_AFTER = ("retry-after", "Retry-After")
 
 
@@ -80,8 +82,10 @@ def _of_dspy(error: BaseException) -> list[Any]:
 
 def _seconds(said: object) -> float | None:
     """What ``Retry-After`` says: a number, or the date after which to ask again; None where it is neither."""
+    if isinstance(said, (int, float)) and not isinstance(said, bool):
+        return float(said) if 0 <= said < _BEYOND else None
     if not isinstance(said, str):
-        return float(said) if isinstance(said, (int, float)) and not isinstance(said, bool) else None
+        return None
     number = number_in(said)
     if number is not None or not said.strip()[:1].isalpha():  # a date begins with the name of its day
         return number

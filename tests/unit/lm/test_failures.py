@@ -70,6 +70,7 @@ def test_kinds(error: BaseException | None, limited: bool, transient: bool) -> N
         (Said(429, retry_after="soon"), None),
         (Said(429, retry_after=float("nan")), None),
         (Said(429, retry_after=-1), None),
+        (Said(429, retry_after=10**400), None),
         (Said(429, headers={"retry-after": "7"}), 7.0),
         (caused(Said(429, retry_after=0)), 0.0),
         (Said(429, headers={"retry-after": "1_000"}), None),
