@@ -281,6 +281,7 @@ class Runner:
         if self.running is not None and RUNNING in self.running.item.stash:
             self._coming.ended(self.running)
             del self.running.item.stash[RUNNING]
+            self.running.forget_example()
         if self._alone is not None:
             self._alone = None
             self.pool.go_on()

@@ -47,8 +47,7 @@ class RunningTest:
         about: what the controller knows of it.
         optimization: the method that it runs with.
         order: its place in the queue of those who wait for a slot.
-        rollouts: the first of which is also of whatever the test itself calls; with each, those of further verdicts on
-            its prediction.
+        rollouts: the first is also of whatever the test calls itself; with each, those of further verdicts on it.
         rollout_count: how many predictions a score is the mean of.
         judge_rollouts: how many verdicts there are on each of them.
         own_example: the plugin's own of its row.
@@ -118,9 +117,13 @@ class RunningTest:
     def make_example(self) -> Any:
         """The ``dspy.Example`` of the test's row, the same one each time. Raises MarkerError for a wrong value."""
         before, made = self.own_example.made, self.own_example.make()
-        if made is not before:
-            self.example = made
+        self.example = self.example if made is before else made
         return made
+
+    def forget_example(self) -> None:
+        """It is over: what is large in its example must not wait for Python's garbage collector."""
+        self.example = None
+        self.own_example.forget()
 
     def rollout(self, number: int) -> Rollout:
         """The rollout ``number`` from 0, as `verdicts` counts them; those up to it are made if need be."""

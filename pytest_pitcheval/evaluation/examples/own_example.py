@@ -62,6 +62,10 @@ class OwnExample:
             return self.make()
         return _example(self.row, self._casting.values_of(self.row), self._casting.answer_of(self.row))
 
+    def forget(self) -> None:
+        """Nobody asks for it any more."""
+        self.made, self._cast, self._answer = None, {}, {}
+
     def identity(self, keep: Keep) -> str | None:
         """The fingerprint of its row, None without one: of a picture in a file beside it counts what is in that."""
         if self.row is None:
