@@ -49,6 +49,7 @@ class Session:
             self.controller = Controller(self.process, config, baseline, started, repeated)
         else:
             self.process = beginning.informed(worker, config.workerinput[KEY])  # type: ignore[attr-defined]
+            ending.end_without_controller()
         self.datasets: dict[str, list[str]] = {}
         self._places: dict[str, dict[str, list[str]]] = {}
         self.runner: Runner | None = None

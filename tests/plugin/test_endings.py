@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 
 import pytest
+from support.background import is_alive, wait_until
 from support.openai_server import Failure, OpenAIServer
 from support.suite import Suite
 
@@ -119,6 +121,43 @@ def test_an_lm_call_that_never_ends(suite: Suite, arguments: str) -> None:
     done = ended(suite, *arguments.split(), "--eval-timeout=3")
     assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout
     assert "5 passed, 1 error" in done.stdout
+
+
+SLEEPING = """
+import atexit
+import os
+import time
+
+
+class Sleeping(dspy.Module):
+    def forward(self, question):
+        atexit.register(open("ended", "w").close)
+        open(f"{os.getpid()}.asked", "w").close()
+        time.sleep(600)
+
+
+@pytest.fixture(scope="session")
+def program():
+    return Sleeping()
+"""
+
+
+def test_a_worker_that_hears_no_interrupt_ends_with_its_controller(suite: Suite) -> None:
+    """As the background job of a shell script. execnet's own end of it, fifteen seconds later, calls no handler."""
+    suite.add("conftest.py", SLEEPING)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with (suite.path / "output.txt").open("w") as output:
+            command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-n1"]
+            process = subprocess.Popen(command, cwd=suite.path, stdout=output, stderr=output, start_new_session=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with process:
+        wait_until(lambda: any(suite.path.glob("*.asked")))
+        process.kill()
+    (asked,) = suite.path.glob("*.asked")
+    wait_until(lambda: not is_alive(int(asked.stem)))
+    assert (suite.path / "ended").exists()
 
 
 def test_a_program_that_calls_pytest_goes_on(suite: Suite) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import signal
 import sys
 import threading
 import time
@@ -48,7 +49,7 @@ class Ending:
     def prepare(self) -> None:
         """Be the first to be called when the interpreter ends, and watch whether it comes to that."""
         atexit.register(self._at_exit)
-        for target in (self._watch, self._keep_deadline):  # an interpreter that ends begins no thread
+        for target in (self._watch, self.keep_deadline):  # an interpreter that ends begins no thread
             threading.Thread(target=target, name="pitcheval-ending", daemon=True).start()
 
     @property
@@ -78,16 +79,41 @@ class Ending:
     def _leave_if_in_flight(self) -> None:
         with self._leaving:
             if self.in_flight:
-                self._is_leaving.set()
-                atexit._run_exitfuncs()
-                for stream in (sys.stdout, sys.stderr):
-                    stream.flush()
-                os._exit(self._status())
+                self.leave()
 
-    def _keep_deadline(self) -> None:
+    def leave(self) -> None:
+        """End the process now, with what others have registered for that."""
+        self._is_leaving.set()
+        atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(self._status())
+
+    def keep_deadline(self) -> None:
+        """End it where those do not come to an end."""
         self._is_leaving.wait()
         time.sleep(HANDLERS)
         os._exit(self._status())
+
+
+def end_without_controller() -> None:
+    """Let this worker end where the process that has started it is gone, also if it hears no interrupt.
+
+    execnet sends one after five seconds, and ends the worker ten seconds later. A background job of a shell script is
+    deaf to interrupts, and so are its workers: until then they would go on with what they ask.
+    """
+    if os.name == "posix" and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        target = threading.Thread(target=_watch_parent, args=(os.getppid(),), name="pitcheval-ending", daemon=True)
+        target.start()
+
+
+def _watch_parent(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(_TICK)
+    time.sleep(GRACE)  # one that has nothing to do ends by itself
+    ending = Ending(lambda: pytest.ExitCode.INTERRUPTED, lambda: ())
+    threading.Thread(target=ending.keep_deadline, name="pitcheval-ending", daemon=True).start()
+    ending.leave()
 
 
 def _goes_on() -> bool:
