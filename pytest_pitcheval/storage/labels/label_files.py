@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import json
 import os
@@ -85,16 +86,20 @@ def append(path: Path, row: Mapping[str, Any]) -> None:
 
 def take_back(path: Path, row: Mapping[str, Any]) -> None:
     """Take out the last line that is ``row``, and leave all others as they are."""
-    with _opened(path):
-        text = files.read_text(path)
-        before, line, after = text.rpartition(f"{line_of(row)}\n")
+    with _opened(path) as file:
+        mark = "\ufeff" if _begins_with(file, codecs.BOM_UTF8) else ""
+        before, line, after = files.read_text(path).rpartition(f"{line_of(row)}\n")
         if line:
-            files.write_output(path, before + after)
+            files.write_output(path, mark + before + after)
 
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[int]:
-    """The file, made if need be, while no other process of ours writes to it."""
+    """The file, made if need be, while no other process of ours writes to it.
+
+    Raises:
+        PitchevalError: it is UTF-16, to which no row in UTF-8 can be added.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     while True:
         file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
@@ -102,10 +107,16 @@ def _opened(path: Path) -> Iterator[int]:
             _lock(file)
             if not _is_at(file, path):  # whoever had the lock has put another file there
                 continue
+            if _begins_with(file, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+                raise files.complaint(str(path), "UTF-16; expected UTF-8, as rows are added to it")
             yield file
             return
         finally:
             os.close(file)
+
+
+def _begins_with(file: int, *marks: bytes) -> bool:
+    return os.pread(file, max(map(len, marks)), 0).startswith(marks)
 
 
 def _lock(file: int) -> None:

@@ -117,9 +117,21 @@ def test_what_is_no_row_is_one_line(path: Path, text: str) -> None:
 
 def test_bytes_that_are_no_text_are_one_line(path: Path) -> None:
     path.parent.mkdir()
-    path.write_bytes(b"\xff\xfe\x00")
+    path.write_bytes(b"\xff\xff\x00")
     with pytest.raises(PitchevalError, match="not UTF-8"):
         label_files.read(path)
+
+
+def test_no_row_is_added_to_a_file_in_utf_16(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text('{"good": 1}\n', encoding="utf-16")
+    before = path.read_bytes()
+    assert values(path) == [{"good": 1}]
+    with pytest.raises(PitchevalError, match="UTF-16; expected UTF-8, as rows are added to it"):
+        label_files.prepare(path)
+    with pytest.raises(PitchevalError, match="UTF-16; expected UTF-8, as rows are added to it"):
+        label_files.append(path, ROW)
+    assert path.read_bytes() == before
 
 
 def test_a_line_is_json_that_others_read(path: Path) -> None:
