@@ -59,3 +59,9 @@ def test_no_file_folder_or_function_outgrows_the_house() -> None:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
     }
     assert {name: lines for name, lines in lengths.items() if lines > 40} == {}
+
+
+def test_ci_calls_the_test_command_of_the_readme() -> None:
+    command = re.search(r"`([^`]+)` runs this project's tests", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert command, "README.md names none"
+    assert f"&& {command[1]};" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
